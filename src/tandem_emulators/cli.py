@@ -1,0 +1,86 @@
+"""The command `tandem-emulators`: one sub-command for each service."""
+
+from importlib import import_module
+from typing import Annotated
+
+import typer
+
+from tandem_emulators.kit import server
+from tandem_emulators.kit.emulator import Emulator, Options
+from tandem_emulators.kit.errors import ControlError
+
+app = typer.Typer(add_completion=False, no_args_is_help=True, help="Local stand-ins for Dataverse and Marketo Engage.")
+
+PortOption = Annotated[int, typer.Option(min=0, max=65535, help="Port of 127.0.0.1; 0 takes a free one.")]
+PeopleOption = Annotated[int, typer.Option(min=0, help="How many people to seed into an empty database.")]
+SeedOption = Annotated[int, typer.Option(help="The same seed makes the same people on both services.")]
+DbOption = Annotated[str | None, typer.Option(help="SQLite file; memory when left out.")]
+ControlOption = Annotated[bool, typer.Option("--control", help="Serve the control API under /_emulator.")]
+LatencyOption = Annotated[float, typer.Option(min=0, help="Milliseconds that every operation waits.")]
+LimitsOption = Annotated[str, typer.Option(help="published: the vendor's quotas; off: none.")]
+OverlapOption = Annotated[int | None, typer.Option(min=0, help="Population of the other service (default: the same).")]
+ParentOption = Annotated[bool, typer.Option("--die-with-parent", help="Stop when standard input ends.")]
+SetOption = Annotated[list[str] | None, typer.Option("--set", help="A switch, as name=value; may be repeated.")]
+
+
+@app.command()
+def dataverse(
+    port: PortOption = 0,
+    people: PeopleOption = 0,
+    seed: SeedOption = 1,
+    db: DbOption = None,
+    control: ControlOption = False,
+    latency_ms: LatencyOption = 0.0,
+    limits: LimitsOption = "published",
+    die_with_parent: ParentOption = False,
+    set_: SetOption = None,
+) -> None:
+    """Serve the Dataverse Web API and the sign-in service in front of it."""
+    options = _options(people, seed, db, latency_ms, limits, None, set_)
+    _run("dataverse", options, port=port, control=control, die_with_parent=die_with_parent)
+
+
+@app.command()
+def marketo(
+    port: PortOption = 0,
+    people: PeopleOption = 0,
+    seed: SeedOption = 1,
+    db: DbOption = None,
+    control: ControlOption = False,
+    latency_ms: LatencyOption = 0.0,
+    limits: LimitsOption = "published",
+    overlap: OverlapOption = None,
+    die_with_parent: ParentOption = False,
+    set_: SetOption = None,
+) -> None:
+    """Serve the Marketo Engage REST API and its identity endpoint."""
+    options = _options(people, seed, db, latency_ms, limits, overlap, set_)
+    _run("marketo", options, port=port, control=control, die_with_parent=die_with_parent)
+
+
+def _options(
+    people: int, seed: int, db: str | None, latency_ms: float, limits: str, overlap: int | None, pairs: list[str] | None
+) -> Options:
+    if limits not in ("published", "off"):
+        raise typer.BadParameter("limits is published or off", param_hint="--limits")
+    settings = {}
+    for pair in pairs or []:
+        name, equals, value = pair.partition("=")
+        if not equals:
+            raise typer.BadParameter("a switch is given as name=value", param_hint="--set")
+        settings[name] = value
+    return Options(people, seed, db, latency_ms, limits, overlap, settings)
+
+
+def _run(service: str, options: Options, *, port: int, control: bool, die_with_parent: bool) -> None:
+    """The two services are imported only when asked for, by the same name: `build(options)` in each package."""
+    build = import_module(f"tandem_emulators.{service}.emulator").build
+    try:
+        emulator: Emulator = build(options)
+    except ControlError as error:
+        raise typer.BadParameter(str(error)) from error
+    server.run(emulator, port=port, control=control, die_with_parent=die_with_parent)
+
+
+def run() -> None:
+    app()
