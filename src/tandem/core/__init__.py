@@ -1,0 +1,1 @@
+"""The only part that decides: values in, plan out, no I/O."""

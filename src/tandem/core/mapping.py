@@ -1,0 +1,146 @@
+"""Which field of one side is which field of the other, and how a value crosses.
+
+A mapping is data (``FieldPair``); ``compile_mapping`` turns it once into the *shapes* both sides are asked for and the
+places at which each pair finds its values, so that the merge never looks a name up.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Protocol
+
+from tandem.core.record import Entity, Side, Value, Values
+
+
+class NotExpressibleError(ValueError):
+    """The other side has no spelling for this value; the message says why without showing the value."""
+
+
+class Transform(Protocol):
+    """How one pair's values cross. Both ways are pure and total but for NotExpressibleError."""
+
+    def to_marketing(self, value: Value) -> Value: ...
+
+    def to_crm(self, value: Value) -> Value: ...
+
+
+class Direction(StrEnum):
+    BOTH = "both"
+    TO_MARKETING = "to_marketing"
+    TO_CRM = "to_crm"
+
+    def allows(self, target: Side) -> bool:
+        if self is Direction.BOTH:
+            return True
+        return (self is Direction.TO_MARKETING) == (target is Side.MARKETING)
+
+
+class Winner(StrEnum):
+    """Who prevails where both sides changed one field differently."""
+
+    CRM = "crm"
+    MARKETING = "marketing"
+    HOLD = "hold"
+
+
+@dataclass(frozen=True, slots=True)
+class FieldPair:
+    """One line of a mapping.
+
+    ``crm`` is a column's logical name, or a *virtual* one that Tandem itself supplies: ``@id`` (the record's GUID),
+    ``@type`` (Lead or Contact), ``@deleted`` (true once the record is gone).
+    ``parent`` names the crm entity whose record the value is the id of: the value waits until that record is linked.
+    ``opt_out`` marks a field whose true must never be weakened (R8); ``only_if_empty`` fills, never replaces.
+    """
+
+    crm: str
+    marketing: str
+    transform: Transform
+    direction: Direction = Direction.BOTH
+    winner: Winner | None = None
+    first_link: Winner | None = None
+    opt_out: bool = False
+    only_if_empty: bool = False
+    parent: Entity | None = None
+
+    @property
+    def name(self) -> str:
+        """Stable name of the pair, under which bases and journal rows remember it."""
+        return f"{self.crm}|{self.marketing}"
+
+    def field_on(self, side: Side) -> str:
+        return self.crm if side is Side.CRM else self.marketing
+
+    def carry(self, value: Value, *, to: Side) -> Value:
+        """`value` of the other side as side `to` would hold it. Raises NotExpressibleError."""
+        return self.transform.to_crm(value) if to is Side.CRM else self.transform.to_marketing(value)
+
+
+@dataclass(frozen=True, slots=True)
+class EntityMapping:
+    """The compiled mapping of one crm entity onto its counterpart.
+
+    ``crm_fields`` and ``marketing_fields`` are the shapes: what each side is asked for, the order of ``State.values``.
+    ``crm_places[i]`` is the place of pair i's value in a crm state, likewise on the other side.
+    ``key_field`` is the marketing field that holds the crm id; ``dedupe_field`` the marketing field a create must be
+    unique by (None where there is none), each with its place in the marketing shape.
+    """
+
+    crm_entity: Entity
+    marketing_entity: Entity
+    pairs: tuple[FieldPair, ...]
+    crm_fields: tuple[str, ...]
+    marketing_fields: tuple[str, ...]
+    crm_places: tuple[int, ...]
+    marketing_places: tuple[int, ...]
+    key_field: str
+    dedupe_field: str | None = None
+    names: tuple[str, ...] = field(default=())
+
+    def fields_on(self, side: Side) -> tuple[str, ...]:
+        return self.crm_fields if side is Side.CRM else self.marketing_fields
+
+    def crm_values(self, values: Values) -> Values:
+        """A crm state's values pair by pair."""
+        return tuple(map(values.__getitem__, self.crm_places))
+
+    def marketing_values(self, values: Values) -> Values:
+        return tuple(map(values.__getitem__, self.marketing_places))
+
+    def crm_value(self, values: Values, name: str) -> Value:
+        """One value of a crm state by field name; None where the shape lacks the field."""
+        return values[self.crm_fields.index(name)] if name in self.crm_fields else None
+
+    def marketing_value(self, values: Values, name: str) -> Value:
+        return values[self.marketing_fields.index(name)] if name in self.marketing_fields else None
+
+
+def compile_mapping(
+    crm_entity: Entity,
+    marketing_entity: Entity,
+    pairs: Sequence[FieldPair],
+    *,
+    key_field: str,
+    dedupe_field: str | None = None,
+    crm_extras: Sequence[str] = (),
+    marketing_extras: Sequence[str] = (),
+) -> EntityMapping:
+    """The mapping with its shapes: each field once, in the order of the pairs, the extras (fields the planner reads
+    but does not carry, such as ``originatingleadid``) behind them."""
+    crm_fields = tuple(dict.fromkeys([*(pair.crm for pair in pairs), *crm_extras]))
+    dedupe = [dedupe_field] if dedupe_field else []
+    marketing_fields = tuple(
+        dict.fromkeys([*(pair.marketing for pair in pairs), key_field, *dedupe, *marketing_extras])
+    )
+    return EntityMapping(
+        crm_entity=crm_entity,
+        marketing_entity=marketing_entity,
+        pairs=tuple(pairs),
+        crm_fields=crm_fields,
+        marketing_fields=marketing_fields,
+        crm_places=tuple(crm_fields.index(pair.crm) for pair in pairs),
+        marketing_places=tuple(marketing_fields.index(pair.marketing) for pair in pairs),
+        key_field=key_field,
+        dedupe_field=dedupe_field,
+        names=tuple(pair.name for pair in pairs),
+    )

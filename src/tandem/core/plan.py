@@ -1,0 +1,161 @@
+"""A plan is data: what was decided for each link, field by field, with the reasons. Applying it decides nothing.
+
+``LinkPlan`` holds everything decided for one link: the ends it will have, the base as far as both sides agree now, at
+most one action per side, and what could not be decided. ``tandem plan`` prints these same objects.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from tandem.core.mapping import Winner
+from tandem.core.record import (
+    Base,
+    Entity,
+    LinkNumber,
+    LinkStatus,
+    ReadNumber,
+    RecordId,
+    RecordKey,
+    Side,
+    Unknown,
+    Value,
+    Version,
+)
+
+
+class ActionKind(StrEnum):
+    CREATE = "create"
+    UPDATE = "update"
+
+
+@dataclass(frozen=True, slots=True)
+class FieldWrite:
+    """One field of an action. ``pair`` is the pair's name, ``source`` the other side's value that ``after`` stands for:
+    once the write is done, (source, after) is the pair's base."""
+
+    pair: str
+    field: str
+    before: Value
+    after: Value
+    source: Value
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """One call's worth of work on one record.
+
+    ``id`` is None for a create whose id the side gives. ``version`` is what an update was planned against (crm only).
+    ``lookup`` is the field a create must not find taken.
+    """
+
+    side: Side
+    entity: Entity
+    kind: ActionKind
+    id: RecordId | None
+    writes: tuple[FieldWrite, ...]
+    version: Version | None = None
+    lookup: str | None = None
+
+
+class ConflictKind(StrEnum):
+    BOTH_CHANGED = "both changed"
+    FIRST_LINK = "first link"
+    ONE_WAY = "changed on the receiving side"
+    OPT_OUT = "opt-out weakened"
+    OVERTAKEN = "overtaken write"
+    DELETED = "deleted and edited"
+    NARROWED = "narrowed"
+
+
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    """Both values of a field on which the sides disagreed, and who prevailed (HOLD: nobody yet)."""
+
+    kind: ConflictKind
+    field: str
+    base_crm: Value | Unknown
+    base_marketing: Value | Unknown
+    crm: Value
+    marketing: Value
+    winner: Winner
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """A field (or, with ``field`` None, a record) that is left alone on both sides until its cause ends or a person
+    decides."""
+
+    field: str | None
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class InboxRef:
+    """An inbox row a plan used up: it goes with the plan's commit unless a newer reading has replaced it."""
+
+    key: RecordKey
+    read_number: ReadNumber
+
+
+@dataclass(frozen=True, slots=True)
+class LinkPlan:
+    """What was decided for one link.
+
+    ``link`` is None where the link is new. ``aliases`` are further records that belong to this link (the lead a
+    contact came from). ``crm_version`` is the version for which ``base.crm`` holds, None when that is not known.
+    ``waits_for`` are parents (accounts, users) named by a field and not linked yet: the link is due once they are.
+    ``confirmed`` are journal numbers whose write was seen to have arrived.
+    """
+
+    title: str
+    crm_entity: Entity
+    link: LinkNumber | None
+    crm: RecordKey | None
+    marketing: RecordKey | None
+    status: LinkStatus
+    base: Base
+    crm_version: Version | None = None
+    actions: tuple[Action, ...] = ()
+    conflicts: tuple[Conflict, ...] = ()
+    holds: tuple[Hold, ...] = ()
+    aliases: tuple[RecordKey, ...] = ()
+    waits_for: tuple[RecordKey, ...] = ()
+    confirmed: tuple[int, ...] = ()
+    consumed: tuple[InboxRef, ...] = ()
+    changes_link: bool = True
+    """False where nothing about the link, its base or its version changed: only the inbox rows go."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The decided work of one batch. ``ignored`` are readings that call for nothing (a person known only to Marketo);
+    ``deferred`` are those that must be looked at again after ``seconds``."""
+
+    links: tuple[LinkPlan, ...] = ()
+    ignored: tuple[InboxRef, ...] = ()
+    deferred: tuple[tuple[InboxRef, float], ...] = ()
+
+    @property
+    def is_empty(self) -> bool:
+        """No action on either side."""
+        return not any(link.actions for link in self.links)
+
+    def iter_actions(self) -> Iterator[tuple[LinkPlan, Action]]:
+        for link in self.links:
+            for action in link.actions:
+                yield link, action
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """Counts of a plan or a pass."""
+
+    creates: dict[str, int] = field(default_factory=dict)
+    updates: dict[str, int] = field(default_factory=dict)
+    fields: int = 0
+    links: int = 0
+    conflicts: int = 0
+    holds: int = 0

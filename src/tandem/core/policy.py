@@ -1,0 +1,43 @@
+"""What may happen to one entity: who wins, what may be created where, what a deletion means.
+
+Defaults are the native sync's documented behaviour where that loses no data (N13-N16, N61, N63).
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from tandem.core.mapping import FieldPair, Winner
+from tandem.core.record import Entity
+
+
+class DeleteRule(StrEnum):
+    """What a deletion on one side does to the other: mark it there (N61), or nothing (N63)."""
+
+    FLAG = "flag"
+    IGNORE = "ignore"
+
+
+DEFAULT_PREFERENCE: tuple[str, ...] = ("same key", "active", "contact over lead", "last modified", "lowest id")
+
+
+@dataclass(frozen=True, slots=True)
+class EntityPolicy:
+    """The rules of one crm entity.
+
+    ``create_in_crm`` is the entity a person known only to Marketo becomes (None: it is not created, N16).
+    ``prefer`` orders several candidates of a match; an empty order holds them for a person.
+    """
+
+    winner: Winner
+    first_link: Winner | None = None
+    create_in_marketing: bool = True
+    create_in_crm: Entity | None = None
+    deleted_in_crm: DeleteRule = DeleteRule.FLAG
+    deleted_in_marketing: DeleteRule = DeleteRule.IGNORE
+    prefer: tuple[str, ...] = DEFAULT_PREFERENCE
+
+    def winner_of(self, pair: FieldPair) -> Winner:
+        return pair.winner or self.winner
+
+    def first_link_of(self, pair: FieldPair) -> Winner:
+        return pair.first_link or self.first_link or self.winner_of(pair)

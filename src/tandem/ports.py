@@ -1,0 +1,449 @@
+"""What the runtime needs from the outside: Connector, Store, Clock, IdSource.
+
+Implementations are chosen in ``tandem.app.build`` and nowhere else. A new method here gets a case in the contract suite
+of its port (``tests/conformance``), which every implementation runs.
+"""
+
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Protocol, TypeAlias
+
+from tandem.core.plan import Action, ActionKind, Conflict, Plan
+from tandem.core.record import (
+    ChangeRecord,
+    Cursor,
+    Entity,
+    Link,
+    LinkNumber,
+    Presence,
+    ReadNumber,
+    RecordId,
+    RecordKey,
+    Side,
+    State,
+    Value,
+    Values,
+    Version,
+)
+from tandem.core.schema import EntitySchema, NewField
+
+# --- time and ids ------------------------------------------------------------------------------------------------
+
+
+class Clock(Protocol):
+    def now(self) -> datetime:
+        """Aware, UTC."""
+
+    async def sleep(self, seconds: float) -> None: ...
+
+
+class IdSource(Protocol):
+    def new_id(self) -> str:
+        """A fresh random id, for runs and lease holders."""
+
+
+# --- connectors --------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One record as a side answered it. ``values`` follow the fields that were asked for; virtual fields (``@id``,
+    ``@type``, ``@deleted``) are filled in by the crm connector too."""
+
+    id: RecordId
+    values: Values = ()
+    version: Version | None = None
+    presence: Presence = Presence.PRESENT
+    merged_into: RecordId | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One page of a feed or of a full read, with the cursor to save once it is stored.
+
+    ``readings``: states that came with the page (crm rows; marketing rows of a full read; ``SUSPECT`` for deletions
+    and merges). ``touched``: change records whose records must be read by id (marketing changes carry no values).
+    ``is_last``: the feed is read to its end for now. ``complete_until``: the time up to which the feed is known to be
+    complete (its watermark), None while that is unknown.
+    ``is_full_read``: the page belongs to a full read, not to changes. ``rows_expected``: in a full read, how many rows
+    the side says there are, where it says so.
+    """
+
+    readings: Sequence[Reading]
+    cursor: Cursor
+    touched: Sequence[ChangeRecord] = ()
+    is_last: bool = True
+    is_full_read: bool = False
+    complete_until: datetime | None = None
+    rows_expected: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """One thing ``tandem check`` tried: whether it works, and the remedy where it does not."""
+
+    what: str
+    is_ok: bool
+    remedy: str = ""
+    is_required: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """One record of a write call. ``id`` is None for a create whose id the side gives; ``values`` by field name;
+    ``lookup`` is the field whose value must not exist yet (creates in Marketo)."""
+
+    kind: ActionKind
+    id: RecordId | None
+    values: Mapping[str, Value]
+    version: Version | None = None
+    lookup: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """Done. ``values`` is what the side answered, by field name, where it answers (Marketo does not)."""
+
+    id: RecordId
+    version: Version | None = None
+    values: Mapping[str, Value] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Stale:
+    """The record moved since it was read (412): read again, plan again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A create found its key taken (1005, 1007, 1017, If-None-Match): look, link, plan again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """The record to update is not there (404, 1004): a suspicion, read it by id."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """This record will not pass. ``field`` is the one at fault where the side names it; the message holds no value."""
+
+    code: str
+    message: str
+    field: str | None = None
+
+
+WriteResult: TypeAlias = Written | Stale | Taken | Missing | Refused
+
+
+class Connector(Protocol):
+    """One side over its API.
+
+    Every method may raise the errors of ``core.errors``: TransientError (after its own retries), AccessError,
+    CursorExpiredError; ``write`` alone raises UnknownOutcomeError. Every HTTP call is paced against the side's budget
+    and counted in ``calls``.
+    """
+
+    side: Side
+    calls: int
+    """HTTP calls made so far, token calls included."""
+
+    async def close(self) -> None: ...
+
+    async def fetch_identity(self) -> Mapping[str, str]:
+        """What pins this side: ``organization_id`` ... or ``munchkin_id``; compared at each start."""
+
+    async def fetch_schema(self, entity: Entity) -> EntitySchema: ...
+
+    async def check_access(self, entities: Sequence[Entity]) -> Sequence[Access]:
+        """Try what the sync needs, one line each; raises only when nothing can be tried."""
+
+    async def create_fields(self, entity: Entity, fields: Sequence[NewField]) -> None: ...
+
+    def has_feed(self, entity: Entity) -> bool:
+        """Whether the side tells of changes of this entity (Marketo does for persons only)."""
+
+    def fetch_changes(self, entity: Entity, cursor: Cursor | None, fields: Sequence[str]) -> AsyncIterator[Page]:
+        """Yield pages from `cursor`, or from the start of a full read (None) and then the changes since it began.
+
+        Each page's cursor resumes behind it, in the middle of a full read too. A record may come twice; it never goes
+        missing. Our own writes come back. Each ``anext`` does its reading inside the call, so that a read number taken
+        before it is older than what the page holds. Ends when the feed is read to its end for now; a feed that is not
+        due yet yields nothing.
+
+        Raises:
+            CursorExpiredError: the side forgot this cursor.
+        """
+
+    async def fetch_records(self, entity: Entity, fields: Sequence[str], ids: Sequence[RecordId]) -> Sequence[Reading]:
+        """Each id's present state, ``GONE`` where the side has no such record. Any number of ids."""
+
+    async def find_records(
+        self, entity: Entity, fields: Sequence[str], by: str, values: Sequence[Value]
+    ) -> Sequence[Reading]:
+        """All records whose field `by` has one of `values` (text compares without case). Any number of values."""
+
+    def batch_size(self, entity: Entity, kind: ActionKind) -> int:
+        """How many writes one call takes."""
+
+    def settle_s(self, entity: Entity) -> float:
+        """How long after the call a write without an answer may still land: the endpoint's own timeout."""
+
+    async def write(self, entity: Entity, writes: Sequence[Write]) -> Sequence[WriteResult]:
+        """At most ``batch_size`` writes of one kind in one HTTP call; the results in the order given.
+
+        Raises:
+            TransientError: surely nothing was written.
+            RejectedError: the whole call will not pass; surely nothing was written.
+            UnknownOutcomeError: any of them may have been written.
+        """
+
+
+# --- the store ---------------------------------------------------------------------------------------------------
+
+
+class JournalState(StrEnum):
+    INTENDED = "intended"
+    SENT = "sent"
+    UNKNOWN = "unknown"
+    DONE = "done"
+    REJECTED = "rejected"
+    WITHDRAWN = "withdrawn"
+
+    @property
+    def is_open(self) -> bool:
+        return self in (JournalState.INTENDED, JournalState.SENT, JournalState.UNKNOWN)
+
+
+@dataclass(frozen=True, slots=True)
+class JournalRow:
+    """One action with its fate. ``sent_at`` is set when the call began, ``finished_at`` when its outcome was stored.
+    ``is_confirmed``: a later reading (or the side's answer) showed the written values."""
+
+    number: int
+    link: LinkNumber
+    crm_entity: Entity
+    action: Action
+    state: JournalState
+    crm: RecordKey | None = None
+    marketing: RecordKey | None = None
+    sent_at: datetime | None = None
+    finished_at: datetime | None = None
+    error: str | None = None
+    is_confirmed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of one journal row.
+
+    ``DONE``: `id`, `version` as the side gave them, `answered` the target's values by pair name where it answered with
+    others than were sent. ``REJECTED``: `error`; the fields in `parked` are held until either side changes them.
+    ``WITHDRAWN``: never happened, the link is due and is planned again. ``UNKNOWN``: may have happened.
+    """
+
+    number: int
+    state: JournalState
+    id: RecordId | None = None
+    version: Version | None = None
+    answered: Mapping[str, Value] = field(default_factory=dict)
+    error: str | None = None
+    suspect: bool = False
+    """The record was not there: read it by id when the link is planned again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """Work on one link: both sides' inbox rows, where there are any.
+
+    ``written`` are journal rows of finished marketing writes of this link that no reading has confirmed yet;
+    ``records`` the marketing change records of this link since the oldest of those.
+    ``held`` maps fields held after a rejection to the value (of the source side) that was rejected.
+    """
+
+    link: Link | None
+    crm: State | None
+    marketing: State | None
+    written: tuple[JournalRow, ...] = ()
+    records: tuple[ChangeRecord, ...] = ()
+    alias_of: LinkNumber | None = None
+    rejected: Mapping[str, Value] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class RunSummary:
+    """One pass, as it is stored and shown."""
+
+    run_id: str
+    started_at: datetime
+    finished_at: datetime | None = None
+    counts: Mapping[str, int] = field(default_factory=dict)
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ConflictRow:
+    number: int
+    at: datetime
+    crm: RecordKey | None
+    marketing: RecordKey | None
+    conflict: Conflict
+    is_open: bool
+
+
+@dataclass(frozen=True, slots=True)
+class HoldRow:
+    crm: RecordKey | None
+    marketing: RecordKey | None
+    field: str | None
+    reason: str
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class EntityStatus:
+    """Counts of one crm entity (``tandem status``). ``waiting`` are inbox rows and links that are due."""
+
+    crm_entity: Entity
+    linked: int
+    pending: int
+    tombstoned: int
+    waiting: int
+    open_actions: int
+    rejected: int
+    held: int
+    conflicts: int
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    holder: str
+    fence: int
+    expires_at: datetime
+
+
+class Store(Protocol):
+    """Tandem's state of one sync. Every method is one transaction; none is held across a network call.
+
+    All writes check the lease's fencing number and raise LeaseLostError when another holder has taken over.
+    Methods are synchronous: the embedded store answers in microseconds.
+    """
+
+    def close(self) -> None: ...
+
+    # lease
+    def acquire_lease(self, holder: str, ttl_s: float, now: datetime) -> Lease | None:
+        """The lease, or None while another holder's has not expired. Raises the fence; later writes carry it."""
+
+    def renew_lease(self, ttl_s: float, now: datetime) -> Lease:
+        """Raises LeaseLostError."""
+
+    def release_lease(self) -> None: ...
+
+    # settings of the sync, small texts
+    def load_setting(self, name: str) -> str | None: ...
+
+    def save_setting(self, name: str, value: str) -> None: ...
+
+    # shapes
+    def use_mappings(
+        self, pairs: Mapping[Entity, Sequence[str]], fields: Mapping[tuple[Side, Entity], Sequence[str]]
+    ) -> None:
+        """Declare the pair names of each crm entity (the places of a Base) and the shape of each entity's states.
+
+        Bases stored under another order or set of pairs are reordered on load, new pairs UNKNOWN. Inbox rows stored
+        under another shape are returned as ``SUSPECT`` so that they are read again.
+        """
+
+    # extract
+    def next_read_number(self) -> ReadNumber: ...
+
+    def load_cursor(self, side: Side, entity: Entity) -> Cursor | None: ...
+
+    def load_watermark(self, side: Side, entity: Entity) -> datetime | None: ...
+
+    def known_guids(self, guids: Iterable[str]) -> set[str]: ...
+
+    def save_page(
+        self,
+        side: Side,
+        entity: Entity,
+        states: Sequence[State],
+        records: Sequence[ChangeRecord],
+        cursor: Cursor | None,
+        *,
+        complete_until: datetime | None,
+        search: Mapping[RecordId, tuple[str | None, str | None]],
+    ) -> int:
+        """States into the inbox and the cursor forward, one transaction; returns how many rows were new or newer.
+
+        A state with a lower read number than the stored one is dropped. ``search`` gives (crm key, dedupe key) of
+        marketing states, both lower case, for ``find_inbox``. `cursor` None leaves the cursor where it is.
+        """
+
+    def reset_cursor(self, side: Side, entity: Entity) -> None:
+        """Forget the cursor: the next extract is a full read."""
+
+    def drop_records_before(self, at: datetime) -> None:
+        """Forget change records older than `at`."""
+
+    # claim
+    def claim(
+        self, marketing_entity: Entity, crm_entities: Sequence[Entity], limit: int, now: datetime
+    ) -> Sequence[Claim]:
+        """Up to `limit` pieces of work: crm rows first (in the order of `crm_entities`, then of arrival), then
+        marketing rows, then links that are due. A claim takes both sides' rows. Links with an open journal row and rows deferred
+        past `now` are left out. Reading only: nothing is marked, the lease makes it exclusive."""
+
+    def find_links(self, side: Side, entity: Entity, ids: Iterable[RecordId]) -> Mapping[RecordId, Link]:
+        """Links by one end, aliases followed, tombstoned links included where no live one exists."""
+
+    def find_inbox(self, entity: Entity, by: str, values: Iterable[str]) -> Sequence[State]:
+        """Marketing states waiting in the inbox by ``crm_key`` or ``dedupe_key`` (lower case)."""
+
+    def load_links(self, numbers: Iterable[LinkNumber]) -> Mapping[LinkNumber, Link]: ...
+
+    # plan and apply
+    def commit_plan(self, plan: Plan, run_id: str, now: datetime) -> Sequence[JournalRow]:
+        """Links, bases, aliases, conflicts and holds of `plan`, its actions as ``intended`` journal rows, and its
+        inbox rows away (unless a newer reading replaced them), in one transaction. A link's earlier holds are replaced
+        by the plan's. Returns the journal rows in the order of the actions."""
+
+    def mark_sent(self, numbers: Sequence[int], now: datetime) -> None: ...
+
+    def record_outcomes(self, outcomes: Sequence[Outcome], now: datetime) -> None:
+        """Outcomes with link ends, bases and versions, one transaction.
+
+        DONE sets the end a create gave, each written pair's base to (source, after or answered), crm_version to the
+        given one (None: unknown), and the side's written number to a fresh read number; the link becomes live when
+        both ends exist, and links waiting for this record become due. REJECTED holds the written fields with the
+        error and remembers the rejected source values. WITHDRAWN makes the link due.
+        """
+
+    def load_open_rows(self) -> Sequence[JournalRow]:
+        """Rows that are intended, sent or unknown, oldest first."""
+
+    def load_records(self, keys: Iterable[RecordKey], since: datetime) -> Sequence[ChangeRecord]: ...
+
+    def make_due(self, links: Iterable[LinkNumber]) -> None: ...
+
+    # runs and what people see
+    def save_run(self, run: RunSummary) -> None: ...
+
+    def load_runs(self, limit: int) -> Sequence[RunSummary]: ...
+
+    def load_status(self) -> Sequence[EntityStatus]: ...
+
+    def load_conflicts(self, limit: int, *, only_open: bool = False) -> Sequence[ConflictRow]: ...
+
+    def load_holds(self, limit: int) -> Sequence[HoldRow]: ...
+
+    def load_rejected(self, limit: int) -> Sequence[JournalRow]: ...
+
+    def iter_links(self, crm_entity: Entity) -> Iterable[Link]:
+        """All links of an entity, lazily (for verify)."""
+
+    def highest_marketing_id(self, entity: Entity) -> int:
+        """The highest numeric id seen in links and inbox; 0 when none."""
