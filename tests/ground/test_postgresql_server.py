@@ -5,6 +5,7 @@ from pathlib import Path
 import psycopg
 import pytest
 from sqlalchemy import create_engine, make_url, text
+
 from tests import postgresql_server as subject
 from tests.postgresql_server import PostgresqlServer
 
