@@ -394,8 +394,8 @@ class Store(Protocol):
         self, marketing_entity: Entity, crm_entities: Sequence[Entity], limit: int, now: datetime
     ) -> Sequence[Claim]:
         """Up to `limit` pieces of work: crm rows first (in the order of `crm_entities`, then of arrival), then
-        marketing rows, then links that are due. A claim takes both sides' rows. Links with an open journal row and rows deferred
-        past `now` are left out. Reading only: nothing is marked, the lease makes it exclusive."""
+        marketing rows, then links that are due. A claim takes both sides' rows. Links with an open journal row and
+        rows deferred past `now` are left out. Reading only: nothing is marked, the lease makes it exclusive."""
 
     def find_links(self, side: Side, entity: Entity, ids: Iterable[RecordId]) -> Mapping[RecordId, Link]:
         """Links by one end, aliases followed, tombstoned links included where no live one exists."""

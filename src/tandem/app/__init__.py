@@ -1,0 +1,1 @@
+"""Puts the parts together: commands that change something, queries that do not."""

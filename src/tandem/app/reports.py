@@ -1,0 +1,203 @@
+"""What commands and queries answer: plain data that the command line prints and ``--json`` encodes as it is."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from tandem.core.record import Value
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """News from a running pass. ``phase`` is ``read``, ``plan`` or ``apply``; ``done`` and ``expected`` count records
+    (``expected`` None while nobody knows); ``calls`` counts the HTTP calls of both sides so far."""
+
+    phase: str
+    entity: str
+    done: int
+    expected: int | None = None
+    calls: int = 0
+
+
+Observer = Callable[[Progress], None]
+
+
+@dataclass(frozen=True, slots=True)
+class AccessLine:
+    side: str
+    what: str
+    is_ok: bool
+    remedy: str = ""
+    is_required: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOutField:
+    """A field pair the mapping cannot carry today, why, and what an admin can do about it."""
+
+    entity: str
+    crm_field: str
+    marketing_field: str
+    reason: str
+    remedy: str
+
+
+@dataclass(frozen=True, slots=True)
+class CheckReport:
+    access: tuple[AccessLine, ...]
+    fields_to_create: tuple[str, ...]
+    left_out: tuple[LeftOutField, ...]
+
+    @property
+    def is_ok(self) -> bool:
+        return all(line.is_ok for line in self.access if line.is_required)
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedField:
+    field: str
+    target: str
+    base: Value
+    crm: Value
+    marketing: Value
+    after: Value
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedAction:
+    side: str
+    kind: str
+    entity: str
+    crm_id: str | None
+    marketing_id: str | None
+    fields: tuple[PlannedField, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedConflict:
+    kind: str
+    entity: str
+    crm_id: str | None
+    marketing_id: str | None
+    field: str
+    crm: Value
+    marketing: Value
+    winner: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class PlanReport:
+    """What the next pass would write. ``actions`` is cut at ``limit``; ``counts`` counts all of them
+    (``crm.update.contact`` and so on). ``calls`` and ``seconds`` are estimates of what applying takes."""
+
+    counts: dict[str, int]
+    first_link_fields: dict[str, int]
+    actions: tuple[PlannedAction, ...]
+    conflicts: tuple[PlannedConflict, ...]
+    holds: tuple[str, ...]
+    fields_to_create: tuple[str, ...]
+    calls: int
+    seconds: float
+
+    @property
+    def is_empty(self) -> bool:
+        return not self.counts
+
+
+@dataclass(frozen=True, slots=True)
+class SyncReport:
+    """One pass. ``counts``: ``read.crm.contact``, ``applied.marketing.create.person``, ``rejected``, ``conflicts``,
+    ``held`` ...; ``guard`` holds the guard's questions where actions wait for a person."""
+
+    run_id: str
+    is_first_copy: bool
+    seconds: float
+    counts: dict[str, int]
+    crm_calls: int
+    marketing_calls: int
+    records: int
+    guard: tuple[str, ...] = ()
+
+    @property
+    def writes(self) -> int:
+        return sum(count for name, count in self.counts.items() if name.startswith("applied."))
+
+    @property
+    def calls_per_1000_records(self) -> float:
+        return 1000 * (self.crm_calls + self.marketing_calls) / self.records if self.records else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class EntityLine:
+    entity: str
+    linked: int
+    pending: int
+    tombstoned: int
+    waiting: int
+    open_actions: int
+    rejected: int
+    held: int
+    conflicts: int
+
+
+@dataclass(frozen=True, slots=True)
+class StatusReport:
+    """``lag_s`` is the age of the older of the two sides' watermarks at the last pass; None before the first."""
+
+    entities: tuple[EntityLine, ...]
+    last_pass_at: datetime | None
+    last_pass_seconds: float | None
+    last_error: str | None
+    lag_s: float | None
+    holds: tuple[str, ...] = ()
+    rejected: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ConflictLine:
+    at: datetime
+    kind: str
+    crm_entity: str
+    crm_id: str | None
+    marketing_id: str | None
+    field: str
+    crm: Value
+    marketing: Value
+    winner: str
+    is_open: bool
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    kind: str
+    entity: str
+    crm_id: str | None
+    marketing_id: str | None
+    field: str | None
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class VerifyReport:
+    """``compared`` counts records per crm entity; ``unread`` names what could not be read; ``explained`` counts
+    differences that are held or waiting and shown as such (they are listed in ``differences`` too)."""
+
+    compared: dict[str, int]
+    differences: tuple[Difference, ...]
+    difference_count: int
+    unread: tuple[str, ...]
+    crm_calls: int
+    marketing_calls: int
+    seconds: float
+
+    @property
+    def is_clean(self) -> bool:
+        return self.difference_count == 0 and not self.unread
+
+
+@dataclass(frozen=True, slots=True)
+class SchemaReport:
+    created: tuple[str, ...] = field(default=())
