@@ -40,7 +40,7 @@ soak: $(DEVELOPMENT) ## the laws with fresh examples, many more of them; SEED=N 
 check: $(DEVELOPMENT) ## lint, import rules and types, without the tests
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
-	$(BIN)/lint-imports
+	$(BIN)/lint-imports --no-logo
 	$(BIN)/mypy --strict
 
 format: $(DEVELOPMENT) ## put the code into its one form, and mend what ruff can mend
