@@ -17,9 +17,9 @@ find_python() {
 }
 
 ensure_venv_module() {
-    "$1" -c 'import ensurepip, venv' 2>/dev/null && return
+    "$1" -c 'import venv; from ensurepip import bootstrap' 2>/dev/null && return
     package=$("$1" -c 'import sys; print("python3.%d-venv" % sys.version_info.minor)')
-    "$(dirname "$0")/apt-install.sh" "$package" && "$1" -c 'import ensurepip, venv' && return
+    "$(dirname "$0")/apt-install.sh" "$package" && "$1" -c 'import venv; from ensurepip import bootstrap' && return
     echo "$1 lacks its venv module. On Debian or Ubuntu: sudo apt-get install $package" >&2
     exit 1
 }
