@@ -1,0 +1,421 @@
+"""HTTP for both connectors: auth, pacing against a budget, retry, counting, and what a lost answer means.
+
+``HttpClient.request`` is one logical call: it waits for its turn (``Pacer``), adds the token, sends, and hands the
+response to the connector's own ``classify``. What surely was not done is tried again a few times; a write that was
+sent and not answered is never tried again here, because nobody knows whether it happened.
+
+Messages name the side and the operation, never a URL or a body: both may hold a person's data.
+"""
+
+import asyncio
+import contextlib
+import ssl
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Protocol
+from urllib.parse import quote, urlencode
+
+import aiohttp
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_attempt, wait_exponential_jitter
+from yarl import URL
+
+from tandem.core.errors import AccessError, ConfigError, RemoteError, TransientError, UnknownOutcomeError
+from tandem.core.record import Side
+from tandem.ports import Clock
+
+CONNECT_TIMEOUT_S = 15.0
+RETRY_AFTER_MAX_S = 60.0
+"""A side that asks for a longer wait gets it from the runtime: a call does not sleep for minutes."""
+
+
+class TokenRefusedError(AccessError):
+    """The side did not take the token: a fresh one is tried once, then this is an AccessError like any other."""
+
+
+class TokenSource(Protocol):
+    async def token(self) -> str: ...
+
+    def invalidate(self) -> None:
+        """The side refused the last token: the next ``token()`` asks for a fresh one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """What is being asked of whom, as far as an error may tell."""
+
+    side: Side
+    operation: str
+    is_write: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """An answer, its body read to the end; header names compare without case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes = field(repr=False)
+
+    @property
+    def retry_after_s(self) -> float | None:
+        """Seconds of a Retry-After header; a date there is not understood (neither side sends one)."""
+        text = self.headers.get("Retry-After", "")
+        try:
+            return max(0.0, float(text))
+        except ValueError:
+            return None
+
+
+Classify = Callable[[Call, Response], RemoteError | None]
+
+
+def classify_status(call: Call, response: Response) -> RemoteError | None:
+    """What the status alone says. A gateway's error on a write leaves the outcome open."""
+    about = f"{call.side} answered {call.operation} with HTTP {response.status}"
+    code = str(response.status)
+    after_s = response.retry_after_s
+    match response.status:
+        case 401:
+            return TokenRefusedError(f"{about}.", side=call.side, operation=call.operation, code=code)
+        case 429:
+            return TransientError(
+                f"{about}.", side=call.side, operation=call.operation, code=code, retry_after_s=after_s
+            )
+        case 503 if after_s is not None:
+            return TransientError(
+                f"{about}.", side=call.side, operation=call.operation, code=code, retry_after_s=after_s
+            )
+        case 502 | 503 | 504 if call.is_write:
+            return UnknownOutcomeError(f"{about}.", side=call.side, operation=call.operation, code=code)
+        case 502 | 503 | 504:
+            return TransientError(f"{about}.", side=call.side, operation=call.operation, code=code)
+    return None
+
+
+# --- pacing ------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """At most `calls` in any `window_s` seconds."""
+
+    calls: int
+    window_s: float
+
+
+class _Window:
+    """One rule's memory. A call counts from before it is sent until `window_s` after its end, so that the side, which
+    sees it somewhere in between, never counts more than the rule allows."""
+
+    def __init__(self, rule: Rule) -> None:
+        self.rule = rule
+        self._in_flight = 0
+        self._ended: deque[datetime] = deque()
+
+    def wait_s(self, now: datetime) -> float:
+        """0 when a call may start now. There is always an ended call to wait for when the window is full: the pacer
+        lets fewer run at once than the rule has calls."""
+        while self._ended and (now - self._ended[0]).total_seconds() >= self.rule.window_s:
+            self._ended.popleft()
+        if self._in_flight + len(self._ended) < self.rule.calls:
+            return 0.0
+        return self.rule.window_s - (now - self._ended[0]).total_seconds()
+
+    def began(self) -> None:
+        self._in_flight += 1
+
+    def ended(self, now: datetime) -> None:
+        self._in_flight -= 1
+        self._ended.append(now)
+
+
+class BudgetSpentError(Exception):
+    """The day's calls are used up; `retry_after_s` until the next day's."""
+
+    def __init__(self, retry_after_s: float) -> None:
+        super().__init__("The day's calls are used up.")
+        self.retry_after_s = retry_after_s
+
+
+DayEnd = Callable[[datetime], datetime]
+
+
+def end_of_utc_day(now: datetime) -> datetime:
+    return now.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
+
+
+class Pacer:
+    """Turns for calls: several windows, so many at once, so many a day. Those who wait go in the order they came."""
+
+    def __init__(
+        self,
+        clock: Clock,
+        *,
+        rules: Sequence[Rule] = (),
+        concurrent_max: int = 5,
+        daily_budget: int | None = None,
+        day_end: DayEnd = end_of_utc_day,
+    ) -> None:
+        self._clock = clock
+        self._windows = [_Window(rule) for rule in rules]
+        self._turns = asyncio.Semaphore(min([concurrent_max, *(rule.calls for rule in rules)]))
+        self._door = asyncio.Lock()
+        self._daily_budget = daily_budget
+        self._day_end = day_end
+        self._day_ends_at = day_end(clock.now())
+        self._paused_until: datetime | None = None
+        self.spent_today = 0
+
+    @property
+    def left_today(self) -> int | None:
+        """Calls left of the day's budget; None where there is no budget."""
+        self._turn_the_day()
+        return None if self._daily_budget is None else max(0, self._daily_budget - self.spent_today)
+
+    def pause(self, seconds: float) -> None:
+        """Let no call start for so long: the side said that we are too fast."""
+        until = self._clock.now() + timedelta(seconds=seconds)
+        self._paused_until = max(until, self._paused_until or until)
+
+    @contextlib.asynccontextmanager
+    async def turn(self) -> AsyncIterator[None]:
+        """Hold one turn; one HTTP call fits in it.
+
+        Raises:
+            BudgetSpentError: no call is left today.
+        """
+        async with self._turns:
+            async with self._door:
+                self._spend()
+                try:
+                    await self._wait()
+                except BaseException:
+                    self.spent_today -= 1
+                    raise
+                for window in self._windows:
+                    window.began()
+            try:
+                yield
+            finally:
+                for window in self._windows:
+                    window.ended(self._clock.now())
+
+    async def _wait(self) -> None:
+        while (seconds := self._wait_s()) > 0:
+            await self._clock.sleep(seconds)
+
+    def _wait_s(self) -> float:
+        now = self._clock.now()
+        waits = [window.wait_s(now) for window in self._windows]
+        if self._paused_until is not None:
+            waits.append((self._paused_until - now).total_seconds())
+        return max(waits, default=0.0)
+
+    def _spend(self) -> None:
+        if self.left_today == 0:
+            raise BudgetSpentError((self._day_ends_at - self._clock.now()).total_seconds())
+        self.spent_today += 1
+
+    def _turn_the_day(self) -> None:
+        now = self._clock.now()
+        if now >= self._day_ends_at:
+            self._day_ends_at = self._day_end(now)
+            self.spent_today = 0
+
+
+# --- the client --------------------------------------------------------------------------------------------------
+
+
+class HttpClient:
+    """One side's HTTP. Without `tokens` no Authorization header is sent (a sign-in endpoint)."""
+
+    def __init__(
+        self,
+        side: Side,
+        base_url: str,
+        tokens: TokenSource | None,
+        pacer: Pacer,
+        clock: Clock,
+        *,
+        ca_file: str | None = None,
+        classify: Classify = classify_status,
+        attempts_max: int = 5,
+    ) -> None:
+        self.calls = 0
+        self._side = side
+        self._base_url = base_url.rstrip("/")
+        self._tokens = tokens
+        self._pacer = pacer
+        self._clock = clock
+        self._classify = classify
+        self._attempts_max = attempts_max
+        self._ca_file = ca_file
+        self._session: aiohttp.ClientSession | None = None
+
+    async def close(self) -> None:
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
+
+    async def request(
+        self,
+        operation: str,
+        method: str,
+        path_or_url: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        params: Mapping[str, str] | None = None,
+        body: bytes | None = None,
+        is_write: bool = False,
+        timeout_s: float = 30.0,
+    ) -> Response:
+        """The answer to one call, tried again while it surely was not done.
+
+        `path_or_url` is sent as it is (encode it); an absolute one must lead to this side's own host.
+
+        Raises:
+            RemoteError: what `classify` made of the answer, or of having none: TransientError when surely nothing was
+                done, UnknownOutcomeError when a write was sent and not answered.
+        """
+        call = Call(self._side, operation, is_write)
+        url = self._url(call, path_or_url, params)
+
+        async def attempt() -> Response:
+            return await self._attempt(call, method, url, headers or {}, body, timeout_s)
+
+        retrying = AsyncRetrying(
+            sleep=self._clock.sleep,
+            retry=retry_if_exception(_is_worth_waiting),
+            wait=_wait_s,
+            stop=stop_after_attempt(self._attempts_max),
+            reraise=True,
+        )
+        return await retrying(attempt)
+
+    async def _attempt(
+        self, call: Call, method: str, url: URL, headers: Mapping[str, str], body: bytes | None, timeout_s: float
+    ) -> Response:
+        try:
+            return await self._send_and_judge(call, method, url, headers, body, timeout_s)
+        except TokenRefusedError:
+            if self._tokens is None:
+                raise
+            self._tokens.invalidate()
+            return await self._send_and_judge(call, method, url, headers, body, timeout_s)
+
+    async def _send_and_judge(
+        self, call: Call, method: str, url: URL, headers: Mapping[str, str], body: bytes | None, timeout_s: float
+    ) -> Response:
+        if self._tokens is not None:
+            headers = {**headers, "Authorization": f"Bearer {await self._tokens.token()}"}
+        try:
+            async with self._pacer.turn():
+                response = await self._send(call, method, url, headers, body, timeout_s)
+        except BudgetSpentError as error:
+            raise TransientError(
+                f"Tandem's calls to {call.side} for today are used up; {call.operation} waits for the next day.",
+                side=call.side,
+                operation=call.operation,
+                code="budget",
+                retry_after_s=error.retry_after_s,
+            ) from None
+        error_of_side = self._classify(call, response)
+        if error_of_side is None:
+            return response
+        if isinstance(error_of_side, TransientError) and error_of_side.retry_after_s is not None:
+            self._pacer.pause(min(error_of_side.retry_after_s, RETRY_AFTER_MAX_S))
+        raise error_of_side
+
+    async def _send(
+        self, call: Call, method: str, url: URL, headers: Mapping[str, str], body: bytes | None, timeout_s: float
+    ) -> Response:
+        # `from None`: the client's own error may show the URL, and a filter in it a person's e-mail.
+        timeout = aiohttp.ClientTimeout(total=timeout_s, sock_connect=min(CONNECT_TIMEOUT_S, timeout_s))
+        self.calls += 1
+        try:
+            async with self._pool().request(
+                method, url, headers=headers, data=body, timeout=timeout, allow_redirects=False
+            ) as answer:
+                return Response(answer.status, answer.headers, await answer.read())
+        except (aiohttp.ClientConnectorCertificateError, aiohttp.ClientConnectorSSLError) as error:
+            raise _untrusted(call, error) from None
+        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
+            raise _unreachable(call, error) from None
+        except (aiohttp.ClientError, TimeoutError) as error:
+            raise _unanswered(call, error) from None
+
+    def _pool(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            connector = aiohttp.TCPConnector(ssl=_trust(self._ca_file), limit=0)
+            self._session = aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar())
+            # The client repeats GET, PUT and DELETE by itself on a dead pooled connection: a call that nobody
+            # counted, and a write that may be done twice. A test fails when this name no longer stops it.
+            self._session._retry_connection = False
+        return self._session
+
+    def _url(self, call: Call, path_or_url: str, params: Mapping[str, str] | None) -> URL:
+        if "://" in path_or_url:
+            url = URL(path_or_url, encoded=True)
+            if url.origin() != URL(self._base_url).origin():
+                raise AccessError(
+                    f"{call.side} answered {call.operation} with a link to another host; the token is not sent there.",
+                    side=call.side,
+                    operation=call.operation,
+                )
+        else:
+            url = URL(f"{self._base_url}/{path_or_url.lstrip('/')}", encoded=True)
+        if not params:
+            return url
+        joint = "&" if url.raw_query_string else "?"
+        return URL(f"{url}{joint}{urlencode(params, quote_via=quote)}", encoded=True)
+
+
+def _trust(ca_file: str | None) -> ssl.SSLContext:
+    try:
+        return ssl.create_default_context(cafile=ca_file)
+    except OSError:  # ssl.SSLError is one
+        raise ConfigError(f"ca_file {ca_file} cannot be read as PEM certificates.") from None
+
+
+def _untrusted(call: Call, error: Exception) -> RemoteError:
+    return AccessError(
+        f"The certificate of {call.side} is not trusted; name the authority's file in ca_file.",
+        side=call.side,
+        operation=call.operation,
+        code=type(error).__name__,
+    )
+
+
+def _unreachable(call: Call, error: Exception) -> RemoteError:
+    return TransientError(
+        f"{call.side} cannot be reached for {call.operation} ({type(error).__name__}); check its url and the network.",
+        side=call.side,
+        operation=call.operation,
+        code=type(error).__name__,
+    )
+
+
+def _unanswered(call: Call, error: Exception) -> RemoteError:
+    message = f"{call.side} gave no answer to {call.operation} ({type(error).__name__})."
+    if call.is_write:
+        return UnknownOutcomeError(message, side=call.side, operation=call.operation, code=type(error).__name__)
+    return TransientError(message, side=call.side, operation=call.operation, code=type(error).__name__)
+
+
+# --- retry -------------------------------------------------------------------------------------------------------
+
+_backoff = wait_exponential_jitter(initial=0.5, max=30.0, jitter=0.5)
+
+
+def _wait_s(state: RetryCallState) -> float:
+    error = state.outcome.exception() if state.outcome is not None else None
+    if isinstance(error, TransientError) and error.retry_after_s is not None:
+        return error.retry_after_s
+    return _backoff(state)
+
+
+def _is_worth_waiting(error: BaseException) -> bool:
+    """A wait that the side asked for is kept here while it is short."""
+    return isinstance(error, TransientError) and (error.retry_after_s or 0.0) <= RETRY_AFTER_MAX_S
