@@ -18,7 +18,14 @@ from typing import Protocol
 from urllib.parse import quote, urlencode
 
 import aiohttp
-from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_attempt, wait_exponential_jitter
+from tenacity import (
+    AsyncRetrying,
+    RetryCallState,
+    retry_if_exception,
+    stop_after_attempt,
+    wait_exponential,
+    wait_random,
+)
 from yarl import URL
 
 from tandem.core.errors import AccessError, ConfigError, RemoteError, TransientError, UnknownOutcomeError
@@ -406,7 +413,7 @@ def _unanswered(call: Call, error: Exception) -> RemoteError:
 
 # --- retry -------------------------------------------------------------------------------------------------------
 
-_backoff = wait_exponential_jitter(initial=0.5, max=30.0, jitter=0.5)
+_backoff = wait_exponential(multiplier=0.5, max=30.0) + wait_random(0.0, 0.5)
 
 
 def _wait_s(state: RetryCallState) -> float:

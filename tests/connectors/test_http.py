@@ -1,0 +1,346 @@
+"""The HTTP client against a server of its own: what is counted, repeated, given up, and what is never sent."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from aiohttp import web
+
+from tandem.connectors.http import (
+    BudgetSpentError,
+    Call,
+    HttpClient,
+    Pacer,
+    Response,
+    Rule,
+    TokenRefusedError,
+    classify_status,
+)
+from tandem.core.errors import (
+    AccessError,
+    ConfigError,
+    RemoteError,
+    TransientError,
+    UnknownOutcomeError,
+)
+from tandem.core.record import Side
+from tests.connectors.fake_clock import FakeClock
+
+Handler = Callable[[web.Request], Awaitable[web.Response]]
+
+
+class Server:
+    """Answers each request with the next handler; the last one stays."""
+
+    def __init__(self) -> None:
+        self.handlers: list[Handler] = []
+        self.requests: list[web.Request] = []
+        self.url = ""
+
+    async def answer(self, request: web.Request) -> web.Response:
+        self.requests.append(request)
+        handler = self.handlers.pop(0) if len(self.handlers) > 1 else self.handlers[0]
+        return await handler(request)
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[Server]:
+    server = Server()
+    application = web.Application()
+    application.router.add_route("*", "/{path:.*}", server.answer)
+    runner = web.AppRunner(application)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    host, port = runner.addresses[0][:2]
+    server.url = f"http://{host}:{port}"
+    yield server
+    await runner.cleanup()
+
+
+class Tokens:
+    def __init__(self) -> None:
+        self.number = 1
+
+    async def token(self) -> str:
+        return f"token-{self.number}"
+
+    def invalidate(self) -> None:
+        self.number += 1
+
+
+def status(code: int, **headers: str) -> Handler:
+    async def handler(_: web.Request) -> web.Response:
+        return web.Response(status=code, headers={name.replace("_", "-"): text for name, text in headers.items()})
+
+    return handler
+
+
+def text(body: str) -> Handler:
+    async def handler(_: web.Request) -> web.Response:
+        return web.Response(text=body)
+
+    return handler
+
+
+async def drop(request: web.Request) -> web.Response:
+    assert request.transport is not None
+    request.transport.abort()
+    return web.Response()
+
+
+async def too_slow(_: web.Request) -> web.Response:
+    await asyncio.sleep(0.6)
+    return web.Response()
+
+
+def a_client(url: str, clock: FakeClock, *, tokens: Tokens | None = None, pacer: Pacer | None = None) -> HttpClient:
+    return HttpClient(Side.MARKETING, url, tokens, pacer or Pacer(clock), clock)
+
+
+async def test_an_answer_comes_whole_with_status_headers_and_body(server: Server) -> None:
+    server.handlers = [text("good")]
+    client = a_client(server.url, FakeClock(), tokens=Tokens())
+    response = await client.request(
+        "x", "GET", "/a/b", params={"q": "a&b c"}, headers={"X-One": "1"}, is_write=False, timeout_s=5
+    )
+    await client.close()
+    assert (response.status, response.body) == (200, b"good")
+    assert response.headers["content-type"].startswith("text/plain")
+    request = server.requests[0]
+    assert request.raw_path == "/a/b?q=a%26b%20c"
+    assert request.headers["Authorization"] == "Bearer token-1"
+    assert request.headers["X-One"] == "1"
+    assert client.calls == 1
+
+
+async def test_an_absolute_link_keeps_its_spelling(server: Server) -> None:
+    server.handlers = [text("")]
+    client = a_client(server.url, FakeClock())
+    await client.request("x", "GET", server.url + "/p?$skiptoken=%3Ccookie%20a%3D%221%22%2F%3E", params={"b": "2"})
+    await client.close()
+    assert server.requests[0].raw_path == "/p?$skiptoken=%3Ccookie%20a%3D%221%22%2F%3E&b=2"
+
+
+async def test_a_link_to_another_host_gets_no_token(server: Server) -> None:
+    server.handlers = [text("")]
+    client = a_client("http://127.0.0.1:9", FakeClock(), tokens=Tokens())
+    with pytest.raises(AccessError):
+        await client.request("x", "GET", server.url + "/p")
+    await client.close()
+    assert server.requests == []
+
+
+async def test_what_was_surely_not_done_is_tried_again_after_the_time_the_side_asked_for(server: Server) -> None:
+    server.handlers = [status(429, Retry_After="7"), status(503, Retry_After="3"), text("done")]
+    clock = FakeClock()
+    client = a_client(server.url, clock)
+    response = await client.request("x", "POST", "/", body=b"{}", is_write=True)
+    await client.close()
+    assert response.body == b"done"
+    assert client.calls == 3
+    assert clock.slept == [7, 3]
+
+
+async def test_a_side_that_stays_busy_is_given_up_after_five_calls(server: Server) -> None:
+    server.handlers = [status(429, Retry_After="1")]
+    client = a_client(server.url, FakeClock())
+    with pytest.raises(TransientError) as caught:
+        await client.request("x", "GET", "/")
+    await client.close()
+    assert caught.value.retry_after_s == 1
+    assert client.calls == len(server.requests) == 5
+
+
+async def test_a_long_wait_is_the_runtimes_business(server: Server) -> None:
+    server.handlers = [status(429, Retry_After="3600")]
+    clock = FakeClock()
+    client = a_client(server.url, clock)
+    with pytest.raises(TransientError) as caught:
+        await client.request("x", "GET", "/")
+    await client.close()
+    assert caught.value.retry_after_s == 3600
+    assert (client.calls, clock.slept) == (1, [])
+
+
+@pytest.mark.parametrize("lost", [drop, too_slow])
+async def test_a_write_without_an_answer_is_never_repeated(server: Server, lost: Handler) -> None:
+    server.handlers = [lost]
+    client = a_client(server.url, FakeClock())
+    with pytest.raises(UnknownOutcomeError):
+        await client.request("x", "POST", "/", body=b"{}", is_write=True, timeout_s=0.2)
+    await client.close()
+    assert client.calls == len(server.requests) == 1
+
+
+@pytest.mark.parametrize("method", ["PUT", "DELETE", "PATCH"])
+async def test_a_write_lost_on_a_used_connection_is_sent_once(server: Server, method: str) -> None:
+    """The library repeats idempotent methods on a pooled connection by itself; here it must not."""
+    server.handlers = [text("warm"), drop]
+    client = a_client(server.url, FakeClock())
+    await client.request("x", "GET", "/")
+    with pytest.raises(UnknownOutcomeError):
+        await client.request("x", method, "/", is_write=True)
+    await client.close()
+    assert client.calls == len(server.requests) == 2
+
+
+async def test_a_read_without_an_answer_is_repeated_and_every_call_counts(server: Server) -> None:
+    server.handlers = [text("warm"), drop, drop, text("done")]
+    client = a_client(server.url, FakeClock())
+    await client.request("x", "GET", "/")
+    assert (await client.request("x", "GET", "/")).body == b"done"
+    await client.close()
+    assert client.calls == len(server.requests) == 4
+
+
+async def test_a_refused_connection_is_transient_even_for_a_write(unused_tcp_port: int) -> None:
+    client = a_client(f"http://127.0.0.1:{unused_tcp_port}", FakeClock())
+    with pytest.raises(TransientError) as caught:
+        await client.request("leads.sync", "POST", "/secret-path", body=b"x", is_write=True)
+    await client.close()
+    assert client.calls == 5
+    assert "leads.sync" in str(caught.value)
+    assert "secret-path" not in str(caught.value)
+
+
+async def test_a_refused_token_is_replaced_once(server: Server) -> None:
+    server.handlers = [status(401), text("done")]
+    client = a_client(server.url, FakeClock(), tokens=Tokens())
+    assert (await client.request("x", "GET", "/")).body == b"done"
+    await client.close()
+    assert [request.headers["Authorization"] for request in server.requests] == ["Bearer token-1", "Bearer token-2"]
+
+
+async def test_a_token_refused_twice_is_for_a_person(server: Server) -> None:
+    server.handlers = [status(401)]
+    client = a_client(server.url, FakeClock(), tokens=Tokens())
+    with pytest.raises(AccessError):
+        await client.request("x", "GET", "/")
+    await client.close()
+    assert client.calls == 2
+
+
+async def test_redirects_are_not_followed(server: Server) -> None:
+    server.handlers = [status(302, Location="http://127.0.0.1:9/elsewhere")]
+    client = a_client(server.url, FakeClock(), tokens=Tokens())
+    assert (await client.request("x", "GET", "/")).status == 302
+    await client.close()
+
+
+async def test_no_error_shows_a_url_or_a_body(server: Server) -> None:
+    server.handlers = [drop]
+    client = a_client(server.url, FakeClock())
+    with pytest.raises(UnknownOutcomeError) as caught:
+        await client.request("x", "POST", "/", params={"q": "ann@example.com"}, body=b"ann@example.com", is_write=True)
+    await client.close()
+    assert "ann" not in str(caught.value)
+    assert caught.value.__suppress_context__
+
+
+async def test_an_unreadable_ca_file_is_a_setting_to_correct() -> None:
+    clock = FakeClock()
+    client = HttpClient(Side.CRM, "https://127.0.0.1:9", None, Pacer(clock), clock, ca_file="no-such-file.pem")
+    with pytest.raises(ConfigError, match="ca_file"):
+        await client.request("x", "GET", "/")
+
+
+@pytest.mark.parametrize(
+    ("code", "headers", "is_write", "expected"),
+    [
+        (200, {}, True, type(None)),
+        (404, {}, True, type(None)),
+        (401, {}, False, TokenRefusedError),
+        (429, {}, True, TransientError),
+        (503, {"Retry-After": "5"}, True, TransientError),
+        (503, {}, True, UnknownOutcomeError),
+        (502, {}, True, UnknownOutcomeError),
+        (504, {}, True, UnknownOutcomeError),
+        (502, {}, False, TransientError),
+        (503, {}, False, TransientError),
+    ],
+)
+def test_what_a_status_says(
+    code: int, headers: dict[str, str], is_write: bool, expected: type[RemoteError | None]
+) -> None:
+    found = classify_status(Call(Side.CRM, "x", is_write), Response(code, headers, b""))
+    assert type(found) is expected
+
+
+# --- pacing ------------------------------------------------------------------------------------------------------
+
+
+async def take(pacer: Pacer, clock: FakeClock, *, lasts_s: float = 0.0) -> datetime:
+    async with pacer.turn():
+        started = clock.now()
+        clock.advance(lasts_s)
+    return started
+
+
+async def test_no_window_ever_holds_more_calls_than_its_rule() -> None:
+    clock = FakeClock()
+    pacer = Pacer(clock, rules=[Rule(5, 20), Rule(12, 60)], concurrent_max=2)
+    began = [await take(pacer, clock, lasts_s=0.5) for _ in range(60)]
+    for first, later in zip(began, began[5:], strict=False):
+        assert (later - first).total_seconds() >= 20
+    for first, later in zip(began, began[12:], strict=False):
+        assert (later - first).total_seconds() >= 60
+
+
+async def test_a_call_still_counts_until_the_window_has_passed_after_its_end() -> None:
+    """The side may have seen a long call at its very end."""
+    clock = FakeClock()
+    pacer = Pacer(clock, rules=[Rule(1, 20)])
+    first = await take(pacer, clock, lasts_s=15)
+    second = await take(pacer, clock)
+    assert (second - first).total_seconds() == 35
+
+
+async def test_no_more_run_at_once_than_allowed() -> None:
+    pacer = Pacer(FakeClock(), concurrent_max=3)
+    running, most = 0, 0
+
+    async def work() -> None:
+        nonlocal running, most
+        async with pacer.turn():
+            running += 1
+            most = max(most, running)
+            await asyncio.sleep(0)
+            running -= 1
+
+    await asyncio.gather(*(work() for _ in range(20)))
+    assert most == 3
+
+
+async def test_the_days_budget_is_not_exceeded_and_comes_back_with_the_next_day() -> None:
+    clock = FakeClock(datetime(2026, 3, 4, 23, 0, tzinfo=UTC))
+    pacer = Pacer(clock, daily_budget=2)
+    await take(pacer, clock)
+    await take(pacer, clock)
+    assert pacer.left_today == 0
+    with pytest.raises(BudgetSpentError) as caught:
+        await take(pacer, clock)
+    assert caught.value.retry_after_s == 3600
+    clock.advance(3600)
+    assert pacer.left_today == 2
+    await take(pacer, clock)
+
+
+async def test_a_pause_holds_every_call() -> None:
+    clock = FakeClock()
+    pacer = Pacer(clock)
+    pacer.pause(30)
+    before = clock.now()
+    assert await take(pacer, clock) - before == timedelta(seconds=30)
+
+
+async def test_a_spent_budget_is_transient_and_nothing_is_sent(server: Server) -> None:
+    server.handlers = [text("")]
+    clock = FakeClock()
+    client = a_client(server.url, clock, pacer=Pacer(clock, daily_budget=0))
+    with pytest.raises(TransientError) as caught:
+        await client.request("x", "GET", "/")
+    await client.close()
+    assert caught.value.retry_after_s == 12 * 3600
+    assert server.requests == []
