@@ -1,0 +1,186 @@
+"""The pairs that a fresh sync starts with: the native sync's default mapping (rows N73-N78), as data.
+
+Names are Dataverse logical names and Marketo REST names. Where the native sync pairs a field that a fresh Marketo
+lacks, the pair carries the label and type under which the lead field API can make it, or an admin where it cannot.
+
+Departures, each on purpose: the account's state is mapped (the native sync leaves it out); ``subject`` feeds one field
+instead of two, which would fight; a lead's company name and revenue go to fields of the person, as Marketo's company
+fields are written with companies only; users, for which no default is published, become sales persons.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from tandem.core.mapping import Direction
+from tandem.core.record import ACCOUNT, COMPANY, CONTACT, LEAD, PERSON, SALESPERSON, USER, Entity
+
+
+@dataclass(frozen=True, slots=True)
+class DefaultPair:
+    """One default line. ``label`` and ``native_type`` say how the marketing field is made where it is missing;
+    without them it is one of Marketo's own."""
+
+    crm: str
+    marketing: str
+    label: str = ""
+    native_type: str = ""
+    direction: Direction = Direction.BOTH
+    opt_out: bool = False
+    parent: Entity | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DefaultMapping:
+    """The default pairs of one crm entity. ``crm_extras`` are columns the planner reads without carrying them."""
+
+    crm_entity: Entity
+    marketing_entity: Entity
+    key_field: str
+    pairs: tuple[DefaultPair, ...]
+    dedupe_field: str | None = None
+    crm_extras: tuple[str, ...] = ()
+
+
+KEY_COLUMN: Final = "@id"
+PERSON_KEY: Final = "externalPersonId"
+OWN_PERSON_KEY: Final = DefaultPair(KEY_COLUMN, "tandemCrmId", "Tandem CRM Id", "string", Direction.TO_MARKETING)
+"""The key of a person in an instance that does not describe ``externalPersonId``: made, and searchable as a string."""
+
+COMPANY_FIELDS: Final = frozenset(
+    {
+        "company",
+        "site",
+        "billingStreet",
+        "billingCity",
+        "billingState",
+        "billingCountry",
+        "billingPostalCode",
+        "website",
+        "mainPhone",
+        "annualRevenue",
+        "numberOfEmployees",
+        "industry",
+        "sicCode",
+        "mktoCompanyNotes",
+    }
+)
+"""Fields a person only inherits from its company: describe lists them, Sync Leads does not write them."""
+
+
+def _one_way(
+    crm: str, marketing: str, label: str = "", native_type: str = "", *, parent: Entity | None = None
+) -> DefaultPair:
+    return DefaultPair(crm, marketing, label, native_type, Direction.TO_MARKETING, parent=parent)
+
+
+_PERSON: Final = (
+    _one_way(KEY_COLUMN, PERSON_KEY),
+    _one_way("@type", "microsoftType", "Microsoft Type", "string"),
+    _one_way("@deleted", "microsoftIsDeleted", "Microsoft is Deleted", "boolean"),
+    _one_way("createdon", "microsoftCreatedDate", "Microsoft Created Date", "datetime"),
+    DefaultPair("salutation", "salutation"),
+    DefaultPair("firstname", "firstName"),
+    DefaultPair("middlename", "middleName"),
+    DefaultPair("lastname", "lastName"),
+    DefaultPair("emailaddress1", "email"),
+    DefaultPair("jobtitle", "title"),
+    DefaultPair("telephone1", "phone"),
+    DefaultPair("mobilephone", "mobilePhone"),
+    DefaultPair("address1_line1", "address"),
+    DefaultPair("address1_city", "city"),
+    DefaultPair("address1_stateorprovince", "state"),
+    DefaultPair("address1_country", "country"),
+    DefaultPair("address1_postalcode", "postalCode"),
+    _one_way("statecode", "leadStatus"),
+    _one_way("statuscode", "statusReason", "Status Reason", "string"),
+    DefaultPair("description", "mktoPersonNotes"),
+    DefaultPair("donotphone", "doNotCall", opt_out=True),
+    DefaultPair("donotbulkemail", "unsubscribed", opt_out=True),
+    DefaultPair("address1_line2", "microsoftAddress2", "Microsoft Address 2", "string"),
+    DefaultPair("address1_line3", "microsoftAddress3", "Microsoft Address 3", "string"),
+    DefaultPair("donotemail", "microsoftDoNotEmail", "Microsoft Do Not Email", "boolean", opt_out=True),
+    DefaultPair("donotfax", "microsoftDoNotFax", "Microsoft Do Not Fax", "boolean", opt_out=True),
+    DefaultPair(
+        "donotsendmm",
+        "microsoftDoNotSendMarketingMaterial",
+        "Microsoft Do Not Send Marketing Material",
+        "boolean",
+        opt_out=True,
+    ),
+    DefaultPair("telephone2", "microsoftHomePhone", "Microsoft Home Phone", "phone"),
+    DefaultPair(
+        "preferredcontactmethodcode",
+        "microsoftPreferredMethodOfContact",
+        "Microsoft Preferred Method Of Contact",
+        "string",
+    ),
+    DefaultPair(
+        "mkt_lastinterestingmomentdate", "lastInterestingMomentDate", "Last Interesting Moment Date", "datetime"
+    ),
+    DefaultPair("mkt_lastinterestingmomentdesc", "lastInterestingMomentDesc", "Last Interesting Moment Desc", "string"),
+    DefaultPair(
+        "mkt_leadinterestingmomentsource", "lastInterestingMomentSource", "Last Interesting Moment Source", "string"
+    ),
+    DefaultPair("mkt_lastinterestingmomenttype", "lastInterestingMomentType", "Last Interesting Moment Type", "string"),
+    DefaultPair("mkt_relativescore", "relativeScore"),
+    DefaultPair("mkt_priority", "priority"),
+    DefaultPair("mkt_urgency", "relativeUrgency"),
+    _one_way("owninguser", "externalSalesPersonId", parent=USER),
+)
+
+_LEAD: Final = (
+    DefaultPair("fax", "fax"),
+    DefaultPair("leadsourcecode", "leadSource"),
+    DefaultPair("leadqualitycode", "rating"),
+    DefaultPair("subject", "microsoftTopic", "Microsoft Topic", "string"),
+    DefaultPair("companyname", "microsoftCompanyName", "Microsoft Company Name", "string"),
+    DefaultPair("revenue", "microsoftAnnualRevenue", "Microsoft Annual Revenue", "currency"),
+)
+
+_CONTACT: Final = (
+    DefaultPair("mkt_leadscore", "leadScore"),
+    _one_way("parentcustomerid", "externalCompanyId", parent=ACCOUNT),
+)
+
+_ACCOUNT: Final = (
+    _one_way(KEY_COLUMN, "externalCompanyId"),
+    _one_way("name", "company"),
+    _one_way("address1_line1", "billingStreet"),
+    _one_way("address1_line2", "microsoftBillingAddress2", "Microsoft Billing Address 2", "string"),
+    _one_way("address1_line3", "microsoftBillingAddress3", "Microsoft Billing Address 3", "string"),
+    _one_way("address1_city", "billingCity"),
+    _one_way("address1_stateorprovince", "billingState"),
+    _one_way("address1_country", "billingCountry"),
+    _one_way("address1_postalcode", "billingPostalCode"),
+    _one_way("telephone1", "mainPhone"),
+    _one_way("businesstypecode", "businessType", "Business Type", "string"),
+    _one_way("accountnumber", "microsoftAccountNumber", "Microsoft Account Number", "string"),
+    _one_way("statecode", "microsoftCompanyStatus", "Microsoft Company Status", "string"),
+    _one_way("revenue", "annualRevenue"),
+    _one_way("description", "mktoCompanyNotes"),
+    _one_way("industrycode", "industry"),
+    _one_way("sic", "sicCode"),
+    _one_way("websiteurl", "website"),
+    _one_way("numberofemployees", "numberOfEmployees"),
+)
+
+_USER: Final = (
+    _one_way(KEY_COLUMN, "externalSalesPersonId"),
+    _one_way("internalemailaddress", "email"),
+    _one_way("firstname", "firstName"),
+    _one_way("lastname", "lastName"),
+    _one_way("title", "title"),
+    _one_way("address1_telephone1", "phone"),
+    _one_way("mobilephone", "mobilePhone"),
+    _one_way("address1_fax", "fax"),
+)
+
+DEFAULT_MAPPINGS: Final[Mapping[Entity, DefaultMapping]] = {
+    USER: DefaultMapping(USER, SALESPERSON, "externalSalesPersonId", _USER),
+    ACCOUNT: DefaultMapping(ACCOUNT, COMPANY, "externalCompanyId", _ACCOUNT),
+    CONTACT: DefaultMapping(
+        CONTACT, PERSON, PERSON_KEY, _PERSON + _CONTACT, "email", ("statecode", "originatingleadid", "masterid")
+    ),
+    LEAD: DefaultMapping(LEAD, PERSON, PERSON_KEY, _PERSON + _LEAD, "email", ("statecode", "masterid")),
+}

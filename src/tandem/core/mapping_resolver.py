@@ -1,0 +1,398 @@
+"""From the default pairs, an operator's settings and both sides' schemas to the mapping that can really be used.
+
+Nothing is dropped silently: a pair that cannot be carried is *left out* with its reason and remedy, one that can go
+one way only is listed as *narrowed*, and a person field that the instance lacks becomes a *new field* and is mapped as
+if it were there.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+from tandem.core.default_mapping import COMPANY_FIELDS, KEY_COLUMN, OWN_PERSON_KEY, DefaultMapping, DefaultPair
+from tandem.core.errors import ConfigError
+from tandem.core.mapping import Direction, EntityMapping, FieldPair, Transform, Winner, compile_mapping
+from tandem.core.record import COMPANY, PERSON, SALESPERSON, Entity, Side
+from tandem.core.schema import EntitySchema, FieldInfo, FieldKind, NewField
+from tandem.core.transforms import Identity, Opposite, Unpairable, transform_for
+
+NEW_FIELDS_MAX: Final = 100
+"""What Marketo's lead field API makes at most (marketo-rest 3.7)."""
+
+NAMED_TRANSFORMS: Final[Mapping[str, Transform]] = {"as_is": Identity(), "opposite": Opposite()}
+"""Transforms a setting may name; every other pair gets the one of its types."""
+
+VIRTUAL_FIELDS: Final = (
+    FieldInfo(KEY_COLUMN, "Id", FieldKind.REFERENCE, "virtual", is_writable=False),
+    FieldInfo("@type", "Type", FieldKind.TEXT, "virtual", is_writable=False),
+    FieldInfo("@deleted", "Deleted", FieldKind.BOOLEAN, "virtual", is_writable=False),
+)
+"""What Tandem itself knows of every crm record; the crm connector supplies the values."""
+
+
+@dataclass(frozen=True, slots=True)
+class FieldOverride:
+    """An operator's line on one crm column: changes the default pair of that column, adds one, or removes it.
+
+    None leaves the default as it is. ``create_as`` is the Marketo type a missing person field is made with.
+    """
+
+    crm: str
+    marketing: str | None = None
+    direction: Direction | None = None
+    winner: Winner | None = None
+    first_link: Winner | None = None
+    transform: str | None = None
+    opt_out: bool | None = None
+    only_if_empty: bool = False
+    create_as: str | None = None
+    remove: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    crm_entity: Entity
+    crm_field: str
+    marketing_field: str
+    reason: str
+    remedy: str
+
+
+@dataclass(frozen=True, slots=True)
+class ResolvedMapping:
+    """``new_fields`` must exist before the mapping is used; ``narrowed`` pairs are mapped, but one way only."""
+
+    mapping: EntityMapping
+    new_fields: tuple[NewField, ...]
+    left_out: tuple[LeftOut, ...]
+    narrowed: tuple[LeftOut, ...]
+
+
+def resolve_mapping(
+    default: DefaultMapping,
+    crm: EntitySchema,
+    marketing: EntitySchema,
+    *,
+    overrides: Sequence[FieldOverride] = (),
+    direction: Direction = Direction.BOTH,
+) -> ResolvedMapping:
+    """The usable mapping of one crm entity; `direction` is the whole entity's.
+
+    Raises:
+        ConfigError: two settings contradict each other, or the key cannot be mapped.
+    """
+    resolver = _Resolver(default, crm, marketing, direction)
+    for line in _wanted_pairs(default, overrides):
+        resolver.add(line)
+    return resolver.resolved()
+
+
+def distinct_new_fields(mappings: Iterable[ResolvedMapping]) -> tuple[NewField, ...]:
+    """The fields to make for all these mappings, each once: leads and contacts share the person's fields.
+
+    Raises:
+        ConfigError: they are more than the lead field API makes.
+    """
+    fields = {field.name: field for mapping in mappings for field in mapping.new_fields}
+    if len(fields) > NEW_FIELDS_MAX:
+        raise ConfigError(
+            f"The mapping needs {len(fields)} new Marketo person fields, and the API makes at most {NEW_FIELDS_MAX}:"
+            " remove some pairs ([[entities.*.fields]], remove = true) or create fields in Marketo's Field Management."
+        )
+    return tuple(fields.values())
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """A default pair with what the operator said about it."""
+
+    pair: DefaultPair
+    said: FieldOverride
+
+
+def _wanted_pairs(default: DefaultMapping, overrides: Sequence[FieldOverride]) -> list[_Line]:
+    lines = {pair.crm: _Line(pair, FieldOverride(pair.crm)) for pair in default.pairs}
+    seen: set[str] = set()
+    for said in overrides:
+        where = f"entities.{default.crm_entity}.fields (crm = {said.crm!r})"
+        if said.crm in seen:
+            raise ConfigError(f"{where} is set twice; keep one line for each crm column.")
+        seen.add(said.crm)
+        if said.remove or said.crm == KEY_COLUMN:
+            _check_removal(where, said, lines)
+            del lines[said.crm]
+            continue
+        lines[said.crm] = _overridden(where, said, lines.get(said.crm), default.crm_entity)
+    _check_targets(default.crm_entity, lines.values())
+    return list(lines.values())
+
+
+def _check_removal(where: str, said: FieldOverride, lines: Mapping[str, _Line]) -> None:
+    if said.crm == KEY_COLUMN:
+        raise ConfigError(f"{where} cannot be changed: the pair of {KEY_COLUMN} is how records are recognised.")
+    if said.crm not in lines:
+        raise ConfigError(f"{where} removes a pair that the default mapping does not have; delete the line.")
+
+
+def _overridden(where: str, said: FieldOverride, line: _Line | None, crm_entity: Entity) -> _Line:
+    if line is None:
+        if said.marketing is None:
+            raise ConfigError(f"{where} is not in the default mapping: say the Marketo field with marketing = '...'.")
+        pair = DefaultPair(said.crm, said.marketing, native_type=said.create_as or "")
+    elif said.marketing is not None and said.marketing != line.pair.marketing:
+        pair = replace(line.pair, marketing=said.marketing, label="", native_type=said.create_as or "")
+    else:
+        pair = replace(line.pair, native_type=said.create_as or line.pair.native_type)
+    if said.opt_out is not None:
+        pair = replace(pair, opt_out=said.opt_out)
+    if said.direction is not None:
+        pair = replace(pair, direction=_allowed_direction(where, said.direction, crm_entity, pair))
+    if said.transform is not None and said.transform not in NAMED_TRANSFORMS:
+        known = ", ".join(sorted(NAMED_TRANSFORMS))
+        raise ConfigError(f"{where} names the transform {said.transform!r}, which does not exist; known: {known}.")
+    if pair.opt_out and said.transform == "opposite":
+        raise ConfigError(f"{where} turns an opt-out round; an opt-out is true on both sides or on none.")
+    return _Line(pair, said)
+
+
+def _allowed_direction(where: str, wanted: Direction, crm_entity: Entity, pair: DefaultPair) -> Direction:
+    if wanted is not Direction.TO_MARKETING and (pair.crm.startswith("@") or pair.parent is not None):
+        raise ConfigError(f"{where} can only go to_marketing.")
+    return wanted
+
+
+def _check_targets(crm_entity: Entity, lines: Iterable[_Line]) -> None:
+    """Two columns that write one Marketo field would overwrite each other for ever."""
+    seen: dict[str, str] = {}
+    for line in lines:
+        first = seen.setdefault(line.pair.marketing.lower(), line.pair.crm)
+        if first != line.pair.crm:
+            raise ConfigError(
+                f"entities.{crm_entity}.fields maps both {first!r} and {line.pair.crm!r} to the Marketo field"
+                f" {line.pair.marketing!r}; remove one of them (remove = true)."
+            )
+
+
+class _Resolver:
+    """Takes the wanted pairs one by one and sorts them into mapped, narrowed, new and left out."""
+
+    def __init__(self, default: DefaultMapping, crm: EntitySchema, marketing: EntitySchema, direction: Direction):
+        self._default = default
+        self._crm = {**crm.fields, **{info.name: info for info in VIRTUAL_FIELDS}}
+        self._marketing = _Names(marketing.fields.values())
+        self._direction = direction
+        self._pairs: list[FieldPair] = []
+        self._new: list[NewField] = []
+        self._left_out: list[LeftOut] = []
+        self._narrowed: list[LeftOut] = []
+        self._key_field = default.key_field
+
+    def add(self, line: _Line) -> None:
+        if line.pair.crm == KEY_COLUMN and self._default.marketing_entity == PERSON:
+            line = self._with_person_key(line)
+        crm = self._crm.get(line.pair.crm)
+        if crm is None or not crm.is_readable:
+            self._leave_out(line, *_missing_column(self._default.crm_entity, line.pair.crm, crm))
+            return
+        found = self._marketing.find(line.pair.marketing, line.pair.label)
+        marketing = found or self._field_to_make(line, crm)
+        if marketing is None:
+            return
+        transform = self._transform(line, crm, marketing)
+        direction = self._direction_of(line, crm, marketing) if transform else None
+        if transform is None or direction is None:
+            return
+        if found is None:
+            self._new.append(NewField(marketing.name, marketing.label, marketing.native_type))
+        self._pairs.append(_field_pair(line, marketing.name, transform, direction))
+
+    def resolved(self) -> ResolvedMapping:
+        self._check_key()
+        mapping = compile_mapping(
+            self._default.crm_entity,
+            self._default.marketing_entity,
+            self._pairs,
+            key_field=self._key_field,
+            dedupe_field=self._default.dedupe_field,
+            crm_extras=[name for name in self._default.crm_extras if self._is_readable(name)],
+        )
+        return ResolvedMapping(mapping, tuple(self._new), tuple(self._left_out), tuple(self._narrowed))
+
+    def _with_person_key(self, line: _Line) -> _Line:
+        """The standard key where the instance describes it, else a field of our own."""
+        if not self._marketing.find(line.pair.marketing, ""):
+            line = replace(line, pair=OWN_PERSON_KEY)
+        self._key_field = line.pair.marketing
+        return line
+
+    def _check_key(self) -> None:
+        if not any(pair.crm == KEY_COLUMN for pair in self._pairs):
+            reason = next((line.reason for line in self._left_out if line.crm_field == KEY_COLUMN), "it is not mapped")
+            raise ConfigError(
+                f"Marketo's field {self._key_field!r} cannot hold the key of a Dynamics {self._default.crm_entity}:"
+                f" {reason}; without it records cannot be recognised."
+            )
+
+    def _is_readable(self, name: str) -> bool:
+        return name in self._crm and self._crm[name].is_readable
+
+    def _field_to_make(self, line: _Line, crm: FieldInfo) -> FieldInfo | None:
+        """The missing marketing field as the lead field API would make it, None (and left out) where it cannot."""
+        pair = line.pair
+        label = pair.label or _label_for(pair.marketing)
+        native_type = pair.native_type or _native_type_for(crm)
+        if self._default.marketing_entity == PERSON and native_type in _CREATABLE:
+            return FieldInfo(
+                pair.marketing, label, _CREATABLE[native_type], native_type, max_length=_length(native_type)
+            )
+        self._leave_out(line, *_missing_field(self._default.marketing_entity, pair.marketing, label, native_type))
+        return None
+
+    def _transform(self, line: _Line, crm: FieldInfo, marketing: FieldInfo) -> Transform | None:
+        if line.said.transform is not None:
+            return NAMED_TRANSFORMS[line.said.transform]
+        transform = transform_for(crm, marketing)
+        if isinstance(transform, Unpairable):
+            self._leave_out(
+                line, transform.reason, "Map the column to a Marketo field of a fitting type, or remove it."
+            )
+            return None
+        return transform
+
+    def _direction_of(self, line: _Line, crm: FieldInfo, marketing: FieldInfo) -> Direction | None:
+        """The wanted direction without the ways that are closed; None (and left out) where no way is left."""
+        wanted = [side for side in Side if line.pair.direction.allows(side)]
+        allowed = [side for side in wanted if self._direction.allows(side)]
+        if not allowed:
+            reason = f"the pair goes {line.pair.direction} and the entity {self._direction}"
+            self._leave_out(line, reason, f"Change entities.{self._default.crm_entity}.direction, or remove the pair.")
+            return None
+        closed = {side: why for side in allowed if (why := self._closed(side, crm, marketing))}
+        ways = [side for side in allowed if side not in closed]
+        for side in closed:
+            note = self._note(line, *closed[side])
+            (self._narrowed if ways else self._left_out).append(note)
+        return _direction_to(ways) if ways else None
+
+    def _closed(self, side: Side, crm: FieldInfo, marketing: FieldInfo) -> tuple[str, str] | None:
+        """Why nothing can be written to `side`, with the remedy."""
+        if side is Side.CRM:
+            if crm.is_writable:
+                return None
+            return (
+                "Tandem's user may not write the column, so it only goes to Marketo",
+                f"Grant write access to {self._default.crm_entity}.{crm.name}, or set direction = 'to_marketing'.",
+            )
+        if self._default.marketing_entity == PERSON and marketing.name in COMPANY_FIELDS:
+            return (
+                "the field belongs to the person's company and is written with companies only",
+                "Map the column to a field of the person.",
+            )
+        if not marketing.is_writable:
+            return (
+                "Marketo lets nobody write the field over its API",
+                "Map the column to another field, or set direction = 'to_crm'.",
+            )
+        return None
+
+    def _note(self, line: _Line, reason: str, remedy: str) -> LeftOut:
+        return LeftOut(self._default.crm_entity, line.pair.crm, line.pair.marketing, reason, remedy)
+
+    def _leave_out(self, line: _Line, reason: str, remedy: str) -> None:
+        self._left_out.append(self._note(line, reason, remedy))
+
+
+class _Names:
+    """Marketo's fields by name, whatever its case, or by label: labels are unique, so a field with ours is ours."""
+
+    def __init__(self, fields: Iterable[FieldInfo]):
+        self._by_name: dict[str, FieldInfo] = {}
+        self._by_label: dict[str, FieldInfo] = {}
+        for info in fields:
+            self._by_name[info.name.lower()] = info
+            self._by_label[info.label.lower()] = info
+
+    def find(self, name: str, label: str) -> FieldInfo | None:
+        return self._by_name.get(name.lower()) or (self._by_label.get(label.lower()) if label else None)
+
+
+def _field_pair(line: _Line, marketing: str, transform: Transform, direction: Direction) -> FieldPair:
+    return FieldPair(
+        crm=line.pair.crm,
+        marketing=marketing,
+        transform=transform,
+        direction=direction,
+        winner=line.said.winner,
+        first_link=line.said.first_link,
+        opt_out=line.pair.opt_out,
+        only_if_empty=line.said.only_if_empty,
+        parent=line.pair.parent,
+    )
+
+
+def _direction_to(ways: Sequence[Side]) -> Direction:
+    if len(ways) == len(Side):
+        return Direction.BOTH
+    return Direction.TO_CRM if ways[0] is Side.CRM else Direction.TO_MARKETING
+
+
+def _missing_column(entity: Entity, name: str, crm: FieldInfo | None) -> tuple[str, str]:
+    if crm is None:
+        return f"Dynamics has no column {name!r} on {entity}", "Create the column in Dynamics, or remove the pair."
+    return "Tandem's user may not read the column", f"Grant read access to {entity}.{name} in Dynamics."
+
+
+def _missing_field(entity: Entity, name: str, label: str, native_type: str) -> tuple[str, str]:
+    admin_type = _ADMIN_TYPES.get(native_type, native_type)
+    kind = {PERSON: "Person", COMPANY: "Company"}.get(entity)
+    if entity == SALESPERSON or kind is None:
+        return f"Marketo's {entity} object has no field {name!r}", "Remove the pair: this object takes no new fields."
+    return (
+        f"Marketo has no {kind.lower()} field {name!r}, and its API cannot create one of this kind",
+        f"Create it in Marketo under Admin > Field Management > New Custom Field: object {kind}, type {admin_type},"
+        f" name {label!r}, API name {name!r}; it is mapped at the next start.",
+    )
+
+
+def _label_for(name: str) -> str:
+    """A label from an API name: ``favouriteColour`` becomes ``Favourite Colour``."""
+    spaced = "".join(f" {letter}" if letter.isupper() else letter for letter in name.replace("_", " "))
+    return " ".join(word[:1].upper() + word[1:] for word in spaced.split())
+
+
+def _native_type_for(crm: FieldInfo) -> str:
+    if crm.kind is FieldKind.TEXT:
+        return "string" if crm.max_length is None or crm.max_length <= _STRING_LENGTH else "text"
+    return _TYPE_OF_KIND[crm.kind]
+
+
+def _length(native_type: str) -> int | None:
+    return _STRING_LENGTH if _CREATABLE[native_type] is FieldKind.TEXT else None
+
+
+_STRING_LENGTH: Final = 255
+_CREATABLE: Final[Mapping[str, FieldKind]] = {
+    "boolean": FieldKind.BOOLEAN,
+    "currency": FieldKind.NUMBER,
+    "date": FieldKind.DATE,
+    "datetime": FieldKind.DATETIME,
+    "email": FieldKind.TEXT,
+    "float": FieldKind.NUMBER,
+    "integer": FieldKind.INTEGER,
+    "percent": FieldKind.INTEGER,
+    "phone": FieldKind.TEXT,
+    "score": FieldKind.INTEGER,
+    "string": FieldKind.TEXT,
+    "url": FieldKind.TEXT,
+}
+_TYPE_OF_KIND: Final[Mapping[FieldKind, str]] = {
+    FieldKind.INTEGER: "integer",
+    FieldKind.NUMBER: "float",
+    FieldKind.BOOLEAN: "boolean",
+    FieldKind.DATE: "date",
+    FieldKind.DATETIME: "datetime",
+    FieldKind.CHOICE: "string",
+    FieldKind.REFERENCE: "string",
+    FieldKind.OTHER: "string",
+}
+_ADMIN_TYPES: Final[Mapping[str, str]] = {"text": "Text Area", "string": "String", "boolean": "Boolean"}
