@@ -1,0 +1,1 @@
+"""An emulator of the Marketo Engage REST API: Lead Database, identity and usage."""

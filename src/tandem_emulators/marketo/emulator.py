@@ -1,0 +1,250 @@
+"""The Marketo emulator: checks a request in the order in which Marketo does, runs it, wraps the answer.
+
+Size, token, path, quota, permission, then the operation, in one transaction. HTTP status is 200 for nearly all of
+it; what went wrong is in the envelope (2.1).
+"""
+
+import gzip
+import random
+import sys
+import traceback
+import uuid
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from tandem_emulators.kit import http
+from tandem_emulators.kit.emulator import Emulator, Options
+from tandem_emulators.kit.errors import ControlError
+from tandem_emulators.kit.faults import FaultRule
+from tandem_emulators.kit.http import Request
+from tandem_emulators.marketo import (
+    envelope,
+    feeds,
+    identity,
+    lead_end,
+    lead_read,
+    lead_schema,
+    lead_sync,
+    lists,
+    object_calls,
+    settings,
+    stats,
+)
+from tandem_emulators.marketo.call import Call, Match, Routes, read_parameters
+from tandem_emulators.marketo.errors import (
+    ApiError,
+    HttpError,
+    RefusalError,
+    access_denied,
+    resource_not_found,
+    timed_out,
+)
+from tandem_emulators.marketo.limits import Limits
+from tandem_emulators.marketo.messages import message_of
+from tandem_emulators.marketo.office import Office
+from tandem_emulators.marketo.seed import seed_people
+from tandem_emulators.marketo.settings import Settings
+from tandem_emulators.marketo.store import Store
+from tandem_emulators.marketo.subscription import Handler, Subscription
+
+BODY_BYTES_MAX = 1_000_000
+URI_BYTES_MAX = 8_192
+COMPRESSED_FROM_BYTES = 1_024
+_HEADERS = {"server": "nginx", "content-type": "application/json;charset=UTF-8"}
+_UNROUTED = frozenset({"unknown", "unsupported"})
+
+
+class MarketoEmulator(Emulator):
+    service = "marketo"
+
+    def __init__(self, options: Options) -> None:
+        super().__init__(options)
+        self._routes = Routes()
+        self.settings = Settings(limits=options.limits)
+        self.settings.timeouts = {operation.name: operation.timeout_s for operation in self._routes.operations}
+        self._munchkin_id, custom_service = _credentials(options.seed)
+        self._identity = identity.Identity(custom_service, self.settings)
+        self._limits = Limits(self.settings)
+        self._request_ids = envelope.RequestIds(options.seed)
+        self._all_permissions = frozenset(name for op in self._routes.operations for name in op.permissions)
+        self._granted = set(self._all_permissions)
+        self._handlers = _handlers(self._limits)
+        self._store = Store(options.db)
+        self._subscription = Subscription(self._store, self.settings, self.counters, custom_service.client_secret)
+        self._office = Office(self._subscription, self.clock)
+        self.change_settings(options.settings)
+        with self._store.transaction():
+            seed_people(self._subscription, options, self.clock.timestamp())
+
+    def announcement(self, url: str) -> dict[str, object]:
+        return {
+            "service": self.service,
+            "url": url,
+            "munchkin_id": self._munchkin_id,
+            "client_id": self._identity.service.client_id,
+            "client_secret": self._identity.service.client_secret,
+            "ca_file": None,
+        }
+
+    def operation(self, request: Request) -> str:
+        if request.path == identity.PATH:
+            return "token"
+        try:
+            match = self._match(request)
+        except ApiError:
+            return "unknown"
+        return match.operation.name if match else "unsupported"
+
+    def admit(self, request: Request, operation: str) -> http.Reply | None:
+        if operation == "token":
+            return None
+        now_s = self.clock.timestamp()
+        try:
+            self._check(request, now_s)
+        except HttpError as error:
+            return http.Reply(error.status, error.text.encode(), {"content-type": "text/plain"})
+        except RefusalError as refusal:
+            return self._refused(request, refusal, now_s)
+        return None
+
+    def handle(self, request: Request, operation: str) -> http.Reply:
+        now_s = self.clock.timestamp()
+        if operation == "token":
+            return self._identity.answer(request, now_s)
+        match = self._match(request)
+        assert match is not None, "admit lets no unsupported method pass"
+        request_id = self._request_ids.make(int(now_s * 1000))
+        try:
+            body = envelope.render(self._run(match, request, request_id, now_s), request_id)
+        except ApiError as refusal:
+            return self._refused(request, refusal, now_s)
+        except Exception:  # the process boundary: Marketo calls every fault of its own 611
+            traceback.print_exc(file=sys.stderr)
+            return self._refused(request, ApiError("611", "System error"), now_s)
+        self._limits.note(now_s, self._identity.service.user, None)
+        return _reply(body, request)
+
+    def _run(self, match: Match, request: Request, request_id: str, now_s: float) -> envelope.Reply:
+        name = match.operation.name
+        handler = self._handlers.get(name)
+        if handler is None:
+            raise resource_not_found()
+        if self.latency.of(name) > self.settings.timeouts.get(name, match.operation.timeout_s):
+            raise timed_out()
+        call = Call(
+            operation=match.operation,
+            path=match.path,
+            parameters=read_parameters(request),
+            raw_body=request.body,
+            content_type=request.headers.get("content-type", "").lower(),
+            user=self._identity.service.user,
+            request_id=request_id,
+            now_s=now_s,
+        )
+        with self._store.transaction():
+            return handler(self._subscription, call)
+
+    def _match(self, request: Request) -> Match | None:
+        return self._routes.find(read_parameters(request).method, request.path)
+
+    def _check(self, request: Request, now_s: float) -> None:
+        if len(request.raw_path) + len(request.query_string) + 1 > URI_BYTES_MAX:
+            raise HttpError(414, "Request-URI Too Long")
+        if len(request.body) > BODY_BYTES_MAX:
+            raise HttpError(413, "Request Entity Too Large")
+        self._identity.check(self._token(request), now_s)
+        match = self._match(request)
+        if match is None:
+            raise ApiError("605", "HTTP Method not supported")
+        self._limits.admit(now_s, request.in_flight)
+        needed = match.operation.permissions
+        if needed and self._granted.isdisjoint(needed):
+            raise access_denied()
+
+    def _token(self, request: Request) -> str | None:
+        scheme, _, token = request.headers.get("authorization", "").partition(" ")
+        if scheme.lower() == "bearer" and token.strip():
+            return token.strip()
+        if self.settings.access_token_in_query:
+            return dict(request.query()).get("access_token")
+        return None
+
+    def _refused(self, request: Request, refusal: RefusalError, now_s: float) -> http.Reply:
+        self._limits.note(now_s, self._identity.service.user, refusal.code)
+        return _reply(envelope.render_error(refusal, self._request_ids.make(int(now_s * 1000))), request)
+
+    def fault_reply(self, rule: FaultRule) -> http.Reply:
+        """An injected body may be the whole envelope, or just a code to put into one."""
+        if rule.action == "status":
+            return super().fault_reply(rule)
+        body = rule.body if isinstance(rule.body, dict) else {"code": "611"}
+        request_id = self._request_ids.make(int(self.clock.timestamp() * 1000))
+        if "code" in body:
+            code = str(body["code"])
+            message = str(body.get("message") or message_of(code))
+            return http.Reply(200, envelope.render_error(ApiError(code, message), request_id), dict(_HEADERS))
+        return http.Reply(200, msgspec.json.encode({"requestId": request_id, **body}), dict(_HEADERS))
+
+    def close(self) -> None:
+        self._store.close()
+
+    def change_settings(self, values: Mapping[str, Any]) -> None:
+        super().change_settings(settings.checked(self.settings, values))
+
+    def settings_changed(self, names: set[str]) -> None:
+        if "external_person_id" in names:
+            self._subscription.fields.describe_external_person_id(self.settings.external_person_id)
+
+    def records(self, entity: str, *, after: str | None, limit: int, deleted: bool) -> Mapping[str, object]:
+        return self._office.records(entity, after, limit, deleted=deleted)
+
+    def person_action(self, action: str, arguments: Mapping[str, Any]) -> Mapping[str, object]:
+        with self._store.transaction():
+            return self._office.act(action, arguments)
+
+    def privileges(self) -> Mapping[str, object]:
+        return {"granted": sorted(self._granted), "revoked": sorted(self._all_permissions - self._granted)}
+
+    def change_privileges(self, change: Mapping[str, Any]) -> None:
+        revoked, granted = set(change.get("revoke", [])), set(change.get("grant", []))
+        unknown = (revoked | granted) - self._all_permissions
+        if unknown:
+            raise ControlError(f"There is no permission {', '.join(sorted(map(str, unknown)))}.")
+        self._granted = (self._granted - revoked) | granted
+
+
+def build(options: Options) -> MarketoEmulator:
+    return MarketoEmulator(options)
+
+
+def _handlers(limits: Limits) -> dict[str, Handler]:
+    return {
+        **lead_read.HANDLERS,
+        **lead_sync.HANDLERS,
+        **lead_end.HANDLERS,
+        **lead_schema.HANDLERS,
+        **lists.HANDLERS,
+        **feeds.HANDLERS,
+        **object_calls.HANDLERS,
+        **stats.handlers(limits),
+    }
+
+
+def _credentials(seed: int) -> tuple[str, identity.Service]:
+    """The same for the same seed, in the forms Marketo gives them."""
+    rng = random.Random(f"credentials/{seed}")
+    letters = "".join(rng.choices("ABCDEFGHJKLMNPQRSTUVWXYZ", k=3))
+    munchkin_id = f"{rng.randrange(100, 1000)}-{letters}-{rng.randrange(100, 1000)}"
+    client_id = str(uuid.UUID(int=rng.getrandbits(128), version=4))
+    secret = "".join(rng.choices("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789", k=32))
+    return munchkin_id, identity.Service(client_id, secret, f"tandem.api@{munchkin_id.lower()}.example")
+
+
+def _reply(body: bytes, request: Request) -> http.Reply:
+    headers = dict(_HEADERS)
+    if len(body) >= COMPRESSED_FROM_BYTES and "gzip" in request.headers.get("accept-encoding", ""):
+        headers |= {"content-encoding": "gzip", "vary": "Accept-Encoding"}
+        body = gzip.compress(body, compresslevel=1)
+    return http.Reply(200, body, headers)

@@ -1,0 +1,247 @@
+"""Sync Leads: one batch, record by record, in the order of the input (3.3).
+
+Every record gets an answer in its place: created, updated or skipped with a reason, and a skipped one carries no id.
+"updated" means matched: a write of equal values says so too.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from tandem_emulators.marketo.call import Call, choice
+from tandem_emulators.marketo.envelope import Reply
+from tandem_emulators.marketo.errors import (
+    ApiError,
+    SkipError,
+    bad_value,
+    field_not_found,
+    field_not_supported,
+    invalid,
+    lead_not_found,
+)
+from tandem_emulators.marketo.fields import Field, convert
+from tandem_emulators.marketo.lead_read import PARTITIONS, lookup_key
+from tandem_emulators.marketo.people import COMPANY_LINK, Author, Change, Lead, LeadWriter
+from tandem_emulators.marketo.subscription import Handler, Subscription
+
+ACTIONS = ("createOrUpdate", "createOnly", "updateOnly", "createDuplicate")
+SALES_PERSON_LINK = "externalSalesPersonId"
+
+
+def sync(subscription: Subscription, call: Call) -> Reply:
+    body = call.body()
+    action = choice(body, "action", ACTIONS, "createOrUpdate")
+    records = call.input(body)
+    subscription.counters.written(len(records))
+    batch = _Batch(subscription, call, action, _lookup_field(subscription, body), body.get("partitionName"))
+    return Reply(batch.run(records))
+
+
+def _lookup_field(subscription: Subscription, body: Mapping[str, Any]) -> str:
+    name = str(body.get("lookupField") or "email")
+    if subscription.fields.is_searchable(name):
+        return name
+    raise field_not_supported(name) if subscription.fields.find_exact(name) else field_not_found(name)
+
+
+@dataclass(slots=True)
+class Row:
+    """One input record, read: where it points and what it says."""
+
+    key: Any
+    change: Change
+    company_values: dict[str, Any] = field(default_factory=dict)
+
+
+class Reader:
+    """Reads input records into stored form, with the links they name."""
+
+    def __init__(self, subscription: Subscription) -> None:
+        self._subscription = subscription
+        self._companies: dict[str, int] = {}
+
+    def read(
+        self, record: Mapping[str, Any], *, skipped: frozenset[str] = frozenset()
+    ) -> tuple[Change, dict[str, Any]]:
+        """The change a record asks for, and apart from it the company attributes it names.
+
+        Raises:
+            SkipError: a field is unknown or read-only, or a value does not fit.
+        """
+        rules = self._subscription.rules()
+        change, company_values = Change(), {}
+        for name, value in record.items():
+            if name in skipped:
+                continue
+            found = self._writable(name)
+            converted = convert(found, value, rules)
+            if name == COMPANY_LINK:
+                change.company_id = self._company(converted)
+            elif found.company:
+                company_values[name] = converted
+            else:
+                change.values[name] = converted
+        self._check_sales_person(change.values.get(SALES_PERSON_LINK))
+        return change, company_values
+
+    def _writable(self, name: str) -> Field:
+        found = self._subscription.fields.find_exact(name)
+        if found is None:
+            raise SkipError("1006", f"Field '{name}' not found")
+        if found.read_only:
+            raise SkipError("1011", f"Field '{name}' not supported")
+        return found
+
+    def _company(self, external_id: str | None) -> int | None:
+        """None stands for a detachment, which `detach_refused` judges."""
+        if external_id is None:
+            return None
+        if external_id not in self._companies:
+            companies = self._subscription.companies
+            found = companies.find_by_key(companies.key({COMPANY_LINK: external_id}) or "")
+            if found is None:
+                raise SkipError("1013", "Object not found")
+            self._companies[external_id] = found.id
+        return self._companies[external_id]
+
+    def _check_sales_person(self, external_id: str | None) -> None:
+        people = self._subscription.records["salespersons"]
+        key = people.key({SALES_PERSON_LINK: external_id})
+        if key is not None and people.find_by_key(key) is None:
+            raise SkipError("718", "ExternalSalesPersonID not found")
+
+
+class _Batch:
+    def __init__(
+        self, subscription: Subscription, call: Call, action: str, lookup_field: str, partition: str | None
+    ) -> None:
+        self._subscription = subscription
+        self._action = action
+        self._lookup = lookup_field
+        self._lookup_field = subscription.fields.find_exact(lookup_field)
+        self._partition = partition
+        self._now_s = call.now_s
+        self._author: Author = subscription.author(call, "syncLead")
+        self._writer: LeadWriter = subscription.writer(self._author, call.now_s)
+        self._reader = Reader(subscription)
+        self._ids: dict[Any, list[int]] = {}
+        self._leads: dict[int, Lead] = {}
+
+    def run(self, records: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        self._check_partition()
+        rows = [self._read(record) for record in records]
+        keys = [row.key for row in rows if isinstance(row, Row) and row.key is not None]
+        self._ids = self._subscription.leads.find(self._lookup, keys) if keys else {}
+        self._leads = self._subscription.leads.load([ids[0] for ids in self._ids.values()])
+        results = [self._answer(row) for row in rows]
+        self._writer.flush()
+        return results
+
+    def _check_partition(self) -> None:
+        names = {name for name, _ in PARTITIONS.values()}
+        if self._partition is None:
+            return
+        if self._action in ("updateOnly", "createDuplicate"):
+            raise invalid(f"partitionName is not allowed with action '{self._action}'")
+        if self._partition not in names:
+            raise ApiError("1008", f"Access denied to partition '{self._partition}'")
+
+    def _read(self, record: dict[str, Any]) -> Row | SkipError:
+        try:
+            key = self._key(record)
+            change, company_values = self._reader.read(record, skipped=frozenset({"id"}))
+        except SkipError as skip:
+            return skip
+        except ApiError as error:
+            return SkipError(error.code, error.message)
+        detaches = COMPANY_LINK in record and change.company_id is None
+        return self._judge_company(Row(key, change, company_values), detaches)
+
+    def _key(self, record: Mapping[str, Any]) -> Any:
+        if "id" in record and not (self._lookup == "id" and self._action == "updateOnly"):
+            raise bad_value("id", record["id"])
+        value = record.get(self._lookup)
+        if value is None or value == "":
+            if self._action == "createDuplicate":
+                return None
+            raise SkipError("1002", f"Missing value for the required parameter '{self._lookup}'")
+        return lookup_key(self._lookup_field, self._lookup, value)
+
+    def _judge_company(self, row: Row, detaches: bool) -> Row | SkipError:
+        refused = SkipError("1021", "Company update not allowed")
+        if row.company_values and self._subscription.settings.company_fields == "refused":
+            return refused
+        if detaches and self._subscription.settings.company_detach == "refused" and self._is_attached(row):
+            return refused
+        return row
+
+    def _is_attached(self, row: Row) -> bool:
+        ids = self._subscription.leads.find(self._lookup, [row.key]).get(row.key, []) if row.key is not None else []
+        leads = self._subscription.leads.load(ids)
+        return any(lead.company_id is not None for lead in leads.values())
+
+    def _answer(self, row: Row | SkipError) -> dict[str, Any]:
+        if isinstance(row, SkipError):
+            return row.as_result()
+        try:
+            return self._write(row)
+        except SkipError as skip:
+            return skip.as_result()
+
+    def _write(self, row: Row) -> dict[str, Any]:
+        matches = [] if self._action == "createDuplicate" else self._ids.get(row.key, [])
+        match self._action, matches:
+            case "createOnly", [_, *_]:
+                raise SkipError("1005", "Lead already exists")
+            case "updateOnly", []:
+                raise lead_not_found()
+            case _, [_, _, *_]:
+                raise SkipError("1007", "Multiple lead match lookup criteria")
+            case _, [number]:
+                self._update(self._leads[number], row)
+                return {"id": number, "status": "updated"}
+            case _:
+                return {"id": self._create(row), "status": "created"}
+
+    def _create(self, row: Row) -> int:
+        if row.company_values and row.change.company_id is None:
+            row.change.company_id = self._subscription.companies.insert(row.company_values, int(self._now_s)).id
+        lead = self._writer.create(row.change)
+        if row.key is not None:
+            self._ids.setdefault(row.key, []).append(lead.id)
+            self._leads[lead.id] = lead
+        return lead.id
+
+    def _update(self, lead: Lead, row: Row) -> None:
+        if row.company_values:
+            write_company_of(self._subscription, self._writer, lead, row.company_values, self._author, self._now_s)
+        self._writer.change(lead, row.change)
+
+
+def write_company_of(
+    subscription: Subscription,
+    writer: LeadWriter,
+    lead: Lead,
+    values: dict[str, Any],
+    author: Author,
+    now_s: float,
+    *,
+    managed_too: bool = False,
+) -> None:
+    """Change the company behind a lead; one that has none gets one of its own, without an external id.
+
+    Raises:
+        SkipError: 1021, the company has an external id and so is written by Sync Companies only.
+    """
+    companies = subscription.companies
+    company = companies.find_by_id(lead.company_id) if lead.company_id is not None else None
+    if company is None:
+        writer.change(lead, Change(company_id=companies.insert(values, int(now_s)).id))
+    elif COMPANY_LINK in company.values and not managed_too:
+        raise SkipError("1021", "Company update not allowed")
+    else:
+        writer.flush()
+        subscription.change_company(company, values, author, now_s)
+
+
+HANDLERS: dict[str, Handler] = {"leads.sync": sync}

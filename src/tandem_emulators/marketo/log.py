@@ -1,0 +1,146 @@
+"""The activity log: what happened, when it happened, and when a reader may see it.
+
+An activity has a date and a commit time. Feeds walk in *commit* order, so that a reader who chains its token never
+misses an entry that commits late with an older date; a fresh date token also filters by date, until its chain has
+caught up with the present. One call looks at one block of the log: what it returns may be short, or empty, while
+there is more (5.2).
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+
+from tandem_emulators.marketo.paging import FeedToken
+from tandem_emulators.marketo.settings import Settings
+from tandem_emulators.marketo.store import Store, encode, marks
+
+NEW_LEAD, CHANGE_DATA_VALUE, CHANGE_SCORE = 12, 13, 22
+ADD_TO_LIST, REMOVE_FROM_LIST, MERGE_LEADS, DELETE_LEAD = 24, 25, 32, 37
+
+DAY_S = 86_400
+# Days an entry is kept (5.4); what is not named here is kept for longer than an emulator lives.
+RETENTION_DAYS = {37: 14} | dict.fromkeys((13, 22, 24, 1, 3, 6, 7, 47, 300), 90)
+
+
+@dataclass(frozen=True, slots=True)
+class Activity:
+    lead_id: int
+    type_id: int
+    primary_id: int | None
+    primary_value: str | None
+    attributes: dict[str, Any] = field(default_factory=dict)
+    field: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """An activity as it stands in the log."""
+
+    id: int
+    lead_id: int
+    type_id: int
+    date_s: int
+    field: str | None
+    primary_id: int | None
+    primary_value: str | None
+    attributes: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    entries: list[Entry]
+    token: FeedToken
+    more: bool
+
+
+class ActivityLog:
+    def __init__(self, store: Store, settings: Settings) -> None:
+        self._store = store
+        self._settings = settings
+
+    def write(self, activities: Sequence[Activity], at_ms: int) -> None:
+        """Log what happened at that moment; each entry becomes readable after its own delay."""
+        if not activities:
+            return
+        first = self._next_id()
+        self._store.run_many(
+            "INSERT INTO activity VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            [self._row(first + offset, activity, at_ms) for offset, activity in enumerate(activities)],
+        )
+
+    def repoint(self, losers: Sequence[int], winner: int) -> None:
+        """A merge takes the losers' history along."""
+        self._store.run(
+            f"UPDATE activity SET lead_id = ? WHERE type_id <> ? AND lead_id IN ({marks(losers)})",
+            (winner, DELETE_LEAD, *losers),
+        )
+
+    def read(self, token: FeedToken, now_ms: int, wanted: Callable[[Entry], bool], size: int) -> Page:
+        """One page: at most `size` wanted entries out of one block of the log."""
+        block = self._block(token, now_ms)
+        found: list[Entry] = []
+        place = token
+        for position, (committed_ms, *columns) in enumerate(block):
+            if len(found) == size:
+                return Page(found, place, more=True)
+            entry = Entry(*columns)
+            place = FeedToken(token.since_s, committed_ms, entry.id)
+            if self._is_kept(entry, token.since_s, now_ms) and wanted(entry):
+                found.append(entry)
+            if position + 1 == self._settings.feed_block:
+                break
+        more = len(block) > self._settings.feed_block
+        return Page(found, place if more else FeedToken(0, place.committed_ms, place.activity_id), more)
+
+    def start(self, since_s: int) -> FeedToken:
+        """The token of a date: an activity is never committed before its date."""
+        return FeedToken(since_s, since_s * 1000 - 1, 0)
+
+    def _block(self, token: FeedToken, now_ms: int) -> list[tuple[Any, ...]]:
+        return list(
+            self._store.rows(
+                "SELECT committed_ms, id, lead_id, type_id, date_s, field, primary_id, primary_value, attributes"
+                " FROM activity WHERE (committed_ms, id) > (?, ?) AND committed_ms <= ?"
+                " ORDER BY committed_ms, id LIMIT ?",
+                (token.committed_ms, token.activity_id, now_ms, self._settings.feed_block + 1),
+            )
+        )
+
+    def _is_kept(self, entry: Entry, since_s: int, now_ms: int) -> bool:
+        days = RETENTION_DAYS.get(entry.type_id)
+        return entry.date_s >= since_s and (days is None or entry.date_s >= now_ms // 1000 - days * DAY_S)
+
+    def _next_id(self) -> int:
+        return self._store.number("SELECT seq FROM sqlite_sequence WHERE name = 'activity'") + 1
+
+    def _row(self, number: int, activity: Activity, at_ms: int) -> tuple[Any, ...]:
+        return (
+            number,
+            activity.lead_id,
+            activity.type_id,
+            at_ms // 1000,
+            at_ms + self._delay_ms(number),
+            activity.field,
+            activity.primary_id,
+            activity.primary_value,
+            encode(activity.attributes).decode(),
+        )
+
+    def _delay_ms(self, number: int) -> int:
+        """Between nothing and the lag, always the same for the same entry; some come much later if so set."""
+        share = (number * 2_654_435_761 % 2**32) / 2**32
+        delay_s = share * self._settings.activity_lag_s
+        if (number * 40_503 % 65_536) / 65_536 < self._settings.late_share:
+            delay_s += self._settings.late_delay_s
+        return int(delay_s * 1000)
+
+
+def of_types(types: Iterable[int]) -> Callable[[Entry], bool]:
+    wanted = frozenset(types)
+    return lambda entry: entry.type_id in wanted
+
+
+def attribute_list(entry: Entry) -> list[dict[str, Any]]:
+    return [{"name": name, "value": value} for name, value in msgspec.json.decode(entry.attributes).items()]

@@ -1,0 +1,71 @@
+"""The emulator's switches: what the sources are silent or divided about, and what a test wants otherwise.
+
+Defaults are the strict or the documented reading. Each can be read and set while the emulator runs.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from tandem_emulators.kit.errors import ControlError
+
+
+@dataclass(slots=True)
+class Settings:
+    limits: str = "published"  # published | off
+    daily_calls: int = 50_000
+    rate_calls: int = 100
+    rate_window_s: int = 20
+    concurrent_calls: int = 10
+    token_lifetime_s: int = 3600
+    access_token_in_query: bool = False
+    activity_lag_s: float = 5.0  # each activity commits after its own delay between nothing and this
+    late_share: float = 0.0  # share of activities that commits `late_delay_s` after that, out of order
+    late_delay_s: float = 0.0
+    feed_block: int = 3_000  # log entries looked at per call: selective queries see short and empty pages
+    api_change_attributes: bool = True  # Request Id, Modifying User, API Method Name on changes by API
+    list_feed_members_max: int = 10_000
+    external_person_id: bool = False
+    over_length: str = "reject"  # reject | truncate
+    empty_string: str = "clears"  # clears | kept, on leads
+    company_fields: str = "refused"  # refused | unmanaged (taken where the lead has no company of its own)
+    company_detach: str = "refused"  # refused | ignored, for externalCompanyId = null
+    missing_lead: str = "error"  # error | empty, for get lead by id
+    merge_losers_in_deleted_feed: bool = False
+    custom_fields_move_updated_at: bool = False
+    native_crm: str = "none"  # none | salesforce | dynamics: makes companies and their like read-only
+    timeouts: dict[str, float] = field(default_factory=dict)  # operation -> seconds; the published ones at the start
+
+
+CHOICES = {
+    "limits": ("published", "off"),
+    "over_length": ("reject", "truncate"),
+    "empty_string": ("clears", "kept"),
+    "company_fields": ("refused", "unmanaged"),
+    "company_detach": ("refused", "ignored"),
+    "missing_lead": ("error", "empty"),
+    "native_crm": ("none", "salesforce", "dynamics"),
+}
+
+
+def checked(present: Settings, values: Mapping[str, Any]) -> dict[str, Any]:
+    """The values, with a change of timeouts laid over the present ones.
+
+    Raises:
+        ControlError: a value that its switch does not know.
+    """
+    for name, choices in CHOICES.items():
+        if name in values and values[name] not in choices:
+            raise ControlError(f"Setting {name!r} is one of {', '.join(choices)}, not {values[name]!r}.")
+    result = dict(values)
+    if "timeouts" in result:
+        result["timeouts"] = present.timeouts | _seconds(result["timeouts"])
+    return result
+
+
+def _seconds(value: Any) -> dict[str, float]:
+    if not isinstance(value, dict) or not all(
+        type(number) in (int, float) and number >= 0 for number in value.values()
+    ):
+        raise ControlError("Setting 'timeouts' takes an object of operations and seconds.")
+    return {name: float(number) for name, number in value.items()}
