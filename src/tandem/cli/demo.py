@@ -1,0 +1,101 @@
+"""`tandem demo`: both sides on this machine, no account and no secret needed."""
+
+import asyncio
+import contextlib
+import select
+import signal
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+from typing import Annotated, TypeVar
+
+import typer
+
+from tandem.cli.boundary import DONE, INTERRUPTED, NEEDS_A_PERSON, silence_stdout
+from tandem.cli.options import JsonOption
+from tandem.cli.output import document, print_json
+from tandem.cli.progress import Watch
+
+Answer = TypeVar("Answer")
+
+PeopleOption = Annotated[int, typer.Option(min=1, help="How many leads and contacts Dynamics starts with.")]
+SeedOption = Annotated[int, typer.Option(help="The same seed makes the same people and the same edits.")]
+OnceOption = Annotated[bool, typer.Option("--once", help="200 edits, sync until quiet, verify, judge, end.")]
+DirOption = Annotated[
+    Path | None, typer.Option("--dir", help="Keep settings, state and logs here instead of in a temporary folder.")
+]
+MinutesOption = Annotated[float, typer.Option(min=0, help="End the live part after this time.")]
+
+
+def demo(
+    people: PeopleOption = 5000,
+    seed: SeedOption = 7,
+    once: OnceOption = False,
+    folder: DirOption = None,
+    minutes: MinutesOption = 30,
+    json: JsonOption = False,
+) -> None:
+    """Start both emulators, copy everybody, and watch edits on either side arrive on the other.
+
+    With --once the exit status is 0 only if both sides agree, every conflict is recorded with both values, and one
+    more pass writes nothing. With --json the last line on standard output is one object.
+    """
+    from tandem.app.demo import story
+
+    settings = story.Settings(people=people, seed=seed, is_once=once, minutes=minutes, folder=folder)
+    tell = _teller(json)
+    with Watch() as watch:
+        summary = _until_told_to_stop(lambda: story.perform(settings, tell, watch))
+    if summary is None:
+        raise typer.Exit(INTERRUPTED if once else DONE)
+    if json:
+        print_json(document(summary))
+    raise typer.Exit(DONE if summary.is_good else NEEDS_A_PERSON)
+
+
+def _teller(json: bool) -> Callable[[str], None]:
+    """Tells people what happens; on standard error when standard output is for the one object."""
+
+    def tell(line: str) -> None:
+        print(line, file=sys.stderr if json else sys.stdout, flush=True)
+
+    return tell
+
+
+def _until_told_to_stop(work: Callable[[], Awaitable[Answer]]) -> Answer | None:
+    """The answer of `work`; None where a signal or a closed pipe ended it first. Its processes are gone by then."""
+
+    async def guarded() -> Answer | None:
+        task = asyncio.ensure_future(work())
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            asyncio.get_running_loop().add_signal_handler(number, task.cancel)
+        async with _cancelled_when_unread(task):
+            try:
+                return await task
+            except asyncio.CancelledError:
+                return None
+            except BrokenPipeError:
+                silence_stdout()
+                return None
+
+    return asyncio.run(guarded())
+
+
+@contextlib.asynccontextmanager
+async def _cancelled_when_unread(task: "asyncio.Future[Answer]") -> AsyncIterator[None]:
+    """Cancel `task` once nobody reads our standard output, even while there is nothing to print."""
+
+    async def watch() -> None:
+        poll = select.poll()
+        with contextlib.suppress(OSError, ValueError):  # no real standard output: nothing to watch
+            poll.register(sys.stdout.fileno(), 0)
+            while not poll.poll(0):  # only errors are reported for no events asked
+                await asyncio.sleep(0.25)  # noqa: ASYNC110 - the reader's end is no event that asyncio tells of
+            silence_stdout()
+            task.cancel()
+
+    watcher = asyncio.create_task(watch())
+    try:
+        yield
+    finally:
+        watcher.cancel()

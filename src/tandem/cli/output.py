@@ -1,0 +1,58 @@
+"""How answers reach the terminal: text through rich on standard output, or one JSON document and nothing else."""
+
+import json
+import sys
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import msgspec
+from rich.console import Console
+from rich.table import Table
+
+from tandem.core.record import Value
+
+
+def console() -> Console:
+    """Made at each use, so that it writes to the standard output of the moment."""
+    return Console(highlight=False, soft_wrap=True)
+
+
+def error_console() -> Console:
+    return Console(stderr=True, highlight=False)
+
+
+def document(report: Any) -> dict[str, Any]:
+    """A report as JSON knows it: its fields, and its answers (properties) beside them."""
+    answers = [name for name, member in vars(type(report)).items() if isinstance(member, property)]
+    return {**msgspec.to_builtins(report), **{name: getattr(report, name) for name in answers}}
+
+
+def print_json(value: object) -> None:
+    print(json.dumps(value, ensure_ascii=False))
+    sys.stdout.flush()
+
+
+def print_lines(lines: Iterable[str]) -> None:
+    out = console()
+    for line in lines:
+        out.print(line, markup=False)
+
+
+def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    table = Table(*columns, title=title or None, title_justify="left", box=None, pad_edge=False, header_style="bold")
+    for row in rows:
+        table.add_row(*(_cell(value) for value in row))
+    console().print(table)
+
+
+def shown(value: Value) -> str:
+    """One field value for people's eyes, short and on one line."""
+    if value is None:
+        return "(empty)"
+    text = " ".join(str(value).split())
+    return text if len(text) <= 40 else f"{text[:39]}…"
+
+
+def _cell(value: object) -> str:
+    text = "" if value is None else str(value)
+    return text.replace("[", r"\[")

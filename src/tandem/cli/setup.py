@@ -1,0 +1,65 @@
+"""Before the first pass: write the settings file, and try every connection and permission."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tandem.app.reports import CheckReport
+from tandem.cli.boundary import CANNOT_START, DONE
+from tandem.cli.options import DEFAULT_CONFIG, ConfigOption, JsonOption
+from tandem.cli.output import document, print_json, print_lines
+from tandem.cli.running import conduct
+
+ForceOption = Annotated[bool, typer.Option("--force", help="Replace an existing file.")]
+
+
+def init(config: ConfigOption = DEFAULT_CONFIG, force: ForceOption = False, json: JsonOption = False) -> None:
+    """Write a commented settings file. Secrets never stand in it: they come from the environment or the keyring."""
+    from tandem.app.settings import write_template
+
+    write_template(config, replaces=force)
+    if json:
+        print_json({"written": str(config)})
+    else:
+        print_lines(_next_steps(config))
+
+
+def check(config: ConfigOption = DEFAULT_CONFIG, json: JsonOption = False) -> None:
+    """Try each connection and permission, and say what to do where one fails."""
+    from tandem.app import commands
+    from tandem.app.settings import load_config
+
+    settings = load_config(config)
+    report = conduct(lambda watch: commands.check(settings))
+    if json:
+        print_json(document(report))
+    else:
+        print_lines(_check_lines(report))
+    raise typer.Exit(DONE if report.is_ok else CANNOT_START)
+
+
+def _next_steps(config: Path) -> list[str]:
+    return [
+        f"Wrote {config}. Now",
+        "  1. fill in where Dynamics and Marketo are;",
+        "  2. put the secrets into TANDEM_CRM_CLIENT_SECRET and TANDEM_MARKETING_CLIENT_SECRET;",
+        f"  3. try it: tandem check --config {config}",
+    ]
+
+
+def _check_lines(report: CheckReport) -> list[str]:
+    lines = []
+    for line in report.access:
+        mark = "ok  " if line.is_ok else "FAIL" if line.is_required else "warn"
+        lines.append(f"{mark}  {line.side}: {line.what}")
+        if not line.is_ok and line.remedy:
+            lines.append(f"      {line.remedy}")
+    if report.fields_to_create:
+        lines.append(f"The first pass creates these fields in Marketo: {', '.join(report.fields_to_create)}")
+    for field in report.left_out:
+        lines.append(f"Left out  {field.entity}: {field.crm_field} and {field.marketing_field}: {field.reason}")
+        if field.remedy:
+            lines.append(f"      {field.remedy}")
+    lines.append("Everything that the sync needs works." if report.is_ok else "The sync cannot start like this.")
+    return lines

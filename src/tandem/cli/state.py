@@ -1,0 +1,102 @@
+"""What the state says, and the proof that both sides agree."""
+
+from collections.abc import Iterator
+from typing import Annotated
+
+import typer
+
+from tandem.app.reports import StatusReport, VerifyReport
+from tandem.cli.boundary import DONE, NEEDS_A_PERSON
+from tandem.cli.options import DEFAULT_CONFIG, ConfigOption, JsonOption, LimitOption
+from tandem.cli.output import document, print_json, print_lines, print_table, shown
+from tandem.cli.running import conduct
+
+OpenOption = Annotated[bool, typer.Option("--open", help="Only those that wait for a person.")]
+
+conflicts_app = typer.Typer(no_args_is_help=True, help="Fields that both sides changed differently, with both values.")
+
+
+def status(config: ConfigOption = DEFAULT_CONFIG, json: JsonOption = False) -> None:
+    """Show for each entity what is linked, waiting, held and rejected, and how the last pass went."""
+    from tandem.app import queries
+    from tandem.app.settings import load_config
+
+    report = queries.status(load_config(config))
+    if json:
+        print_json(document(report))
+        return
+    columns = ("linked", "pending", "tombstoned", "waiting", "open_actions", "rejected", "held", "conflicts")
+    rows = [(line.entity, *(f"{getattr(line, name):,}" for name in columns)) for line in report.entities]
+    print_table("", ("entity", *(name.replace("_", " ") for name in columns)), rows)
+    print_lines(_status_lines(report))
+
+
+@conflicts_app.command("list")
+def list_conflicts(
+    config: ConfigOption = DEFAULT_CONFIG,
+    only_open: OpenOption = False,
+    limit: LimitOption = 100,
+    json: JsonOption = False,
+) -> None:
+    """List conflicts, the newest first, with the values of both sides and who prevailed."""
+    from tandem.app import queries
+    from tandem.app.settings import load_config
+
+    lines = queries.conflicts(load_config(config), limit, only_open)
+    if json:
+        print_json({"conflicts": [document(line) for line in lines]})
+        return
+    columns = ("at", "kind", "entity", "crm id", "marketing id", "field", "crm", "marketing", "winner")
+    rows = [
+        (
+            f"{line.at:%Y-%m-%d %H:%M:%S}", line.kind, line.crm_entity, line.crm_id, line.marketing_id, line.field,
+            shown(line.crm), shown(line.marketing), f"{line.winner}{' (open)' if line.is_open else ''}",
+        )
+        for line in lines
+    ]  # fmt: skip
+    print_table("", columns, rows)
+
+
+def verify(config: ConfigOption = DEFAULT_CONFIG, limit: LimitOption = 100, json: JsonOption = False) -> None:
+    """Read both sides in full, never through the link table, and list every difference.
+
+    Exit status 0 only if there is none and everything could be read.
+    """
+    from tandem.app import commands
+    from tandem.app.settings import load_config
+
+    settings = load_config(config)
+    report = conduct(lambda watch: commands.verify(settings, watch, limit))
+    if json:
+        print_json(document(report))
+    else:
+        print_lines(_verify_lines(report))
+    raise typer.Exit(DONE if report.is_clean else NEEDS_A_PERSON)
+
+
+def _status_lines(report: StatusReport) -> Iterator[str]:
+    if report.last_pass_at is None:
+        yield "No pass has run yet."
+    else:
+        took = "" if report.last_pass_seconds is None else f", took {report.last_pass_seconds:.1f} s"
+        yield f"Last pass: {report.last_pass_at:%Y-%m-%d %H:%M:%S} UTC{took}"
+    if report.lag_s is not None:
+        yield f"Lag: {report.lag_s:.0f} s"
+    if report.last_error:
+        yield f"Last error: {report.last_error}"
+    yield from (f"held  {hold}" for hold in report.holds)
+    yield from (f"rejected  {action}" for action in report.rejected)
+
+
+def _verify_lines(report: VerifyReport) -> Iterator[str]:
+    for found in report.differences:
+        ids = f"{found.crm_id or '(none)'} and {found.marketing_id or '(none)'}"
+        where = f" {found.field}" if found.field else ""
+        yield f"{found.kind}  {found.entity} {ids}{where}: {found.detail}"
+    if hidden := report.difference_count - len(report.differences):
+        yield f"... and {hidden:,} more"
+    yield from (f"could not be read: {name}" for name in report.unread)
+    compared = ", ".join(f"{entity} {count:,}" for entity, count in report.compared.items())
+    calls = report.crm_calls + report.marketing_calls
+    yield f"Compared {compared or 'nothing'} in {report.seconds:.1f} s with {calls:,} calls."
+    yield "Both sides agree." if report.is_clean else f"Differences: {report.difference_count:,}"
