@@ -20,6 +20,10 @@ LatencyOption = Annotated[float, typer.Option(min=0, help="Milliseconds that eve
 LimitsOption = Annotated[str, typer.Option(help="published: the vendor's quotas; off: none.")]
 OverlapOption = Annotated[int | None, typer.Option(min=0, help="Population of the other service (default: the same).")]
 ParentOption = Annotated[bool, typer.Option("--die-with-parent", help="Stop when standard input ends.")]
+LagOption = Annotated[float | None, typer.Option(min=0, help="Longest time, in s, until an activity shows in a feed.")]
+ExternalPersonIdOption = Annotated[
+    str, typer.Option(help="on: the standard field externalPersonId is described and searchable; off: it is not.")
+]
 SetOption = Annotated[list[str] | None, typer.Option("--set", help="A switch, as name=value; may be repeated.")]
 
 
@@ -50,11 +54,18 @@ def marketo(
     latency_ms: LatencyOption = 0.0,
     limits: LimitsOption = "published",
     overlap: OverlapOption = None,
+    activity_lag: LagOption = None,
+    external_person_id: ExternalPersonIdOption = "off",
     die_with_parent: ParentOption = False,
     set_: SetOption = None,
 ) -> None:
     """Serve the Marketo Engage REST API and its identity endpoint."""
-    options = _options(people, seed, db, latency_ms, limits, overlap, set_)
+    if external_person_id not in ("on", "off"):
+        raise typer.BadParameter("external-person-id is on or off", param_hint="--external-person-id")
+    switches = [f"external_person_id={str(external_person_id == 'on').lower()}"]
+    if activity_lag is not None:
+        switches.append(f"activity_lag_s={activity_lag}")
+    options = _options(people, seed, db, latency_ms, limits, overlap, [*switches, *(set_ or [])])
     _run("marketo", options, port=port, control=control, die_with_parent=die_with_parent)
 
 

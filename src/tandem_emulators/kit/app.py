@@ -64,8 +64,12 @@ class EmulatorApp:
         refusal = emulator.admit(request, operation)
         if refusal is not None:
             return refusal
+        if rule is not None and rule.action == "apply_late":
+            emulator.postpone(request, operation, rule.delay_s)
+            raise ConnectionDroppedError
         started = time.perf_counter()
         await emulator.latency.wait(operation)
+        emulator.catch_up()
         reply = emulator.handle(request, operation)
         emulator.finished(request, operation, time.perf_counter() - started)
         if rule is not None and rule.action == "drop_after":
@@ -73,7 +77,7 @@ class EmulatorApp:
         return reply
 
     async def _strike(self, rule: FaultRule) -> Reply | None:
-        if rule.delay_s > 0:
+        if rule.delay_s > 0 and rule.action != "apply_late":
             await asyncio.sleep(rule.delay_s)
         match rule.action:
             case "status" | "body":

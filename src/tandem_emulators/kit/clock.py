@@ -5,6 +5,8 @@ age a token by an hour without waiting for it.
 """
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 
 
@@ -34,6 +36,15 @@ class Clock:
         self._offset_s += seconds
         if self._frozen_at is not None:
             self._frozen_at += seconds
+
+    @contextmanager
+    def standing_at(self, timestamp: float) -> Iterator[None]:
+        """Let it be that moment while something is carried out that was due then."""
+        frozen_at, self._frozen_at = self._frozen_at, timestamp
+        try:
+            yield
+        finally:
+            self._frozen_at = frozen_at
 
     def freeze(self, frozen: bool) -> None:
         """Stop at the present moment, or run on from the moment at which it stood."""

@@ -21,6 +21,7 @@ Handler = Callable[[Emulator, Request, Mapping[str, Any]], object]
 
 def serve_control(emulator: Emulator, request: Request) -> Reply:
     path = request.path.removeprefix(PREFIX)
+    emulator.catch_up()
     try:
         arguments = _arguments(request)
         handler = _ROUTES.get((request.method, path))

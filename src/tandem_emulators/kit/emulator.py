@@ -43,6 +43,7 @@ class Emulator(ABC):
         self.faults = Faults()
         self.counters = Counters()
         self.latency = Latency(options.latency_ms)
+        self._postponed: list[tuple[float, Request, str]] = []
 
     @abstractmethod
     def announcement(self, url: str) -> dict[str, object]:
@@ -62,6 +63,18 @@ class Emulator(ABC):
     def finished(self, request: Request, operation: str, seconds: float) -> None:
         """Called after every request that `handle` carried out, with the time it took including latency."""
         return
+
+    def postpone(self, request: Request, operation: str, delay_s: float) -> None:
+        """Carry the request out that much later on the emulator's clock; nobody waits for its answer."""
+        self._postponed.append((self.clock.timestamp() + delay_s, request, operation))
+        self._postponed.sort(key=lambda each: each[0])
+
+    def catch_up(self) -> None:
+        """Carry out what has come due, each as of its own moment. Called before anything can look."""
+        while self._postponed and self._postponed[0][0] <= self.clock.timestamp():
+            due, request, operation = self._postponed.pop(0)
+            with self.clock.standing_at(due):
+                self.handle(request, operation)
 
     def fault_reply(self, rule: FaultRule) -> Reply:
         """The reply of an injected status or body; an emulator may give it its own error envelope."""

@@ -8,7 +8,7 @@ import msgspec
 
 from tandem_emulators.kit.errors import ControlError
 
-ACTIONS = ("status", "delay", "drop_before", "drop_after", "reset", "body")
+ACTIONS = ("status", "delay", "drop_before", "drop_after", "reset", "body", "apply_late")
 
 
 @dataclass(slots=True)
