@@ -1,0 +1,255 @@
+"""The settings of one sync, as they stand in ``tandem.toml``.
+
+Each field's description is its documentation: the commented template of ``tandem init`` and the settings reference are
+made from it, and an error message quotes it as the remedy.
+"""
+
+from pathlib import Path
+from typing import Annotated, Final, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, Strict, StrictBool, model_validator
+
+from tandem.core.mapping import Direction, Winner
+from tandem.core.mapping_resolver import NAMED_TRANSFORMS
+from tandem.core.policy import DEFAULT_PREFERENCE, DeleteRule
+
+STORE_URL_DEFAULT: Final = "sqlite:///tandem.db"
+
+
+def _checked_url(url: str) -> str:
+    scheme, _, rest = url.partition("://")
+    if scheme not in ("https", "http") or not rest or "?" in rest or "@" in rest:
+        raise ValueError(
+            "must be an address such as https://contoso.crm4.dynamics.com, without user, password or query"
+        )
+    return url.rstrip("/")
+
+
+def _checked_store_url(url: str) -> str:
+    if not url.startswith(("sqlite:///", "postgresql://", "postgresql+psycopg://")):
+        raise ValueError("must begin with sqlite:/// or postgresql://")
+    return url
+
+
+def _checked_transform(name: str) -> str:
+    if name not in NAMED_TRANSFORMS:
+        raise ValueError(f"must be one of {', '.join(sorted(NAMED_TRANSFORMS))}")
+    return name
+
+
+Url = Annotated[str, AfterValidator(_checked_url)]
+StoreUrl = Annotated[str, AfterValidator(_checked_store_url)]
+TransformName = Annotated[str, AfterValidator(_checked_transform)]
+Name = Annotated[str, Field(min_length=1)]
+Share = Annotated[float, Strict(), Field(gt=0, le=1)]
+Seconds = Annotated[float, Strict(), Field(gt=0)]
+Count = Annotated[int, Strict(), Field(ge=0)]
+Preference = Literal["same key", "active", "contact over lead", "last modified", "lowest id"]
+
+
+class Section(BaseModel):
+    """A table of the file: what it does not know it refuses, and a read configuration never changes."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class CrmConfig(Section):
+    """Where Dynamics 365 is and as whom Tandem signs in."""
+
+    url: Url = Field(description="Address of the environment, such as https://contoso.crm4.dynamics.com.")
+    tenant_id: Name = Field(description="Directory (tenant) id of the app registration in Microsoft Entra.")
+    client_id: Name = Field(description="Application (client) id of the app registration in Microsoft Entra.")
+    auth: Literal["client_secret", "password"] = Field(
+        default="client_secret",
+        description="How Tandem signs in: 'client_secret' as an application user, 'password' as the user in username.",
+    )
+    username: Name | None = Field(default=None, description="The user to sign in as, with auth = 'password' only.")
+    authority: Url | None = Field(
+        default=None,
+        description="Address of the token service where it is not Microsoft's public one (national clouds).",
+    )
+    ca_file: Path | None = Field(
+        default=None, description="File of certificates to trust besides the system's; relative to this file."
+    )
+    settle_s: Seconds = Field(
+        default=120.0,
+        description="Seconds after which a call without an answer can no longer change anything in Dynamics.",
+    )
+
+    @model_validator(mode="after")
+    def _password_has_a_user(self) -> "CrmConfig":
+        if self.auth == "password" and self.username is None:
+            raise ValueError("auth = 'password' needs username, the user to sign in as")
+        if self.auth == "client_secret" and self.username is not None:
+            raise ValueError("username is used with auth = 'password' only; remove it or change auth")
+        return self
+
+
+class MarketingConfig(Section):
+    """Where Marketo Engage is, as whom Tandem signs in, and how much of its quota Tandem may use."""
+
+    url: Url = Field(
+        description="REST address of the subscription, such as https://123-abc-456.mktorest.com (Admin > Web Services)."
+    )
+    munchkin_id: Name = Field(description="Munchkin account id, such as 123-ABC-456 (Admin > Munchkin).")
+    client_id: Name = Field(description="Client id of the LaunchPoint service of Tandem's API user.")
+    daily_share: Share = Field(
+        default=0.5,
+        description="Share of the daily calls that Tandem may use; the rest is for others. Adobe advises 0.5.",
+    )
+    daily_calls: Count = Field(
+        default=50_000, description="Calls a day the subscription has bought (Admin > Web Services shows them)."
+    )
+    rate_share: Share = Field(
+        default=0.5, description="Share of the 100 calls in 20 seconds and of the 10 calls at once that Tandem may use."
+    )
+    ca_file: Path | None = Field(
+        default=None, description="File of certificates to trust besides the system's; relative to this file."
+    )
+    changes_interval_s: Seconds = Field(default=15.0, description="Seconds between two looks at changed people.")
+    merges_interval_s: Seconds = Field(
+        default=30.0, description="Seconds between two looks at merged people and lists."
+    )
+    deletions_interval_s: Seconds = Field(default=60.0, description="Seconds between two looks at deleted people.")
+    overlap_s: Annotated[float, Strict(), Field(ge=0)] = Field(
+        default=3600.0, description="Seconds of the change log that are read twice, as Marketo may show a change late."
+    )
+    settle_s: Seconds = Field(
+        default=180.0,
+        description="Seconds after which a call without an answer can no longer change anything in Marketo.",
+    )
+
+
+class FieldConfig(Section):
+    """One pair of fields: changes the default pair of this Dynamics column, adds one, or removes it."""
+
+    crm: Name = Field(description="Logical name of the Dynamics column.")
+    marketing: Name | None = Field(
+        default=None, description="REST name of the Marketo field; needed for a column not mapped."
+    )
+    direction: Direction | None = Field(default=None, description="'both', 'to_marketing' or 'to_crm'.")
+    winner: Winner | None = Field(
+        default=None, description="Who prevails when both sides changed it: 'crm', 'marketing' or 'hold'."
+    )
+    first_link: Winner | None = Field(
+        default=None, description="Who prevails when two existing records meet: 'crm', 'marketing' or 'hold'."
+    )
+    transform: TransformName | None = Field(
+        default=None, description="'as_is' or 'opposite' (yes becomes no) instead of the transform of the two types."
+    )
+    opt_out: StrictBool | None = Field(default=None, description="true for a field whose yes must never be weakened.")
+    only_if_empty: StrictBool = Field(
+        default=False, description="true to fill the field where it is empty and never replace it."
+    )
+    create_as: (
+        Literal[
+            "boolean", "currency", "date", "datetime", "email", "float", "integer", "percent", "phone", "score",
+            "string", "url",
+        ]
+        | None
+    ) = Field(default=None, description="Type with which a missing Marketo person field is made.")  # fmt: skip
+    remove: StrictBool = Field(default=False, description="true to take the default pair of this column out.")
+
+
+class EntityConfig(Section):
+    """The rules of one Dynamics table; unset ones follow the native sync's documented behaviour."""
+
+    direction: Direction = Field(
+        default=Direction.BOTH, description="Which way values may go: 'both', 'to_marketing' or 'to_crm'."
+    )
+    winner: Winner = Field(
+        default=Winner.CRM,
+        description="Who prevails when both sides changed a field: 'crm', 'marketing', 'hold'.",
+    )
+    first_link: Winner | None = Field(
+        default=None,
+        description="Who prevails when two existing records meet: 'crm', 'marketing', 'hold'; unset: the winner.",
+    )
+    create_in_marketing: StrictBool = Field(
+        default=True, description="Whether records known only to Dynamics are made in Marketo."
+    )
+    create_in_crm: Literal[False, "lead"] = Field(
+        default=False, description="'lead' to make a lead of each person known only to Marketo; false to make none."
+    )
+    deleted_in_crm: DeleteRule = Field(
+        default=DeleteRule.FLAG, description="What a deletion in Dynamics does: 'flag' the person, or 'ignore'."
+    )
+    prefer: tuple[Preference, ...] = Field(
+        default=DEFAULT_PREFERENCE,  # type: ignore[arg-type]  # the same words, as plain text
+        description="Rules, in order, that choose among several matching records; [] holds them for a person.",
+    )
+    fields: tuple[FieldConfig, ...] = Field(default=(), description="Changes to the pairs of fields.")
+
+
+class LeadConfig(EntityConfig):
+    winner: Winner = Field(
+        default=Winner.MARKETING,
+        description="Who prevails when both sides changed a field: 'crm', 'marketing', 'hold'.",
+    )
+
+
+class OneWayConfig(EntityConfig):
+    """Accounts and users: Dynamics owns them."""
+
+    direction: Literal[Direction.TO_MARKETING] = Field(
+        default=Direction.TO_MARKETING, description="Only 'to_marketing': Dynamics owns these records."
+    )
+    create_in_crm: Literal[False] = Field(default=False, description="Only false: these records are made in Dynamics.")
+    deleted_in_crm: DeleteRule = Field(
+        default=DeleteRule.IGNORE,
+        description="Only 'ignore': Marketo has no mark for a deleted record of this kind.",
+    )
+
+
+class EntitiesConfig(Section):
+    """The tables that are synced, each with its rules."""
+
+    lead: LeadConfig = Field(default=LeadConfig(), description="Leads, which become people.")
+    contact: EntityConfig = Field(default=EntityConfig(), description="Contacts, which become people.")
+    account: OneWayConfig = Field(default=OneWayConfig(), description="Accounts, which become companies.")
+    systemuser: OneWayConfig = Field(default=OneWayConfig(), description="Users, who become sales persons.")
+
+
+class RailsConfig(Section):
+    """Limits of one pass: what breaks one waits for a person, everything else goes on."""
+
+    max_deletes: Count = Field(default=500, description="Records of one table that may turn out deleted in one pass.")
+    max_delete_share: Share = Field(
+        default=0.1, description="Share of a table's linked records that may turn out deleted."
+    )
+    max_updates: Count | None = Field(
+        default=None, description="Linked records of one table that may change in one pass."
+    )
+    max_update_share: Share = Field(
+        default=0.5, description="Share of a table's linked records that may change in one pass."
+    )
+    min_records: Count = Field(default=200, description="Tables with fewer linked records are not measured by share.")
+
+
+class StoreConfig(Section):
+    """Where Tandem keeps its own state."""
+
+    url: StoreUrl = Field(
+        default=STORE_URL_DEFAULT,
+        description="sqlite:///tandem.db (a path relative to this file) or postgresql://host/database.",
+    )
+
+
+class RunConfig(Section):
+    """How ``tandem run`` goes on."""
+
+    pass_interval_s: Seconds = Field(default=5.0, description="Seconds between the beginnings of two passes.")
+    lease_s: Seconds = Field(
+        default=60.0, description="Seconds after which another process may take over from a dead one."
+    )
+
+
+class Config(Section):
+    """All settings of one sync."""
+
+    crm: CrmConfig = Field(description="Dynamics 365.")
+    marketing: MarketingConfig = Field(description="Marketo Engage.")
+    entities: EntitiesConfig = Field(default=EntitiesConfig(), description="The tables that are synced.")
+    rails: RailsConfig = Field(default=RailsConfig(), description="Limits of one pass.")
+    store: StoreConfig = Field(default=StoreConfig(), description="Tandem's own state.")
+    run: RunConfig = Field(default=RunConfig(), description="The background process.")
