@@ -240,7 +240,8 @@ class Outcome:
     """What came of one journal row.
 
     ``DONE``: `id`, `version` as the side gave them, `answered` the target's values by pair name where it answered with
-    others than were sent. ``REJECTED``: `error`; the fields in `parked` are held until either side changes them.
+    others than were sent. ``REJECTED``: `error`; the pairs in `parked` are held until either side changes them and the
+    link is due, so that the rest of the record goes; with none named, all of the row's pairs are held.
     ``WITHDRAWN``: never happened, the link is due and is planned again. ``UNKNOWN``: may have happened.
     """
 
@@ -250,6 +251,7 @@ class Outcome:
     version: Version | None = None
     answered: Mapping[str, Value] = field(default_factory=dict)
     error: str | None = None
+    parked: Sequence[str] = ()
     suspect: bool = False
     """The record was not there: read it by id when the link is planned again."""
 
@@ -385,6 +387,10 @@ class Store(Protocol):
 
     def reset_cursor(self, side: Side, entity: Entity) -> None:
         """Forget the cursor: the next extract is a full read."""
+
+    def find_unseen(self, side: Side, entity: Entity, since: ReadNumber) -> Sequence[RecordId]:
+        """Ends of live links on `side` that have no inbox row with a read number of `since` or higher: what a full read
+        that began then did not bring."""
 
     def drop_records_before(self, at: datetime) -> None:
         """Forget change records older than `at`."""

@@ -4,8 +4,8 @@ A mapping is data (``FieldPair``); ``compile_mapping`` turns it once into the *s
 places at which each pair finds its values, so that the merge never looks a name up.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Protocol
 
@@ -144,3 +144,18 @@ def compile_mapping(
         dedupe_field=dedupe_field,
         names=tuple(pair.name for pair in pairs),
     )
+
+
+def share_shapes(mappings: Iterable[EntityMapping]) -> dict[Entity, EntityMapping]:
+    """The mappings by crm entity, those onto one marketing entity with one shape there: a person is asked for the
+    fields of leads and contacts alike, since its reading may belong to either."""
+    listed = list(mappings)
+    fields: dict[Entity, dict[str, None]] = {}
+    for mapping in listed:
+        fields.setdefault(mapping.marketing_entity, {}).update(dict.fromkeys(mapping.marketing_fields))
+    shared: dict[Entity, EntityMapping] = {}
+    for mapping in listed:
+        shape = tuple(fields[mapping.marketing_entity])
+        places = tuple(shape.index(pair.marketing) for pair in mapping.pairs)
+        shared[mapping.crm_entity] = replace(mapping, marketing_fields=shape, marketing_places=places)
+    return shared

@@ -1,0 +1,297 @@
+"""The smallest correct connector, over a system kept in memory.
+
+``MemorySystem`` behaves like the side it stands for: the crm side has versions, refuses stale writes and its feed
+carries values; the marketing side has no versions, its feed carries change records with display strings, and a create
+can be made to look a field up. Faults are scripted per write call: see ``Fault``.
+"""
+
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from tandem.core.errors import CursorExpiredError, TransientError, UnknownOutcomeError
+from tandem.core.plan import ActionKind
+from tandem.core.record import (
+    PERSON,
+    ChangeRecord,
+    Cursor,
+    Entity,
+    Presence,
+    RecordId,
+    RecordKey,
+    Side,
+    Value,
+    Version,
+)
+from tandem.core.schema import EntitySchema, FieldInfo, FieldKind, NewField
+from tandem.core.values import display, same
+from tandem.ports import (
+    Access,
+    Clock,
+    Missing,
+    Page,
+    Reading,
+    Refused,
+    Stale,
+    Taken,
+    Write,
+    WriteResult,
+    Written,
+)
+
+
+class Fault(StrEnum):
+    """What becomes of one write call: refused before anything happened; applied with the answer lost; lost on the way
+    there; or lost now and applied by ``MemorySystem.land_late``."""
+
+    BUSY = "busy"
+    LOST_RESPONSE = "lost response"
+    LOST_REQUEST = "lost request"
+    LATE = "late"
+
+
+@dataclass(frozen=True, slots=True)
+class LogEntry:
+    number: int
+    at: datetime
+    key: RecordKey
+    field: str | None
+    old: Value = None
+    new: Value = None
+    source: str = ""
+    is_deletion: bool = False
+    merged_into: RecordId | None = None
+
+
+@dataclass(slots=True)
+class MemorySystem:
+    """One side's records, its log and the people who edit them. `narrow` is what the side makes of a written value."""
+
+    side: Side
+    clock: Clock
+    records: dict[Entity, dict[RecordId, dict[str, Value]]] = field(default_factory=dict)
+    versions: dict[RecordKey, int] = field(default_factory=dict)
+    log: list[LogEntry] = field(default_factory=list)
+    faults: deque[Fault | None] = field(default_factory=deque)
+    late: list[tuple[Entity, Sequence[Write]]] = field(default_factory=list)
+    narrow: Callable[[str, Value], Value] = lambda name, value: value
+    refuse: Callable[[str, Value], bool] = lambda name, value: False
+    writes: int = 0
+    next_id: int = 1
+    forgotten_before: int = 0
+
+    def create(
+        self, entity: Entity, values: Mapping[str, Value], id_: RecordId | None = None, source: str = "person"
+    ) -> RecordId:
+        made = id_ or RecordId(str(self.next_id))
+        self.next_id += 1
+        key = RecordKey(self.side, entity, made)
+        self.records.setdefault(entity, {})[made] = {n: self.narrow(n, v) for n, v in values.items() if v is not None}
+        self._note(LogEntry(len(self.log), self.clock.now(), key, None, source=source))
+        return made
+
+    def edit(self, entity: Entity, id_: RecordId, values: Mapping[str, Value], source: str = "person") -> None:
+        """Change fields; a value that is there already leaves no trace on the marketing side."""
+        record = self.records[entity][id_]
+        key = RecordKey(self.side, entity, id_)
+        for name, given in values.items():
+            old, new = record.get(name), self.narrow(name, given)
+            if same(old, new) and self.side is Side.MARKETING:
+                continue
+            record[name] = new
+            self._note(LogEntry(len(self.log), self.clock.now(), key, name, old, new, source))
+
+    def delete(self, entity: Entity, id_: RecordId, merged_into: RecordId | None = None) -> None:
+        del self.records[entity][id_]
+        key = RecordKey(self.side, entity, id_)
+        entry = LogEntry(len(self.log), self.clock.now(), key, None, is_deletion=True, merged_into=merged_into)
+        self._note(entry)
+
+    def land_late(self) -> None:
+        """Apply the writes that were lost and are under way still."""
+        landing, self.late = self.late, []
+        for entity, writes in landing:
+            for write in writes:
+                self.apply(entity, write)
+
+    def forget_log(self) -> None:
+        """Every cursor handed out so far is expired from now on."""
+        self.forgotten_before = len(self.log) + 1
+        self._note(LogEntry(len(self.log), self.clock.now(), RecordKey(self.side, PERSON, RecordId("0")), "-"))
+
+    def version(self, key: RecordKey) -> Version | None:
+        return Version(str(self.versions.get(key, 0))) if self.side is Side.CRM else None
+
+    def apply(self, entity: Entity, write: Write) -> WriteResult:
+        if any(self.refuse(name, value) for name, value in write.values.items()):
+            name = next(name for name, value in write.values.items() if self.refuse(name, value))
+            return Refused("1003", "invalid value", name)
+        return self._create(entity, write) if write.kind is ActionKind.CREATE else self._update(entity, write)
+
+    def find(self, entity: Entity, name: str, value: Value) -> list[RecordId]:
+        wanted = str(value).lower()
+        return [id_ for id_, r in self.records.get(entity, {}).items() if str(r.get(name) or "").lower() == wanted]
+
+    def _create(self, entity: Entity, write: Write) -> WriteResult:
+        if write.id is not None and write.id in self.records.get(entity, {}):
+            return Taken()
+        if (
+            write.lookup
+            and write.values.get(write.lookup)
+            and self.find(entity, write.lookup, write.values[write.lookup])
+        ):
+            return Taken()
+        made = self.create(entity, write.values, write.id, source="Web service API")
+        return Written(made, self.version(RecordKey(self.side, entity, made)))
+
+    def _update(self, entity: Entity, write: Write) -> WriteResult:
+        assert write.id is not None
+        key = RecordKey(self.side, entity, write.id)
+        if write.id not in self.records.get(entity, {}):
+            return Missing()
+        if write.version is not None and write.version != self.version(key):
+            return Stale()
+        self.edit(entity, write.id, write.values, source="Web service API")
+        record = self.records[entity][write.id]
+        answered = {name: record.get(name) for name in write.values} if self.side is Side.CRM else None
+        return Written(write.id, self.version(key), answered)
+
+    def _note(self, entry: LogEntry) -> None:
+        self.log.append(entry)
+        self.versions[entry.key] = self.versions.get(entry.key, 0) + 1
+
+
+_TYPES = {"lead": "Lead", "contact": "Contact", "account": "Account", "systemuser": "User"}
+
+
+@dataclass(slots=True)
+class MemoryConnector:
+    """The Connector port over a MemorySystem; `page_size` makes page boundaries testable."""
+
+    system: MemorySystem
+    page_size: int = 3
+    settle: float = 60.0
+    schemas: Mapping[Entity, EntitySchema] = field(default_factory=dict)
+    calls: int = 0
+
+    @property
+    def side(self) -> Side:
+        return self.system.side
+
+    async def close(self) -> None:
+        return None
+
+    async def fetch_identity(self) -> Mapping[str, str]:
+        return {"system": f"memory {self.side}"}
+
+    async def fetch_schema(self, entity: Entity) -> EntitySchema:
+        return self.schemas.get(entity, EntitySchema(entity, {}))
+
+    async def check_access(self, entities: Sequence[Entity]) -> Sequence[Access]:
+        return [Access(f"read {entity}", True) for entity in entities]
+
+    async def create_fields(self, entity: Entity, fields: Sequence[NewField]) -> None:
+        known = dict((await self.fetch_schema(entity)).fields)
+        for new in fields:
+            known[new.name] = FieldInfo(new.name, new.label, FieldKind.TEXT, new.native_type)
+        self.schemas = {**self.schemas, entity: EntitySchema(entity, known)}
+
+    def has_feed(self, entity: Entity) -> bool:
+        return self.side is Side.CRM or entity == PERSON
+
+    async def fetch_changes(self, entity: Entity, cursor: Cursor | None, fields: Sequence[str]) -> AsyncIterator[Page]:
+        place = cursor or f"full:{len(self.system.log)}:"
+        while place.startswith("full:"):
+            _, start, after = place.split(":", 2)
+            page = self._full_page(entity, start, after, fields)
+            place = page.cursor
+            yield page
+        async for page in self._log_pages(entity, int(place), fields):
+            yield page
+
+    async def fetch_records(self, entity: Entity, fields: Sequence[str], ids: Sequence[RecordId]) -> Sequence[Reading]:
+        self.calls += 1
+        return [self._read(entity, id_, fields) for id_ in ids]
+
+    async def find_records(
+        self, entity: Entity, fields: Sequence[str], by: str, values: Sequence[Value]
+    ) -> Sequence[Reading]:
+        self.calls += 1
+        ids = dict.fromkeys(id_ for value in values for id_ in self.system.find(entity, by, value))
+        return [self._read(entity, id_, fields) for id_ in ids]
+
+    def batch_size(self, entity: Entity, kind: ActionKind) -> int:
+        return self.page_size
+
+    def settle_s(self, entity: Entity) -> float:
+        return self.settle
+
+    async def write(self, entity: Entity, writes: Sequence[Write]) -> Sequence[WriteResult]:
+        self.calls += 1
+        fault = self.system.faults.popleft() if self.system.faults else None
+        if fault is Fault.BUSY:
+            raise TransientError("busy", side=self.side)
+        if fault in (Fault.LOST_REQUEST, Fault.LATE):
+            self.system.late.extend([(entity, writes)] if fault is Fault.LATE else [])
+            raise UnknownOutcomeError("no answer", side=self.side)
+        self.system.writes += len(writes)
+        results = [self.system.apply(entity, write) for write in writes]
+        if fault is Fault.LOST_RESPONSE:
+            raise UnknownOutcomeError("no answer", side=self.side)
+        return results
+
+    def _full_page(self, entity: Entity, start: str, after: str, fields: Sequence[str]) -> Page:
+        self.calls += 1
+        ids = sorted(id_ for id_ in self.system.records.get(entity, {}) if id_ > after)
+        shown, rest = ids[: self.page_size], ids[self.page_size :]
+        cursor = Cursor(f"full:{start}:{shown[-1]}" if rest else start)
+        readings = [self._read(entity, id_, fields) for id_ in shown]
+        return Page(readings, cursor, is_last=False, is_full_read=True, rows_expected=len(ids))
+
+    async def _log_pages(self, entity: Entity, start: int, fields: Sequence[str]) -> AsyncIterator[Page]:
+        if start < self.system.forgotten_before:
+            raise CursorExpiredError("the log was forgotten", side=self.side)
+        while True:
+            self.calls += 1
+            began = self.system.clock.now()
+            entries = self.system.log[start : start + self.page_size]
+            start += len(entries)
+            is_last = start >= len(self.system.log)
+            mine = [entry for entry in entries if entry.key.entity == entity]
+            yield Page(
+                readings=self._readings(mine, fields),
+                touched=[_to_record(e) for e in mine if self.side is Side.MARKETING and not e.is_deletion],
+                cursor=Cursor(str(start)),
+                is_last=is_last,
+                complete_until=began if is_last else None,
+            )
+            if is_last:
+                return
+
+    def _readings(self, entries: Sequence[LogEntry], fields: Sequence[str]) -> list[Reading]:
+        gone = [
+            Reading(entry.key.id, presence=Presence.SUSPECT, merged_into=entry.merged_into)
+            for entry in entries
+            if entry.is_deletion
+        ]
+        if self.side is Side.MARKETING:
+            return gone
+        present = (self._read(e.key.entity, e.key.id, fields) for e in entries if not e.is_deletion)
+        return [reading for reading in present if reading.presence is Presence.PRESENT] + gone
+
+    def _read(self, entity: Entity, id_: RecordId, fields: Sequence[str]) -> Reading:
+        record = self.system.records.get(entity, {}).get(id_)
+        if record is None:
+            return Reading(id_, presence=Presence.GONE)
+        virtual: dict[str, Value] = {"@id": id_, "@type": _TYPES.get(entity), "@deleted": False, **record}
+        return Reading(
+            id_, tuple(virtual.get(n) for n in fields), self.system.version(RecordKey(self.side, entity, id_))
+        )
+
+
+def _to_record(entry: LogEntry) -> ChangeRecord:
+    return ChangeRecord(
+        f"{entry.number}", entry.key, entry.at, entry.field, display(entry.old), display(entry.new), entry.source
+    )

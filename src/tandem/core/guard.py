@@ -1,0 +1,97 @@
+"""Limits that turn a plan into a question: only the actions that break a rail are held for a person.
+
+The rails look at the whole pass, not at one batch: ``Totals`` carries what earlier batches of the pass did already.
+"""
+
+from dataclasses import dataclass
+
+from tandem.core.plan import ActionKind, LinkPlan, Plan
+from tandem.core.record import LinkStatus, Side
+
+
+_ASK_AGAIN_S = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Rails:
+    """``max_deletes`` and ``max_delete_share`` bound how many links a pass may turn into deletions: the larger of the
+    count and the share (of the links that exist) applies. ``max_crm_updates`` bounds the records a pass changes in
+    Dynamics; None is no bound."""
+
+    max_deletes: int = 50
+    max_delete_share: float = 0.02
+    max_crm_updates: int | None = None
+
+    def deletes_allowed(self, links: int) -> int:
+        return max(self.max_deletes, int(self.max_delete_share * links))
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    links: int = 0
+    deletes: int = 0
+    crm_updates: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Guarded:
+    """The plan that may go on, how many link plans were held back, and the question for each rail that was hit."""
+
+    plan: Plan
+    totals: Totals
+    held: int = 0
+    questions: tuple[str, ...] = ()
+
+
+def guard_plan(plan: Plan, rails: Rails, totals: Totals) -> Guarded:
+    """`plan` without the link plans that would break a rail. Their inbox rows wait, so that the question comes again."""
+    allowed: list[LinkPlan] = []
+    waiting = list(plan.deferred)
+    questions: dict[str, int] = {}
+    deletes, updates = totals.deletes, totals.crm_updates
+    for link in plan.links:
+        rail = _broken_rail(link, rails, Totals(totals.links, deletes, updates))
+        if rail:
+            questions[rail] = questions.get(rail, 0) + 1
+            waiting.extend((ref, _ASK_AGAIN_S) for ref in link.consumed)
+        else:
+            deletes += _is_deletion(link)
+            updates += _updates_crm(link)
+            allowed.append(link)
+    return Guarded(
+        plan=Plan(tuple(allowed), plan.ignored, tuple(waiting)),
+        totals=Totals(totals.links, deletes, updates),
+        held=sum(questions.values()),
+        questions=tuple(_question(rail, count, rails, totals.links) for rail, count in questions.items()),
+    )
+
+
+def _broken_rail(link: LinkPlan, rails: Rails, so_far: Totals) -> str | None:
+    if _is_deletion(link) and so_far.deletes >= rails.deletes_allowed(so_far.links):
+        return "deletes"
+    if _updates_crm(link) and rails.max_crm_updates is not None and so_far.crm_updates >= rails.max_crm_updates:
+        return "crm updates"
+    return None
+
+
+def _is_deletion(link: LinkPlan) -> bool:
+    flags = any(write.pair.startswith("@deleted|") for action in link.actions for write in action.writes)
+    is_flagging = flags and all(action.kind is ActionKind.UPDATE for action in link.actions)
+    return is_flagging or (link.status is LinkStatus.TOMBSTONE and link.changes_link)
+
+
+def _updates_crm(link: LinkPlan) -> bool:
+    return any(action.side is Side.CRM and action.kind is ActionKind.UPDATE for action in link.actions)
+
+
+def _question(rail: str, count: int, rails: Rails, links: int) -> str:
+    if rail == "deletes":
+        allowed = rails.deletes_allowed(links)
+        return (
+            f"{count} more records are gone than the {allowed} deletions that a pass may carry over; "
+            "if that is right, raise rails.max_deletes for one pass"
+        )
+    return (
+        f"{count} more records would change in Dynamics than rails.max_crm_updates = {rails.max_crm_updates} allows; "
+        "if that is right, raise it for one pass"
+    )

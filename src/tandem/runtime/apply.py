@@ -1,0 +1,188 @@
+"""Carries out journaled actions: batches, ``sent`` committed before the call, the outcome after it.
+
+Nothing here decides anything. What cannot be done as planned (a stale version, a taken key, a busy side) is withdrawn
+and planned again from both sides' present state.
+"""
+
+import asyncio
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TypeAlias
+
+from tandem.core.errors import AccessError, RejectedError, TransientError, UnknownOutcomeError
+from tandem.core.match import fold
+from tandem.core.plan import Action, ActionKind
+from tandem.core.record import Entity, Side, Value
+from tandem.core.values import same
+from tandem.ports import (
+    JournalRow,
+    JournalState,
+    Missing,
+    Outcome,
+    Refused,
+    Stale,
+    Taken,
+    Write,
+    WriteResult,
+    Written,
+)
+from tandem.runtime.engine import Engine, News
+from tandem.runtime.extract import search_keys
+from tandem.runtime.look import find_in_marketing
+
+Counts: TypeAlias = Counter[str]
+
+_Group: TypeAlias = tuple[Side, Entity, ActionKind, str | None]
+
+
+async def apply(engine: Engine, rows: Sequence[JournalRow]) -> Counts:
+    """Apply `rows`; returns counts by ``applied.<side>.<kind>.<entity>``, ``withdrawn``, ``rejected`` and ``unknown``.
+
+    Raises what stopped a side (TransientError, AccessError) once every batch under way has its outcome stored.
+    """
+    counts: Counts = Counter()
+    limit = asyncio.Semaphore(engine.settings.max_parallel_writes)
+
+    async def run(batch: Sequence[JournalRow]) -> None:
+        async with limit:
+            await _apply_batch(engine, batch, counts)
+
+    results = await asyncio.gather(*(run(batch) for batch in _batches(engine, rows)), return_exceptions=True)
+    for result in results:
+        if isinstance(result, BaseException):
+            raise result
+    return counts
+
+
+def _batches(engine: Engine, rows: Sequence[JournalRow]) -> Iterator[Sequence[JournalRow]]:
+    """Rows that one call may carry: one side, entity, kind and lookup field; creates never share a dedupe key."""
+    groups: dict[_Group, list[JournalRow]] = defaultdict(list)
+    for row in rows:
+        action = row.action
+        groups[action.side, action.entity, action.kind, action.lookup].append(row)
+    for (side, entity, kind, _), members in groups.items():
+        size = engine.connector(side).batch_size(entity, kind)
+        for start in range(0, len(members), size):
+            yield members[start : start + size]
+
+
+async def _apply_batch(engine: Engine, batch: Sequence[JournalRow], counts: Counts) -> None:
+    if batch[0].action.kind is ActionKind.CREATE and batch[0].action.side is Side.MARKETING:
+        batch = await _look_again(engine, batch, counts)
+    if batch:
+        _keep_lease(engine)
+        engine.store.mark_sent([row.number for row in batch], engine.clock.now())
+        await _send(engine, batch, counts)
+
+
+def _keep_lease(engine: Engine) -> None:
+    """A call starts only under a lease that outlives it."""
+    engine.store.renew_lease(engine.settings.lease_s, engine.clock.now())
+
+
+async def _look_again(engine: Engine, batch: Sequence[JournalRow], counts: Counts) -> Sequence[JournalRow]:
+    """The look that decided, repeated right before the call: creates whose key exists by now are planned again, and
+    what was found waits in the inbox."""
+    entity, lookup = batch[0].action.entity, batch[0].action.lookup
+    mapping = engine.mapping_of(entity)
+    try:
+        keys = [row.crm.id for row in batch if row.crm]
+        dedupes = [text for row in batch if lookup == mapping.dedupe_field and (text := _lookup_value(row.action))]
+        by_key, by_dedupe = await find_in_marketing(engine, entity, keys, dedupes)
+    except (TransientError, AccessError):
+        _record(engine, [Outcome(row.number, JournalState.WITHDRAWN) for row in batch], counts, batch)
+        raise
+    found = [state for state in (*by_key, *by_dedupe) if state.is_present]
+    if not found:
+        return batch
+    search = search_keys(engine, entity, found)
+    engine.store.save_page(Side.MARKETING, entity, found, [], None, complete_until=None, search=search)
+    taken_keys = {key for key, _ in search.values() if key}
+    taken_dedupes = {dedupe for _, dedupe in search.values() if dedupe}
+    exists = [
+        row
+        for row in batch
+        if (row.crm and row.crm.id in taken_keys)
+        or (lookup == mapping.dedupe_field and _lookup_value(row.action) in taken_dedupes)
+    ]
+    _record(engine, [Outcome(row.number, JournalState.WITHDRAWN) for row in exists], counts, exists)
+    return [row for row in batch if row not in exists]
+
+
+def _lookup_value(action: Action) -> str | None:
+    return next((fold(write.after) for write in action.writes if write.field == action.lookup), None)
+
+
+async def _send(engine: Engine, batch: Sequence[JournalRow], counts: Counts) -> None:
+    action = batch[0].action
+    writes = [to_write(row.action) for row in batch]
+    try:
+        results = await engine.connector(action.side).write(action.entity, writes)
+    except UnknownOutcomeError as error:
+        _record(engine, [Outcome(row.number, JournalState.UNKNOWN, error=str(error)) for row in batch], counts, batch)
+    except RejectedError as error:
+        await _split(engine, batch, error, counts)
+    except (TransientError, AccessError):
+        _record(engine, [Outcome(row.number, JournalState.WITHDRAWN) for row in batch], counts, batch)
+        raise
+    else:
+        outcomes = [to_outcome(row, result) for row, result in zip(batch, results, strict=True)]
+        _record(engine, outcomes, counts, batch)
+
+
+async def _split(engine: Engine, batch: Sequence[JournalRow], error: RejectedError, counts: Counts) -> None:
+    """A call refused as a whole is split by halves until the bad record is alone."""
+    if len(batch) == 1:
+        _record(engine, [Outcome(batch[0].number, JournalState.REJECTED, error=str(error))], counts, batch)
+        return
+    middle = len(batch) // 2
+    for half in (batch[:middle], batch[middle:]):
+        await _send(engine, half, counts)
+
+
+def to_write(action: Action) -> Write:
+    return Write(
+        kind=action.kind,
+        id=action.id,
+        values={write.field: write.after for write in action.writes},
+        version=action.version,
+        lookup=action.lookup,
+    )
+
+
+def to_outcome(row: JournalRow, result: WriteResult) -> Outcome:
+    """What one record's answer means for its journal row."""
+    match result:
+        case Written(id_, version, values):
+            answered = _answered(row.action, values or {})
+            return Outcome(row.number, JournalState.DONE, id=id_, version=version, answered=answered)
+        case Stale() | Taken():
+            return Outcome(row.number, JournalState.WITHDRAWN)
+        case Missing():
+            return Outcome(row.number, JournalState.WITHDRAWN, suspect=True)
+        case Refused(code, message, field):
+            parked = [write.pair for write in row.action.writes if write.field == field]
+            return Outcome(row.number, JournalState.REJECTED, error=f"{code}: {message}", parked=parked)
+
+
+def _answered(action: Action, values: Mapping[str, Value]) -> dict[str, Value]:
+    """Values that the target made of what was sent, by pair name, where they differ."""
+    return {
+        write.pair: values[write.field]
+        for write in action.writes
+        if write.field in values and not same(values[write.field], write.after)
+    }
+
+
+def _record(engine: Engine, outcomes: Sequence[Outcome], counts: Counts, rows: Sequence[JournalRow]) -> None:
+    if not outcomes:
+        return
+    engine.store.record_outcomes(outcomes, engine.clock.now())
+    for outcome, row in zip(outcomes, rows, strict=True):
+        action = row.action
+        if outcome.state is JournalState.DONE:
+            counts[f"applied.{action.side}.{action.kind}.{action.entity}"] += 1
+        else:
+            counts[outcome.state.value] += 1
+    entity = rows[0].action.entity
+    engine.tell(News("apply", f"{rows[0].action.side} {entity}", len(rows)))

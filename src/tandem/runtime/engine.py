@@ -1,0 +1,97 @@
+"""What every step of a pass works with: both connectors, the store, the clock and the compiled rules."""
+
+from bisect import bisect_right
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from tandem.core.guard import Rails
+from tandem.core.mapping import EntityMapping
+from tandem.core.policy import EntityPolicy
+from tandem.core.record import (
+    ACCOUNT,
+    COMPANY,
+    CONTACT,
+    LEAD,
+    PERSON,
+    SALESPERSON,
+    USER,
+    Entity,
+    ReadNumber,
+    Side,
+)
+from tandem.ports import Clock, Connector, IdSource, Store
+
+STAGES: tuple[tuple[Entity, tuple[Entity, ...]], ...] = (
+    (SALESPERSON, (USER,)),
+    (COMPANY, (ACCOUNT,)),
+    (PERSON, (CONTACT, LEAD)),
+)
+"""The order of a pass: parents before children, and contacts before the leads they came from."""
+
+
+@dataclass(frozen=True, slots=True)
+class PassSettings:
+    """``feed_lag_s``: how long after a change its record may still be missing from the marketing feed.
+    ``claim_size``: links planned at once; it bounds the memory of a pass. ``settle_wait_s``: how long a pass may wait
+    at its end for undecided writes to settle (0: the next pass looks again)."""
+
+    sync_id: str
+    feed_lag_s: float = 10.0
+    claim_size: int = 1500
+    max_parallel_writes: int = 4
+    settle_wait_s: float = 0.0
+    lease_s: float = 120.0
+    rails: Rails = field(default_factory=Rails)
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """What an observer is told: `phase` is read, plan or apply."""
+
+    phase: str
+    entity: str
+    done: int
+    expected: int | None = None
+
+
+@dataclass(slots=True)
+class Engine:
+    crm: Connector
+    marketing: Connector
+    store: Store
+    clock: Clock
+    ids: IdSource
+    mappings: Mapping[Entity, EntityMapping]
+    policies: Mapping[Entity, EntityPolicy]
+    settings: PassSettings
+    tell: Callable[[News], None] = lambda news: None
+    _numbers: list[ReadNumber] = field(default_factory=list)
+    _times: list[datetime] = field(default_factory=list)
+
+    def connector(self, side: Side) -> Connector:
+        return self.crm if side is Side.CRM else self.marketing
+
+    def mapping_of(self, marketing_entity: Entity, crm_entity: Entity | None = None) -> EntityMapping:
+        """The mapping of `crm_entity`, or the first one that feeds `marketing_entity`."""
+        if crm_entity is not None:
+            return self.mappings[crm_entity]
+        return next(m for m in self.mappings.values() if m.marketing_entity == marketing_entity)
+
+    def fields_of(self, side: Side, entity: Entity) -> tuple[str, ...]:
+        """The shape of `entity`'s states. Leads and contacts share the person's: every mapped field once, in order."""
+        if side is Side.CRM:
+            return self.mappings[entity].crm_fields
+        return self.mapping_of(entity).marketing_fields
+
+    def begin_read(self) -> ReadNumber:
+        """A fresh read number; the time it was taken at is remembered as long as this process lives."""
+        number = self.store.next_read_number()
+        self._numbers.append(number)
+        self._times.append(self.clock.now())
+        return number
+
+    def read_before(self, number: ReadNumber) -> datetime:
+        """A time by which the reading under `number` had ended: when the next number was taken, or now."""
+        place = bisect_right(self._numbers, number)
+        return self._times[place] if place < len(self._times) else self.clock.now()

@@ -1,0 +1,145 @@
+"""Reads each side's feed from its cursor into the inbox.
+
+One transaction stores a page's states and moves the cursor with it, so a crash anywhere re-reads at most a page. What
+Marketo's change records name is read by id before the page is stored; records seen before are dropped by their guid.
+"""
+
+from collections.abc import Iterable, Sequence
+from contextlib import aclosing
+
+from tandem.core.errors import CursorExpiredError
+from tandem.core.match import fold
+from tandem.core.record import ChangeRecord, Entity, Presence, ReadNumber, RecordId, RecordKey, Side, State
+from tandem.ports import Page, Reading
+from tandem.runtime.engine import STAGES, Engine, News
+
+LOOK_IN_INBOX = "look_in_inbox"
+"""Setting: the inbox holds every marketing person that is not linked, so the look before a plan needs no call."""
+
+FULL_READ = "full_read:{side}:{entity}"
+"""Setting: the read number at which a full read began; ids of links that it did not bring are suspicions."""
+
+
+async def extract(engine: Engine) -> dict[str, int]:
+    """Read every feed that is due to its end; returns how many records were read by ``read.<side>.<entity>``."""
+    counts: dict[str, int] = {}
+    for marketing_entity, crm_entities in STAGES:
+        for side, entities in ((Side.CRM, crm_entities), (Side.MARKETING, (marketing_entity,))):
+            for entity in entities:
+                if _is_mapped(engine, side, entity) and engine.connector(side).has_feed(entity):
+                    counts[f"read.{side}.{entity}"] = await _extract_entity(engine, side, entity)
+    return counts
+
+
+def _is_mapped(engine: Engine, side: Side, entity: Entity) -> bool:
+    if side is Side.CRM:
+        return entity in engine.mappings
+    return any(mapping.marketing_entity == entity for mapping in engine.mappings.values())
+
+
+async def _extract_entity(engine: Engine, side: Side, entity: Entity) -> int:
+    try:
+        return await _read_feed(engine, side, entity)
+    except CursorExpiredError:
+        engine.store.reset_cursor(side, entity)
+        return await _read_feed(engine, side, entity)
+
+
+async def _read_feed(engine: Engine, side: Side, entity: Entity) -> int:
+    store, fields = engine.store, engine.fields_of(side, entity)
+    cursor = store.load_cursor(side, entity)
+    mark = FULL_READ.format(side=side, entity=entity)
+    if cursor is None:
+        store.save_setting(mark, str(engine.begin_read()))
+    done = 0
+    async with aclosing(engine.connector(side).fetch_changes(entity, cursor, fields)) as pages:  # type: ignore[type-var]
+        while True:
+            number = engine.begin_read()
+            page = await anext(pages, None)
+            if page is None:
+                break
+            done += await _store_page(engine, side, entity, page, number)
+            engine.tell(News("read", f"{side} {entity}", done, page.rows_expected))
+            if page.is_last:
+                _finish_full_read(engine, side, entity, mark)
+    return done
+
+
+async def _store_page(engine: Engine, side: Side, entity: Entity, page: Page, number: ReadNumber) -> int:
+    states = {reading.id: to_state(side, entity, reading, number) for reading in page.readings}
+    fresh = _fresh_records(engine, page.touched)
+    ids = list(dict.fromkeys(record.key.id for record in fresh if record.key.id not in states))
+    for state in await read_by_id(engine, side, entity, ids):
+        states[state.key.id] = state if state.is_present else _as_suspect(state)
+    engine.store.save_page(
+        side,
+        entity,
+        list(states.values()),
+        fresh,
+        page.cursor,
+        complete_until=page.complete_until,
+        search=search_keys(engine, entity, states.values()) if side is Side.MARKETING else {},
+    )
+    return len(states)
+
+
+def _fresh_records(engine: Engine, records: Sequence[ChangeRecord]) -> list[ChangeRecord]:
+    if not records:
+        return []
+    known = engine.store.known_guids([record.guid for record in records])
+    return [record for record in records if record.guid not in known]
+
+
+def _as_suspect(state: State) -> State:
+    """A record named by a change and not found by id: the deletion or merge feed may tell more, so it is looked at
+    again when it is claimed."""
+    return State(state.key, state.read_number, presence=Presence.SUSPECT)
+
+
+def _finish_full_read(engine: Engine, side: Side, entity: Entity, mark: str) -> None:
+    """Links whose record a full read did not bring become suspects; the inbox now knows every marketing person."""
+    started = engine.store.load_setting(mark)
+    if not started:
+        return
+    missing = engine.store.find_unseen(side, entity, ReadNumber(int(started)))
+    number = engine.begin_read()
+    suspects = [State(RecordKey(side, entity, id_), number, presence=Presence.SUSPECT) for id_ in missing]
+    engine.store.save_page(side, entity, suspects, [], None, complete_until=None, search={})
+    if side is Side.MARKETING:
+        engine.store.save_setting(LOOK_IN_INBOX, "yes")
+    engine.store.save_setting(mark, "")
+
+
+async def read_by_id(engine: Engine, side: Side, entity: Entity, ids: Sequence[RecordId]) -> list[State]:
+    """The present state of each id, ``GONE`` where the side has no such record."""
+    if not ids:
+        return []
+    number = engine.begin_read()
+    readings = await engine.connector(side).fetch_records(entity, engine.fields_of(side, entity), ids)
+    return [to_state(side, entity, reading, number) for reading in readings]
+
+
+def to_state(side: Side, entity: Entity, reading: Reading, number: ReadNumber) -> State:
+    return State(
+        RecordKey(side, entity, reading.id),
+        number,
+        reading.values,
+        reading.version,
+        reading.presence,
+        reading.merged_into,
+    )
+
+
+def search_keys(
+    engine: Engine, entity: Entity, states: Iterable[State]
+) -> dict[RecordId, tuple[str | None, str | None]]:
+    """(crm key, dedupe key) of each present marketing state, as they are compared."""
+    mapping = engine.mapping_of(entity)
+    return {
+        state.key.id: (
+            fold(mapping.marketing_value(state.values, mapping.key_field)),
+            fold(mapping.marketing_value(state.values, mapping.dedupe_field)) if mapping.dedupe_field else None,
+        )
+        for state in states
+        if state.is_present
+    }

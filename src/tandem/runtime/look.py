@@ -1,0 +1,354 @@
+"""Completes claims: whatever a claim lacks of either side is read now, so that the plan never assumes.
+
+The look of an unlinked record is by key and by e-mail; during a first copy the marketing side is in the inbox already
+and the look is a look-up.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+
+from tandem.core.mapping import EntityMapping
+from tandem.core.match import derived_crm_id, fold
+from tandem.core.plan import ActionKind, InboxRef
+from tandem.core.planner import SentWrite, Subject
+from tandem.core.record import (
+    CONTACT,
+    LEAD,
+    Entity,
+    Link,
+    LinkStatus,
+    RecordId,
+    RecordKey,
+    Side,
+    State,
+    Value,
+)
+from tandem.ports import Claim
+from tandem.runtime.engine import Engine
+from tandem.runtime.extract import read_by_id, search_keys, to_state
+
+
+@dataclass(slots=True)
+class _Work:
+    """One claim on its way to a subject."""
+
+    claim: Claim
+    crm_entity: Entity
+    crm: State | None = None
+    marketing: State | None = None
+    found_by_key: list[State] = field(default_factory=list)
+    found_by_dedupe: list[State] = field(default_factory=list)
+    linked_ids: frozenset[RecordId] = frozenset()
+    crm_is_taken: bool = False
+    origin: Link | None = None
+    superseded: bool = False
+
+    @property
+    def link(self) -> Link | None:
+        return self.claim.link
+
+    @property
+    def needs_reading(self) -> bool:
+        is_closed = self.link is not None and self.link.status is LinkStatus.TOMBSTONE
+        return not is_closed and not self.superseded
+
+    @property
+    def is_unlinked_crm(self) -> bool:
+        has_end = self.link is not None and self.link.marketing is not None
+        return self.crm is not None and self.crm.is_present and not has_end and not self.superseded
+
+    @property
+    def is_unlinked_marketing(self) -> bool:
+        return self.crm is None and self.marketing is not None and self.marketing.is_present and not self.superseded
+
+
+async def look(engine: Engine, marketing_entity: Entity, claims: Sequence[Claim], *, in_inbox: bool) -> list[Subject]:
+    """Subjects for `claims`, in their order. `in_inbox`: unlinked marketing records are looked up in the inbox."""
+    works = [_begin(engine, marketing_entity, claim) for claim in claims]
+    await _read_ends(engine, marketing_entity, works)
+    await _follow_merges(engine, marketing_entity, works)
+    await _find_origins(engine, marketing_entity, works)
+    await _find_candidates(engine, marketing_entity, works, in_inbox=in_inbox)
+    await _find_in_crm(engine, works)
+    watermark = engine.store.load_watermark(Side.MARKETING, marketing_entity)
+    has_feed = engine.marketing.has_feed(marketing_entity)
+    lag = timedelta(seconds=engine.settings.feed_lag_s)
+
+    def is_complete(work: _Work) -> bool:
+        if not has_feed or work.marketing is None or not work.claim.written:
+            return True
+        return watermark is not None and watermark - lag >= engine.read_before(work.marketing.read_number)
+
+    return [_to_subject(engine, work, is_complete(work)) for work in works]
+
+
+def _begin(engine: Engine, marketing_entity: Entity, claim: Claim) -> _Work:
+    key = claim.crm.key if claim.crm else claim.link.crm if claim.link else None
+    entity = key.entity if key else _entity_created_in_crm(engine, marketing_entity)
+    is_alias = claim.alias_of is not None
+    return _Work(claim, entity, superseded=is_alias)
+
+
+def _entity_created_in_crm(engine: Engine, marketing_entity: Entity) -> Entity:
+    """The crm entity a marketing record without a crm end would become."""
+    for entity, mapping in engine.mappings.items():
+        if mapping.marketing_entity == marketing_entity and engine.policies[entity].create_in_crm == entity:
+            return entity
+    return engine.mapping_of(marketing_entity).crm_entity
+
+
+# --- both ends
+
+
+async def _read_ends(engine: Engine, marketing_entity: Entity, works: Sequence[_Work]) -> None:
+    wanted: dict[tuple[Side, Entity], dict[RecordId, list[_Work]]] = defaultdict(lambda: defaultdict(list))
+    for work in works:
+        for side in Side:
+            state = work.claim.crm if side is Side.CRM else work.claim.marketing
+            if state is not None and (_is_usable(state, work.link) or not work.needs_reading):
+                _set_end(work, side, state)
+            elif work.needs_reading and (key := _key_to_read(engine, work, side, marketing_entity)):
+                wanted[side, key.entity][key.id].append(work)
+    for (side, entity), by_id in wanted.items():
+        for state in await read_by_id(engine, side, entity, list(by_id)):
+            for work in by_id[state.key.id]:
+                _set_end(work, side, _with_survivor(state, work))
+
+
+def _is_usable(state: State, link: Link | None) -> bool:
+    """A suspicion is read by id; so is a state whose read began before our last write to that record finished."""
+    return state.is_present and (link is None or state.read_number > link.written(state.key.side))
+
+
+def _key_to_read(engine: Engine, work: _Work, side: Side, marketing_entity: Entity) -> RecordKey | None:
+    state = work.claim.crm if side is Side.CRM else work.claim.marketing
+    if state is not None:
+        return state.key
+    if work.link is None:
+        return None
+    end = work.link.end(side)
+    if end is None and side is Side.CRM and work.link.marketing is not None:
+        made = derived_crm_id(engine.settings.sync_id, work.link.marketing.id)
+        return RecordKey(Side.CRM, work.crm_entity, made)
+    return end
+
+
+def _with_survivor(state: State, work: _Work) -> State:
+    """The reading, with what the feed knew of a merge."""
+    told = work.claim.marketing
+    return replace(state, merged_into=told.merged_into) if told is not None and not state.is_present else state
+
+
+def _set_end(work: _Work, side: Side, state: State) -> None:
+    if side is Side.MARKETING:
+        work.marketing = state
+    elif state.is_present or work.link is None or work.link.crm is not None:
+        work.crm = state
+
+
+async def _follow_merges(engine: Engine, marketing_entity: Entity, works: Sequence[_Work]) -> None:
+    """A linked person that was merged into one that no link knows: the link follows to the survivor."""
+    merged = {w.marketing.merged_into: w for w in works if w.link and w.marketing and w.marketing.merged_into}
+    if not merged:
+        return
+    linked = engine.store.find_links(Side.MARKETING, marketing_entity, [id_ for id_ in merged if id_])
+    free = [id_ for id_ in merged if id_ and id_ not in linked]
+    for state in await read_by_id(engine, Side.MARKETING, marketing_entity, free):
+        if state.is_present:
+            merged[state.key.id].marketing = state
+
+
+# --- contacts and the leads they came from
+
+
+async def _find_origins(engine: Engine, marketing_entity: Entity, works: Sequence[_Work]) -> None:
+    if CONTACT not in engine.mappings or LEAD not in engine.mappings:
+        return
+    mapping = engine.mappings[CONTACT]
+    born = {
+        RecordId(lead_id): work
+        for work in works
+        if work.crm is not None and work.crm.is_present and work.crm.key.entity == CONTACT
+        if (lead_id := fold(mapping.crm_value(work.crm.values, "originatingleadid")))
+    }
+    links = engine.store.find_links(Side.CRM, LEAD, born)
+    for lead_id, work in born.items():
+        link = links.get(lead_id)
+        is_leads = link is not None and link.crm is not None and link.crm.entity == LEAD
+        if work.link is None and link is not None and is_leads and link.status is not LinkStatus.TOMBSTONE:
+            work.origin = link
+    _supersede(works, born)
+    await _read_origins(engine, marketing_entity, [work for work in works if work.origin])
+
+
+def _supersede(works: Sequence[_Work], born: Iterable[RecordId]) -> None:
+    """A lead whose contact is here too is the same person: the contact's claim speaks for both."""
+    leads = set(born)
+    for work in works:
+        key = work.claim.crm.key if work.claim.crm else work.link.crm if work.link else None
+        if key is not None and key.entity == LEAD and key.id in leads:
+            work.superseded = True
+
+
+async def _read_origins(engine: Engine, marketing_entity: Entity, works: Sequence[_Work]) -> None:
+    by_id = {work.origin.marketing.id: work for work in works if work.origin and work.origin.marketing}
+    for state in await read_by_id(engine, Side.MARKETING, marketing_entity, list(by_id)):
+        by_id[state.key.id].marketing = state
+
+
+# --- who an unlinked crm record already is in marketing
+
+
+async def _find_candidates(engine: Engine, marketing_entity: Entity, works: Sequence[_Work], *, in_inbox: bool) -> None:
+    unlinked = [work for work in works if work.is_unlinked_crm and work.origin is None]
+    by_inbox = [work for work in unlinked if in_inbox and work.link is None]
+    by_call = [work for work in unlinked if work not in by_inbox] if len(by_inbox) < len(unlinked) else []
+    if by_inbox:
+        _attach(engine, marketing_entity, by_inbox, *_look_up(engine, marketing_entity, by_inbox))
+    if by_call:
+        keys, dedupes = wanted_keys(engine, by_call)
+        found = await find_in_marketing(engine, marketing_entity, keys, dedupes)
+        _attach(engine, marketing_entity, by_call, *found)
+
+
+def wanted_keys(engine: Engine, works: Sequence[_Work]) -> tuple[list[str], list[str]]:
+    """The crm keys and the dedupe keys under which the records of `works` would be known to marketing."""
+    keys = [work.crm.key.id for work in works if work.crm]
+    return list(keys), [text for work in works if (text := _dedupe_key(engine.mappings[work.crm_entity], work.crm))]
+
+
+def _dedupe_key(mapping: EntityMapping, crm: State | None) -> str | None:
+    if crm is None or mapping.dedupe_field is None:
+        return None
+    pair = next((pair for pair in mapping.pairs if pair.marketing == mapping.dedupe_field), None)
+    return fold(mapping.crm_value(crm.values, pair.crm)) if pair else None
+
+
+def _look_up(engine: Engine, marketing_entity: Entity, works: Sequence[_Work]) -> tuple[list[State], list[State]]:
+    keys, dedupes = wanted_keys(engine, works)
+    store = engine.store
+    return (
+        list(store.find_inbox(marketing_entity, "crm_key", keys)),
+        list(store.find_inbox(marketing_entity, "dedupe_key", dedupes)),
+    )
+
+
+async def find_in_marketing(
+    engine: Engine, marketing_entity: Entity, keys: Sequence[str], dedupes: Sequence[str]
+) -> tuple[list[State], list[State]]:
+    """Marketing records by crm key and by dedupe key, read now."""
+    mapping = engine.mapping_of(marketing_entity)
+    by_key = await _find(engine, marketing_entity, mapping.key_field, keys)
+    by_dedupe = await _find(engine, marketing_entity, mapping.dedupe_field, dedupes) if mapping.dedupe_field else []
+    return by_key, by_dedupe
+
+
+async def _find(engine: Engine, entity: Entity, by: str, values: Sequence[Value]) -> list[State]:
+    if not values:
+        return []
+    number = engine.begin_read()
+    fields = engine.fields_of(Side.MARKETING, entity)
+    readings = await engine.marketing.find_records(entity, fields, by, values)
+    return [to_state(Side.MARKETING, entity, reading, number) for reading in readings]
+
+
+def _attach(
+    engine: Engine, entity: Entity, works: Sequence[_Work], by_key: Sequence[State], by_dedupe: Sequence[State]
+) -> None:
+    keys, dedupes = _index(engine, entity, by_key, 0), _index(engine, entity, by_dedupe, 1)
+    found = {state.key.id for state in (*by_key, *by_dedupe)}
+    linked = engine.store.find_links(Side.MARKETING, entity, found)
+    live = frozenset(id_ for id_, link in linked.items() if link.status is not LinkStatus.TOMBSTONE)
+    for work in works:
+        assert work.crm is not None
+        work.found_by_key = keys.get(work.crm.key.id, [])
+        work.found_by_dedupe = dedupes.get(_dedupe_key(engine.mappings[work.crm_entity], work.crm) or "", [])
+        work.linked_ids = live
+
+
+def _index(engine: Engine, entity: Entity, states: Sequence[State], place: int) -> dict[str, list[State]]:
+    index: dict[str, list[State]] = defaultdict(list)
+    keys = search_keys(engine, entity, states)
+    for state in states:
+        if state.is_present and (text := keys[state.key.id][place]):
+            index[text].append(state)
+    return index
+
+
+# --- whether an unlinked marketing person is known to crm
+
+
+async def _find_in_crm(engine: Engine, works: Sequence[_Work]) -> None:
+    """Before a person becomes a record in Dynamics: one that carries a crm key, or whose e-mail a lead or contact has,
+    is known there already. That record's own claim links them; nothing is created."""
+    unlinked = [w for w in works if w.is_unlinked_marketing and engine.policies[w.crm_entity].create_in_crm]
+    by_email: dict[str, list[_Work]] = defaultdict(list)
+    for work in unlinked:
+        assert work.marketing is not None
+        mapping = engine.mappings[work.crm_entity]
+        work.crm_is_taken = mapping.marketing_value(work.marketing.values, mapping.key_field) is not None
+        email = fold(mapping.marketing_value(work.marketing.values, mapping.dedupe_field or ""))
+        if email and not work.crm_is_taken:
+            by_email[email].append(work)
+    for entity in (LEAD, CONTACT):
+        await _mark_known(engine, entity, by_email)
+
+
+async def _mark_known(engine: Engine, entity: Entity, by_email: dict[str, list[_Work]]) -> None:
+    mapping = engine.mappings.get(entity)
+    pair = next((p for p in mapping.pairs if p.marketing == mapping.dedupe_field), None) if mapping else None
+    if pair is None or not by_email:
+        return
+    for reading in await engine.crm.find_records(entity, (pair.crm,), pair.crm, list(by_email)):
+        for work in by_email.get(fold(reading.values[0]) or "", []):
+            work.crm_is_taken = True
+
+
+# --- the result
+
+
+def _to_subject(engine: Engine, work: _Work, is_complete: bool) -> Subject:
+    claim, mapping = work.claim, engine.mappings[work.crm_entity]
+    found = {state.key.id: state for state in (*work.found_by_key, *work.found_by_dedupe)}
+    free = tuple(state for id_, state in found.items() if id_ not in work.linked_ids)
+    is_taken = any(
+        state.key.id in work.linked_ids or mapping.marketing_value(state.values, mapping.key_field)
+        for state in work.found_by_dedupe
+    )
+    return Subject(
+        crm_entity=work.crm_entity,
+        link=work.link,
+        crm=work.crm,
+        marketing=work.marketing,
+        candidates=free,
+        dedupe_taken=is_taken or work.crm_is_taken,
+        origin=work.origin,
+        superseded=work.superseded,
+        sent=tuple(
+            SentWrite(row.number, row.action.kind is ActionKind.CREATE, row.action.writes) for row in claim.written
+        ),
+        records=claim.records,
+        rejected=claim.rejected,
+        is_complete=is_complete,
+        refs=tuple(InboxRef(s.key, s.read_number) for s in (claim.crm, claim.marketing) if s is not None),
+    )
+
+
+def linked_parents(engine: Engine, subjects: Sequence[Subject]) -> frozenset[RecordKey]:
+    """The accounts and users named by the crm states of `subjects` that are linked and live."""
+    wanted: dict[Entity, set[RecordId]] = defaultdict(set)
+    for subject in subjects:
+        if subject.crm is None or not subject.crm.is_present:
+            continue
+        mapping = engine.mappings[subject.crm_entity]
+        for place, pair in zip(mapping.crm_places, mapping.pairs, strict=True):
+            if pair.parent is not None and (value := subject.crm.values[place]) is not None:
+                wanted[pair.parent].add(RecordId(str(value)))
+    parents = set()
+    for entity, ids in wanted.items():
+        for id_, link in engine.store.find_links(Side.CRM, entity, ids).items():
+            if link.status is LinkStatus.LIVE:
+                parents.add(RecordKey(Side.CRM, entity, id_))
+    return frozenset(parents)

@@ -1,0 +1,180 @@
+"""One pass: settle, extract, then stage by stage claim, look, plan, guard, journal and apply until nothing is left.
+
+A pass may die anywhere. What it had stored is what the next one starts from: cursors move with their pages, actions are
+in the journal before they are sent, and inbox rows go only with the plan that used them.
+"""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from tandem.core.errors import LeaseLostError
+from tandem.core.guard import Totals, guard_plan
+from tandem.core.plan import Plan
+from tandem.core.planner import Rules, plan_pass
+from tandem.core.record import Entity, Side
+from tandem.ports import Claim, JournalRow, RunSummary
+from tandem.runtime.apply import apply
+from tandem.runtime.engine import STAGES, Engine, News
+from tandem.runtime.extract import LOOK_IN_INBOX, extract
+from tandem.runtime.journal import next_settling, settle
+from tandem.runtime.look import linked_parents, look
+from tandem.telemetry import get_logger
+
+_MAX_FRUITLESS_ROUNDS = 3
+"""Rounds in a row that applied nothing and used nothing up: what is left is left for the next pass."""
+
+log = get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class PassResult:
+    run_id: str
+    counts: Mapping[str, int]
+    questions: tuple[str, ...]
+    started_at: datetime
+    finished_at: datetime
+
+
+@dataclass(slots=True)
+class _Progress:
+    counts: Counter[str] = field(default_factory=Counter)
+    questions: list[str] = field(default_factory=list)
+    totals: Totals = field(default_factory=Totals)
+
+
+async def run_pass(engine: Engine) -> PassResult:
+    """Run one pass under the sync's lease, and store its summary whatever becomes of it.
+
+    Raises:
+        LeaseLostError: another worker holds this sync.
+        TransientError, AccessError: a side stopped the pass; the next one goes on where this one ended.
+    """
+    run_id, started_at = engine.ids.new_id(), engine.clock.now()
+    if engine.store.acquire_lease(run_id, engine.settings.lease_s, started_at) is None:
+        raise LeaseLostError("another process is working on this sync; wait for it to end")
+    progress = _Progress()
+    error: str | None = None
+    try:
+        await _run(engine, run_id, progress)
+    except Exception as failure:
+        error = f"{type(failure).__name__}: {failure}"
+        raise
+    finally:
+        finished_at = engine.clock.now()
+        _finish(engine, RunSummary(run_id, started_at, finished_at, dict(progress.counts), error))
+    return PassResult(run_id, dict(progress.counts), tuple(progress.questions), started_at, finished_at)
+
+
+def _finish(engine: Engine, run: RunSummary) -> None:
+    log.info("pass.finished", run=run.run_id, error=bool(run.error), **run.counts)
+    try:
+        engine.store.save_run(run)
+        engine.store.release_lease()
+    except LeaseLostError:
+        log.warning("lease.lost", run=run.run_id)
+
+
+async def _run(engine: Engine, run_id: str, progress: _Progress) -> None:
+    progress.counts.update(await extract(engine))
+    progress.totals = Totals(links=sum(status.linked for status in engine.store.load_status()))
+    progress.counts["undecided"] = settle(engine)
+    await _work_off(engine, run_id, progress)
+    await _wait_for_settling(engine, run_id, progress)
+    horizon = engine.clock.now() - timedelta(days=2)
+    engine.store.drop_records_before(horizon)
+
+
+async def _work_off(engine: Engine, run_id: str, progress: _Progress) -> None:
+    for marketing_entity, crm_entities in STAGES:
+        mapped = [entity for entity in crm_entities if entity in engine.mappings]
+        if mapped:
+            await _run_stage(engine, marketing_entity, mapped, run_id, progress)
+
+
+async def _run_stage(
+    engine: Engine, marketing_entity: Entity, crm_entities: Sequence[Entity], run_id: str, progress: _Progress
+) -> None:
+    fruitless = 0
+    while fruitless < _MAX_FRUITLESS_ROUNDS:
+        engine.store.renew_lease(engine.settings.lease_s, engine.clock.now())
+        claims = engine.store.claim(marketing_entity, crm_entities, engine.settings.claim_size, engine.clock.now())
+        if not claims:
+            return
+        fruitless = 0 if await _run_round(engine, marketing_entity, claims, run_id, progress) else fruitless + 1
+
+
+async def _run_round(
+    engine: Engine, marketing_entity: Entity, claims: Sequence[Claim], run_id: str, progress: _Progress
+) -> bool:
+    """Plan and apply one batch of claims; whether anything came of it."""
+    plan = await plan_claims(engine, marketing_entity, claims)
+    guarded = guard_plan(plan, engine.settings.rails, progress.totals)
+    progress.totals = guarded.totals
+    progress.questions.extend(guarded.questions)
+    rows = engine.store.commit_plan(guarded.plan, run_id, engine.clock.now())
+    _count_plan(guarded.plan, guarded.held, progress)
+    engine.tell(News("plan", str(marketing_entity), len(claims)))
+    counts = await apply(engine, rows)
+    progress.counts.update(counts)
+    applied = sum(count for name, count in counts.items() if name.startswith("applied."))
+    return bool(applied or guarded.plan.ignored or any(link.consumed for link in guarded.plan.links))
+
+
+async def plan_claims(engine: Engine, marketing_entity: Entity, claims: Sequence[Claim]) -> Plan:
+    """The plan for `claims`; nothing is written on either side."""
+    in_inbox = engine.store.load_setting(LOOK_IN_INBOX) == "yes"
+    subjects = await look(engine, marketing_entity, claims, in_inbox=in_inbox)
+    if in_inbox and any(claim.crm is None and claim.link is None for claim in claims):
+        engine.store.save_setting(LOOK_IN_INBOX, "")
+    rules = Rules(
+        sync_id=engine.settings.sync_id,
+        mappings=engine.mappings,
+        policies=engine.policies,
+        parents=linked_parents(engine, subjects),
+        retry_s=engine.settings.feed_lag_s + 1,
+    )
+    return plan_pass(subjects, rules)
+
+
+def _count_plan(plan: Plan, held_back: int, progress: _Progress) -> None:
+    for link in plan.links:
+        progress.counts["conflicts"] += len(link.conflicts)
+        progress.counts["held"] += len(link.holds)
+        progress.counts["linked"] += link.link is None
+    progress.counts["ignored"] += len(plan.ignored)
+    progress.counts["held by guard"] += held_back
+
+
+async def _wait_for_settling(engine: Engine, run_id: str, progress: _Progress) -> None:
+    """Where the pass may wait, let undecided writes settle and finish their links too."""
+    deadline = engine.clock.now() + timedelta(seconds=engine.settings.settle_wait_s)
+    while rows := _open_rows(engine):
+        due = next_settling(engine, rows)
+        pause = max(0.2, (due - engine.clock.now()).total_seconds()) if due else 0.2
+        if engine.clock.now() + timedelta(seconds=pause) > deadline:
+            return
+        await engine.clock.sleep(pause)
+        progress.counts.update(await extract(engine))
+        progress.counts["undecided"] = settle(engine)
+        await _work_off(engine, run_id, progress)
+
+
+def _open_rows(engine: Engine) -> Sequence[JournalRow]:
+    return engine.store.load_open_rows()
+
+
+def lag_s(engine: Engine) -> float | None:
+    """Age of the older side's watermark; None before both feeds were read to their end."""
+    marks = []
+    for marketing_entity, crm_entities in STAGES:
+        for side, entities in ((Side.CRM, crm_entities), (Side.MARKETING, (marketing_entity,))):
+            for entity in entities:
+                if (side is Side.CRM and entity not in engine.mappings) or not engine.connector(side).has_feed(entity):
+                    continue
+                marks.append(engine.store.load_watermark(side, entity))
+    if not marks or any(mark is None for mark in marks):
+        return None
+    oldest = min(mark for mark in marks if mark is not None)
+    return (engine.clock.now() - oldest).total_seconds()
