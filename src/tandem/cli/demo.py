@@ -89,8 +89,9 @@ async def _cancelled_when_unread(task: "asyncio.Future[Answer]") -> AsyncIterato
         poll = select.poll()
         with contextlib.suppress(OSError, ValueError):  # no real standard output: nothing to watch
             poll.register(sys.stdout.fileno(), 0)
-            while not poll.poll(0):  # only errors are reported for no events asked
-                await asyncio.sleep(0.25)  # noqa: ASYNC110 - the reader's end is no event that asyncio tells of
+            # Asked for nothing, it reports errors only. asyncio has no event for the end of a reader.
+            while not poll.poll(0):  # noqa: ASYNC110
+                await asyncio.sleep(0.25)
             silence_stdout()
             task.cancel()
 

@@ -16,9 +16,9 @@ ForceOption = Annotated[bool, typer.Option("--force", help="Replace an existing 
 
 def init(config: ConfigOption = DEFAULT_CONFIG, force: ForceOption = False, json: JsonOption = False) -> None:
     """Write a commented settings file. Secrets never stand in it: they come from the environment or the keyring."""
-    from tandem.app.settings import write_template
+    from tandem.app.settings import write_settings
 
-    write_template(config, replaces=force)
+    write_settings(config, replaces=force)
     if json:
         print_json({"written": str(config)})
     else:

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from tandem.app.demo.services import Control
 from tandem.app.demo.world import CRM, LEAD_SOURCES, MARKETING, RATINGS, Pair, Record, Typed, World, find_pair, same
+from tandem.core.errors import ConfigError
 
 CLEAR: Final = "clear"
 _TITLES: Final = ("Head of Sales", "Geschäftsführerin", "Directrice générale", "Inżynier", "Buyer", "営業部長")
@@ -71,17 +72,19 @@ class Typist:
         self._people = [one for one in linked if one.entity != "account"]
         self._accounts = [one for one in linked if one.entity == "account"]
         assert self._people, "nobody is linked"
+        self._counterparts = {(CRM, one.crm_id): (_object_of(one), one.marketing_id) for one in linked}
+        self._counterparts |= {(MARKETING, one.marketing_id): (one.entity, one.crm_id) for one in self._people}
         self._singles, self._rivals, self._of_accounts = cycle(_SINGLE), cycle(_RIVAL), cycle(_ACCOUNT)
         self._taken: set[tuple[str, str]] = set()
         self._number = 0
 
     def single(self, side: str, turn: int) -> Typed:
-        what, colon, cleared = next(self._singles).partition(":")
-        found = self._draw(self._people, cleared if colon else what, clears=bool(colon))
-        if found is None:
-            return self.single(side, turn)
-        candidate, pair = found
-        return _typed(candidate, pair, side, turn, None if colon else self._new_value(candidate, pair))
+        for _ in _SINGLE:
+            what, colon, cleared = next(self._singles).partition(":")
+            if found := self._draw(self._people, cleared if colon else what, clears=bool(colon)):
+                candidate, pair = found
+                return _typed(candidate, pair, side, turn, None if colon else self._new_value(candidate, pair))
+        raise _too_few()
 
     def of_account(self, turn: int) -> Typed:
         """Accounts go one way, so only Dynamics people edit them."""
@@ -92,14 +95,18 @@ class Typist:
         return _typed(candidate, pair, CRM, turn, self._new_value(candidate, pair))
 
     def rivals(self, turn: int) -> tuple[Typed, Typed]:
-        found = self._draw(self._people, next(self._rivals))
-        if found is None:
-            return self.rivals(turn)
-        candidate, pair = found
-        crm, marketing = self._new_value(candidate, pair), self._new_value(candidate, pair)
-        while crm == marketing:
-            marketing = self._new_value(candidate, pair)
-        return _typed(candidate, pair, CRM, turn, crm), _typed(candidate, pair, MARKETING, turn, marketing)
+        for _ in _RIVAL:
+            if found := self._draw(self._people, next(self._rivals)):
+                candidate, pair = found
+                crm, marketing = self._new_value(candidate, pair), self._new_value(candidate, pair)
+                while crm == marketing:
+                    marketing = self._new_value(candidate, pair)
+                return _typed(candidate, pair, CRM, turn, crm), _typed(candidate, pair, MARKETING, turn, marketing)
+        raise _too_few()
+
+    def counterpart(self, typed: Typed) -> tuple[str, str]:
+        """(entity, id) of the record on the other side where `typed` should arrive."""
+        return self._counterparts[typed.side, typed.id]
 
     def _draw(self, among: Sequence[Candidate], name: str, *, clears: bool = False) -> tuple[Candidate, Pair] | None:
         """Somebody whose field `name` nobody has typed into, and whom typing would change; None when rare."""
@@ -130,6 +137,16 @@ class Typist:
             label = pair.crm_reading({pair.crm: value})
             if not any(same(value, old) or same(label, old) for old in held if old is not None):
                 return value
+
+
+def _too_few() -> ConfigError:
+    return ConfigError(
+        "There are too few people for so many edits, each in a field of its own; take more with --people."
+    )
+
+
+def _object_of(candidate: Candidate) -> str:
+    return "company" if candidate.entity == "account" else "person"
 
 
 def _typed(candidate: Candidate, pair: Pair, side: str, turn: int, value: object) -> Typed:
