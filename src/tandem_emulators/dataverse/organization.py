@@ -1,0 +1,66 @@
+"""The one organisation that is served: its ids, users and credentials, all of them following from the seed."""
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from random import Random
+from uuid import UUID, uuid5
+
+NAMESPACE = UUID("5b6a2c1e-6d0f-4f0a-9a35-3f3f6f1f2a77")
+VERSION = "9.2.24104.198"
+
+
+@dataclass
+class Organization:
+    seed: int
+    random: Random = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.random = Random(f"{self.seed}/ids")
+
+    def id_of(self, what: str) -> str:
+        return str(uuid5(NAMESPACE, f"{self.seed}/{what}"))
+
+    @cached_property
+    def organization_id(self) -> str:
+        return self.id_of("organization")
+
+    @cached_property
+    def tenant_id(self) -> str:
+        return self.id_of("tenant")
+
+    @cached_property
+    def business_unit_id(self) -> str:
+        return self.id_of("businessunit")
+
+    @cached_property
+    def currency_id(self) -> str:
+        return self.id_of("currency")
+
+    @cached_property
+    def client_id(self) -> str:
+        return self.id_of("client")
+
+    @cached_property
+    def client_secret(self) -> str:
+        return f"emu~{UUID(self.id_of('secret')).hex}"
+
+    @cached_property
+    def application_user_id(self) -> str:
+        """The non-interactive user that client credentials sign in as."""
+        return self.id_of("application user")
+
+    @cached_property
+    def delegated_user_id(self) -> str:
+        """The user that a user name and a password sign in as."""
+        return self.id_of("delegated user")
+
+    @cached_property
+    def administrator_id(self) -> str:
+        return self.id_of("administrator")
+
+    tenant_domain = "contoso.onmicrosoft.example"
+    username = "integration@contoso.onmicrosoft.example"
+
+    @cached_property
+    def password(self) -> str:
+        return f"emu-{UUID(self.id_of('password')).hex[:16]}"

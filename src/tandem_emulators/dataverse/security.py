@@ -1,0 +1,91 @@
+"""Who may do what: the privileges of the API users' role, and columns that are closed to them.
+
+A person at the keyboard (the control API) is a system administrator and is never refused.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from tandem_emulators.dataverse import errors
+from tandem_emulators.dataverse.schema import Schema, Table
+from tandem_emulators.kit.errors import ControlError
+
+# What an integration role holds out of the box: people and companies in full, the rest to read.
+_FULL_TABLES = frozenset({"lead", "contact", "account"})
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    user_id: str
+    is_administrator: bool = False
+
+
+class Security:
+    def __init__(self, schema: Schema) -> None:
+        self._schema = schema
+        self._granted = {
+            name
+            for table in schema.tables.values()
+            for kind, (name, _) in table.privileges.items()
+            if kind in ("Read", "AppendTo") or table.name in _FULL_TABLES
+        }
+        self._closed_columns: dict[str, frozenset[str]] = {}
+
+    def require(self, caller: Caller, table: Table, kind: str) -> None:
+        if caller.is_administrator or table.privileges[kind][0] in self._granted:
+            return
+        code, label = table.metadata["ObjectTypeCode"], table.metadata["SchemaName"]
+        raise errors.privilege_missing(caller.user_id, table.privileges[kind], code, table.name, label)
+
+    def hidden(self, caller: Caller, table: Table) -> frozenset[str]:
+        """Columns that this caller reads as null."""
+        return frozenset() if caller.is_administrator else self._closed_columns.get(table.name, frozenset())
+
+    def require_columns(self, caller: Caller, table: Table, columns: Iterable[str]) -> None:
+        if not self.hidden(caller, table).isdisjoint(columns):
+            raise errors.column_write_refused()
+
+    # Steered by the control API.
+
+    def as_dict(self) -> dict[str, object]:
+        closed = {table: sorted(columns) for table, columns in self._closed_columns.items() if columns}
+        return {"granted": sorted(self._granted), "revoked_columns": closed}
+
+    def change(self, change: Mapping[str, Any]) -> None:
+        known = {name for table in self._schema.tables.values() for name, _ in table.privileges.values()}
+        grant, revoke = _names(change, "grant", known), _names(change, "revoke", known)
+        close, reopen = self._columns(change, "revoke_columns"), self._columns(change, "grant_columns")
+        unknown = set(change) - {"grant", "revoke", "revoke_columns", "grant_columns"}
+        if unknown:
+            raise ControlError(f"Privileges are changed by grant and revoke, not {', '.join(sorted(unknown))}.")
+        self._granted = (self._granted | grant) - revoke
+        for table, columns in close.items():
+            self._closed_columns[table] = self._closed_columns.get(table, frozenset()) | columns
+        for table, columns in reopen.items():
+            self._closed_columns[table] = self._closed_columns.get(table, frozenset()) - columns
+
+    def _columns(self, change: Mapping[str, Any], key: str) -> dict[str, frozenset[str]]:
+        given = change.get(key) or {}
+        if not isinstance(given, dict):
+            raise ControlError(f"{key} is an object of table names and lists of columns.")
+        found = {}
+        for name, columns in given.items():
+            table = self._schema.tables.get(name)
+            if table is None:
+                raise ControlError(f"There is no table {name!r}.")
+            missing = [column for column in columns if column not in table.stored]
+            if missing:
+                raise ControlError(f"Table {name!r} has no column {missing[0]!r}.")
+            found[name] = frozenset(columns)
+        return found
+
+
+def _names(change: Mapping[str, Any], key: str, known: set[str]) -> set[str]:
+    given = change.get(key) or []
+    if not isinstance(given, list):
+        raise ControlError(f"{key} is a list of privilege names.")
+    for name in given:
+        if name not in known:
+            raise ControlError(f"There is no privilege {name!r}.")
+    return set(given)

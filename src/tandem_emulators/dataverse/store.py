@@ -1,0 +1,206 @@
+"""Rows in SQLite: a table for each table, a column for each column, and the memory of what was deleted.
+
+Every write takes the next row version, one counter for the whole database, as the service does. A page is one
+query: values leave SQLite in the form in which JSON wants them, so nothing touches a cell on the way.
+"""
+
+import sqlite3
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from typing import Any
+
+from tandem_emulators.dataverse.filters import matches
+from tandem_emulators.dataverse.schema import Column, Schema, Table
+from tandem_emulators.kit.sqlite import open_database, transaction
+
+FIRST_VERSION = 1_000_000
+
+Row = dict[str, Any]
+
+sqlite3.register_converter("boolean", lambda text: text == b"1")
+
+
+class Store:
+    def __init__(self, schema: Schema, path: str | None) -> None:
+        self.schema = schema
+        self.connection = open_database(path)
+        self.connection.create_function("fold", 1, _fold, deterministic=True)
+        self.connection.create_function("matches", 2, matches, deterministic=True)
+        self._create_tables()
+        self.version = self._highest_version()
+        self._used = {table.name: self._filled_columns(table) for table in schema.tables.values()}
+
+    def _create_tables(self) -> None:
+        run = self.connection.execute
+        run("CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value TEXT NOT NULL)")
+        run(
+            "CREATE TABLE IF NOT EXISTS deleted (entity TEXT NOT NULL, id TEXT NOT NULL, version INTEGER NOT NULL, "
+            "deleted_s REAL NOT NULL, PRIMARY KEY (entity, id))"
+        )
+        run("CREATE INDEX IF NOT EXISTS deleted_by_version ON deleted (entity, version)")
+        linked = {(relation.child, relation.column) for relation in self.schema.relationships if _is_watched(relation)}
+        for table in self.schema.tables.values():
+            rest = ", ".join(f'"{name}"' for name in table.stored if name not in (table.key, "versionnumber"))
+            run(
+                f'CREATE TABLE IF NOT EXISTS "{table.name}" '
+                f'("{table.key}" TEXT PRIMARY KEY NOT NULL, "versionnumber" INTEGER NOT NULL, {rest})'
+            )
+            run(f'CREATE INDEX IF NOT EXISTS "{table.name}_version" ON "{table.name}" ("versionnumber")')
+            for name, column in table.stored.items():
+                if (table.name, name) in linked:
+                    self._index(table, name, "")
+                elif column.metadata.get("FormatName", column.metadata.get("Format")) == "Email":
+                    self._index(table, name, " COLLATE NOCASE")
+
+    def _index(self, table: Table, column: str, collation: str) -> None:
+        self.connection.execute(
+            f'CREATE INDEX IF NOT EXISTS "{table.name}_{column}" ON "{table.name}" ("{column}"{collation}) '
+            f'WHERE "{column}" IS NOT NULL'
+        )
+
+    def _highest_version(self) -> int:
+        sources = [f'SELECT max("versionnumber") FROM "{name}"' for name in self.schema.tables]
+        sources.append("SELECT max(version) FROM deleted")
+        highest = [self.connection.execute(sql).fetchone()[0] for sql in sources]
+        return max(FIRST_VERSION, *(version or 0 for version in highest))
+
+    def _filled_columns(self, table: Table) -> set[str]:
+        """Columns that have ever held a value; the others need not be read to show a row as it is stored."""
+        tests = ", ".join(f'max("{name}" IS NOT NULL)' for name in table.stored)
+        found = self.connection.execute(f'SELECT {tests} FROM "{table.name}"').fetchone()
+        return {table.key, "versionnumber"} | {n for n, filled in zip(table.stored, found, strict=True) if filled}
+
+    def close(self) -> None:
+        self.connection.close()
+
+    def transaction(self) -> AbstractContextManager[None]:
+        return transaction(self.connection)
+
+    def next_version(self) -> int:
+        self.version += 1
+        return self.version
+
+    # Single rows, raw: stored column -> stored value.
+
+    def find(self, table: Table, record_id: str) -> Row | None:
+        cursor = self.connection.execute(f'SELECT * FROM "{table.name}" WHERE "{table.key}" = ?', (record_id,))
+        values = cursor.fetchone()
+        return dict(zip((d[0] for d in cursor.description), values, strict=True)) if values else None
+
+    def exists(self, table: Table, record_id: str) -> bool:
+        sql = f'SELECT 1 FROM "{table.name}" WHERE "{table.key}" = ?'
+        return self.connection.execute(sql, (record_id,)).fetchone() is not None
+
+    def version_of(self, table: Table, record_id: str) -> int | None:
+        sql = f'SELECT "versionnumber" FROM "{table.name}" WHERE "{table.key}" = ?'
+        found = self.connection.execute(sql, (record_id,)).fetchone()
+        return found[0] if found else None
+
+    def insert(self, table: Table, row: Mapping[str, Any]) -> None:
+        """A row that comes back under an old id is no longer deleted."""
+        record = {**row, "versionnumber": self.next_version()}
+        self._used[table.name] |= record.keys()
+        self.connection.execute(_insert_sql(table, record), tuple(record.values()))
+        self.connection.execute("DELETE FROM deleted WHERE entity = ? AND id = ?", (table.name, row[table.key]))
+
+    def insert_many(self, table: Table, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+        """Seeding: one statement for all rows. The columns must include the key and `versionnumber`."""
+        self._used[table.name] |= set(columns)
+        self.connection.executemany(_insert_sql(table, columns), rows)
+
+    def update(self, table: Table, record_id: str, changes: Mapping[str, Any]) -> None:
+        record = {**changes, "versionnumber": self.next_version()}
+        self._used[table.name] |= record.keys()
+        assignments = ", ".join(f'"{name}" = ?' for name in record)
+        sql = f'UPDATE "{table.name}" SET {assignments} WHERE "{table.key}" = ?'
+        self.connection.execute(sql, (*record.values(), record_id))
+
+    def delete(self, table: Table, record_id: str, at_s: float) -> None:
+        self.connection.execute(f'DELETE FROM "{table.name}" WHERE "{table.key}" = ?', (record_id,))
+        self.connection.execute(
+            "INSERT OR REPLACE INTO deleted VALUES (?, ?, ?, ?)", (table.name, record_id, self.next_version(), at_s)
+        )
+
+    def children(self, table: Table, column: str, parent_id: str, parent_table: str) -> list[str]:
+        """Ids of the rows whose lookup points there."""
+        type_column = table.columns[column].type_column
+        narrowed = f' AND "{type_column}" = ?' if type_column else ""
+        arguments = (parent_id, parent_table) if type_column else (parent_id,)
+        sql = f'SELECT "{table.key}" FROM "{table.name}" WHERE "{column}" = ?{narrowed}'
+        return [row[0] for row in self.connection.execute(sql, arguments)]
+
+    # Pages.
+
+    def select(
+        self, table: Table, columns: Mapping[str, Column | None], tail: str, arguments: Sequence[Any]
+    ) -> list[Row]:
+        """Rows as JSON wants them: `columns` are property name -> column, or None for a property read as null."""
+        expressions = ", ".join(_expression(name, column) for name, column in columns.items())
+        etag = "'W/\"' || \"versionnumber\" || '\"'"
+        cursor = self.connection.execute(f'SELECT {etag}, {expressions} FROM "{table.name}" {tail}', arguments)
+        names = ("@odata.etag", *columns)
+        return [dict(zip(names, values, strict=True)) for values in cursor.fetchall()]
+
+    def count(self, table: Table, tail: str, arguments: Sequence[Any]) -> int:
+        found = self.connection.execute(f'SELECT count(*) FROM "{table.name}" {tail}', arguments).fetchone()
+        return int(found[0])
+
+    def raw_rows(self, table: Table, after: str, limit: int) -> list[Row]:
+        """Rows by key as they are stored, without the columns that nobody has ever written."""
+        names = [name for name in table.stored if name in self._used[table.name]]
+        columns = ", ".join(f'"{name}"' for name in names)
+        sql = f'SELECT {columns} FROM "{table.name}" WHERE "{table.key}" > ? ORDER BY "{table.key}" LIMIT ?'
+        return [dict(zip(names, values, strict=True)) for values in self.connection.execute(sql, (after, limit))]
+
+    def deleted_ids(self, table: Table, after: str, limit: int) -> list[Row]:
+        sql = "SELECT id, version FROM deleted WHERE entity = ? AND id > ? ORDER BY id LIMIT ?"
+        found = self.connection.execute(sql, (table.name, after, limit))
+        return [{table.key: key, "versionnumber": version} for key, version in found]
+
+    def deleted_between(self, table: Table, after: int, up_to: int, limit: int) -> list[tuple[str, int]]:
+        sql = (
+            "SELECT id, version FROM deleted WHERE entity = ? AND version > ? AND version <= ? ORDER BY version LIMIT ?"
+        )
+        return self.connection.execute(sql, (table.name, after, up_to, limit)).fetchall()
+
+    def names_of(self, table: Table, ids: Iterable[str]) -> dict[str, str]:
+        wanted = list(ids)
+        found: dict[str, str] = {}
+        for start in range(0, len(wanted), 500):
+            part = wanted[start : start + 500]
+            marks = ",".join("?" * len(part))
+            sql = f'SELECT "{table.key}", "{table.name_column}" FROM "{table.name}" WHERE "{table.key}" IN ({marks})'
+            found.update({key: name for key, name in self.connection.execute(sql, part) if name is not None})
+        return found
+
+    # Small facts that outlive a restart of a file database.
+
+    def meta(self, name: str) -> str | None:
+        found = self.connection.execute("SELECT value FROM meta WHERE name = ?", (name,)).fetchone()
+        return found[0] if found else None
+
+    def set_meta(self, name: str, value: str) -> None:
+        self.connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (name, value))
+
+
+def _is_watched(relation: Any) -> bool:
+    """A deletion looks for the children of these; users, units and currencies are never deleted here."""
+    return relation.parent in ("lead", "contact", "account")
+
+
+def _fold(value: str | float | None) -> str | float | None:
+    return value.casefold() if isinstance(value, str) else value
+
+
+def _insert_sql(table: Table, columns: Iterable[str]) -> str:
+    names = list(columns)
+    quoted = ", ".join(f'"{name}"' for name in names)
+    return f'INSERT INTO "{table.name}" ({quoted}) VALUES ({", ".join("?" * len(names))})'
+
+
+def _expression(name: str, column: Column | None) -> str:
+    if column is None:
+        return f'NULL AS "{name}"'
+    if column.type == "Boolean":
+        return f'"{column.name}" AS "{name} [boolean]"'
+    return f'"{column.name}"'
