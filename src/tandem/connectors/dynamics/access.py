@@ -1,0 +1,111 @@
+"""What ``tandem check`` tries on the crm side, and what pins the side: nothing here changes data."""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Final
+
+import msgspec
+
+from tandem.connectors.dynamics.client import DynamicsClient, absolute
+from tandem.connectors.dynamics.errors import NOT_TRACKED
+from tandem.connectors.dynamics.schema import Table
+from tandem.core.errors import AccessError, RejectedError
+from tandem.core.record import CONTACT, LEAD, USER, Entity
+from tandem.ports import Access
+
+# No row has this id: a conditional PATCH on it answers 403 without the write privilege and 404 with it, and writes
+# nothing.
+_NOBODY: Final = "00000000-0000-0000-0000-000000000001"
+
+
+class _WhoAmI(msgspec.Struct):
+    organization_id: str = msgspec.field(name="OrganizationId")
+    user_id: str = msgspec.field(name="UserId")
+
+
+class _Detail(msgspec.Struct):
+    environment_id: str | None = msgspec.field(name="EnvironmentId", default=None)
+    url_name: str | None = msgspec.field(name="UrlName", default=None)
+    tenant_id: str | None = msgspec.field(name="TenantId", default=None)
+
+
+class _Organization(msgspec.Struct):
+    detail: _Detail = msgspec.field(name="Detail")
+
+
+async def fetch_identity(client: DynamicsClient) -> Mapping[str, str]:
+    """A copied or restored environment may keep its organization id, but never its environment id and name."""
+    who = await client.get_json("WhoAmI", "WhoAmI", _WhoAmI)
+    identity = {"organization_id": who.organization_id.lower(), "user_id": who.user_id.lower()}
+    access_type = "Microsoft.Dynamics.CRM.EndpointAccessType'Default'"
+    path = f"RetrieveCurrentOrganization(AccessType={access_type})"
+    try:
+        detail = (await client.get_json("read organization", path, _Organization)).detail
+    except RejectedError:
+        return identity
+    return identity | {name: value for name, value in msgspec.structs.asdict(detail).items() if value}
+
+
+async def check_access(
+    client: DynamicsClient, table_of: Callable[[Entity], Awaitable[Table]], entities: Sequence[Entity]
+) -> list[Access]:
+    try:
+        await client.get("WhoAmI", "WhoAmI")
+    except AccessError as error:
+        return [Access("Dynamics: sign in (WhoAmI)", is_ok=False, remedy=str(error))]
+    lines = [Access("Dynamics: sign in (WhoAmI)", is_ok=True)]
+    for entity in entities:
+        lines += await _check_entity(client, table_of, entity)
+    return lines
+
+
+async def _check_entity(
+    client: DynamicsClient, table_of: Callable[[Entity], Awaitable[Table]], entity: Entity
+) -> list[Access]:
+    what = f"Dynamics: read {entity}"
+    try:
+        table = await table_of(entity)
+        await client.get(f"read {entity}", f"{table.set_name}?$select={table.primary_id}&$top=1")
+    except (AccessError, RejectedError) as error:
+        return [Access(what, is_ok=False, remedy=str(error))]
+    lines = [Access(what, is_ok=True), await _check_changes(client, table)]
+    # Users are made by Entra; nothing ever writes them.
+    return lines if entity == USER else [*lines, await _check_write(client, table)]
+
+
+async def _check_changes(client: DynamicsClient, table: Table) -> Access:
+    what = f"Dynamics: follow changes of {table.entity}"
+    path = f"{table.set_name}?$select={table.primary_id}"
+    try:
+        await client.get(f"read changes of {table.entity}", path, prefer="odata.track-changes,odata.maxpagesize=1")
+    except AccessError as error:
+        remedy = f"{error} Change tracking needs the read privilege at access level Organization."
+        return Access(what, is_ok=False, remedy=remedy)
+    except RejectedError as error:
+        if error.code != NOT_TRACKED:
+            return Access(what, is_ok=False, remedy=str(error))
+        remedy = (
+            f"Change tracking is off for {table.entity}: changes are read by modification time, deletions are "
+            "not seen. Power Apps > Tables > Properties > Advanced options > Track changes switches it on, for good."
+        )
+        return Access(what, is_ok=False, remedy=remedy, is_required=False)
+    return Access(what, is_ok=True)
+
+
+async def _check_write(client: DynamicsClient, table: Table) -> Access:
+    """Only of the privilege to update: whether records may be created shows when the first one is."""
+    what = f"Dynamics: update {table.entity}"
+    is_required = table.entity in (LEAD, CONTACT)
+    try:
+        await client.http.request(
+            f"update {table.entity}",
+            "PATCH",
+            absolute(f"{table.set_name}({_NOBODY})"),
+            headers={"If-Match": 'W/"0"', "Content-Type": "application/json"},
+            body=b"{}",
+        )
+    except AccessError as error:
+        remedy = f"{error} Without it nothing is carried to {table.entity}."
+        return Access(what, is_ok=False, remedy=remedy, is_required=is_required)
+    except RejectedError:
+        return Access(what, is_ok=True, is_required=is_required)
+    return Access(what, is_ok=True, is_required=is_required)

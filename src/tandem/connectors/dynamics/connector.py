@@ -1,0 +1,160 @@
+"""The crm side: Dynamics 365 over the Dataverse Web API, as the ``Connector`` port wants it.
+
+This module only puts the parts together: sign-in, pacing, table metadata kept from the first use, and one part each
+for the feed, for reading by id or value, and for writing. What Dataverse is like is told in the README beside it.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
+from urllib.parse import urlsplit
+
+from tandem.connectors.dynamics import access, reader
+from tandem.connectors.dynamics.auth import AuthMode, Credentials, TokenSource
+from tandem.connectors.dynamics.client import DynamicsClient
+from tandem.connectors.dynamics.errors import classify_response
+from tandem.connectors.dynamics.feed import ChangeFeed
+from tandem.connectors.dynamics.schema import Table, load_set_name, load_table
+from tandem.connectors.dynamics.wire import RowShape
+from tandem.connectors.dynamics.writer import WRITE_BATCH_SIZE, Writer
+from tandem.connectors.http import HttpClient, Pacer, Rule
+from tandem.core.errors import ConfigError, CursorExpiredError, RejectedError
+from tandem.core.plan import ActionKind
+from tandem.core.record import Cursor, Entity, RecordId, Side, Value
+from tandem.core.schema import EntitySchema, NewField
+from tandem.ports import Access, Clock, Page, Reading, Write, WriteResult
+
+_WINDOW_S = 300.0
+
+
+class DynamicsConnector:
+    """``requests_per_300_s`` is our share of the 6,000 that the service allows one user; the rest is for others who
+    sign in with the same application user. ``settle_s`` is how long a lost write may still land: the service's own
+    limit of two minutes."""
+
+    side = Side.CRM
+
+    def __init__(
+        self,
+        *,
+        url: str,
+        tenant_id: str,
+        client_id: str,
+        clock: Clock,
+        client_secret: str | None = None,
+        username: str | None = None,
+        password: str | None = None,
+        auth: AuthMode = "client_credentials",
+        authority: str | None = None,
+        ca_file: str | None = None,
+        max_concurrent: int = 4,
+        requests_per_300_s: int = 5000,
+        page_size: int = 5000,
+        settle_s: float = 120.0,
+    ) -> None:
+        """Raises: ConfigError, before anything is sent."""
+        resource = _checked_url(url)
+        tokens = TokenSource(
+            Credentials(tenant_id, client_id, auth, client_secret, username, password),
+            resource=resource,
+            authority=authority,
+            clock=clock,
+            ca_file=ca_file,
+            on_call=self._count_sign_in,
+        )
+        pacer = Pacer(clock, rules=[Rule(requests_per_300_s, _WINDOW_S)], concurrent_max=max_concurrent)
+        self._http = HttpClient(Side.CRM, resource, tokens, pacer, clock, ca_file=ca_file, classify=classify_response)
+        self._client = DynamicsClient(self._http)
+        self._writer = Writer(self._client, self._set_name, timeout_s=settle_s)
+        self._clock = clock
+        self._page_size = page_size
+        self._settle_s = settle_s
+        self._sign_in_calls = 0
+        self._tables: dict[Entity, Table] = {}
+        self._set_names: dict[str, str] = {}
+        self._loading = asyncio.Lock()
+
+    @property
+    def calls(self) -> int:
+        return self._http.calls + self._sign_in_calls
+
+    async def close(self) -> None:
+        await self._http.close()
+
+    async def fetch_identity(self) -> Mapping[str, str]:
+        return await access.fetch_identity(self._client)
+
+    async def fetch_schema(self, entity: Entity) -> EntitySchema:
+        """Read anew each time, and kept for the other methods."""
+        async with self._loading:
+            self._tables.pop(entity, None)
+        return (await self._table(entity)).schema()
+
+    async def check_access(self, entities: Sequence[Entity]) -> Sequence[Access]:
+        return await access.check_access(self._client, self._table, entities)
+
+    async def create_fields(self, entity: Entity, fields: Sequence[NewField]) -> None:
+        names = ", ".join(field.name for field in fields)
+        text = (
+            f"Tandem makes no columns in Dynamics. Add {names} to the table {entity} in Power Apps (Tables > Columns), "
+            "or take them out of the mapping."
+        )
+        raise RejectedError(text, side=Side.CRM, operation=f"create columns of {entity}", code="schema")
+
+    def has_feed(self, entity: Entity) -> bool:
+        """Every table has one: by change tracking, else by modification time."""
+        return True
+
+    async def fetch_changes(self, entity: Entity, cursor: Cursor | None, fields: Sequence[str]) -> AsyncIterator[Page]:
+        table = await self._table(entity)
+        feed = ChangeFeed(self._client, self._clock, table, fields, page_size=self._page_size)
+        try:
+            async for page in feed.pages(cursor):
+                yield page
+        except CursorExpiredError:
+            # A delta link also dies when the table's columns change: what we know of them is read again.
+            self._tables.pop(entity, None)
+            raise
+
+    async def fetch_records(self, entity: Entity, fields: Sequence[str], ids: Sequence[RecordId]) -> Sequence[Reading]:
+        shape = RowShape(await self._table(entity), fields)
+        return await reader.fetch_records(self._client, shape, ids)
+
+    async def find_records(
+        self, entity: Entity, fields: Sequence[str], by: str, values: Sequence[Value]
+    ) -> Sequence[Reading]:
+        shape = RowShape(await self._table(entity), fields)
+        return await reader.find_records(self._client, shape, by, values, page_size=self._page_size)
+
+    def batch_size(self, entity: Entity, kind: ActionKind) -> int:
+        return WRITE_BATCH_SIZE
+
+    def settle_s(self, entity: Entity) -> float:
+        return self._settle_s
+
+    async def write(self, entity: Entity, writes: Sequence[Write]) -> Sequence[WriteResult]:
+        return await self._writer.write(await self._table(entity), writes)
+
+    async def _table(self, entity: Entity) -> Table:
+        async with self._loading:
+            if entity not in self._tables:
+                self._tables[entity] = await load_table(self._client, entity)
+                self._set_names[entity] = self._tables[entity].set_name
+            return self._tables[entity]
+
+    async def _set_name(self, entity: str) -> str:
+        async with self._loading:
+            if entity not in self._set_names:
+                self._set_names[entity] = await load_set_name(self._client, entity)
+            return self._set_names[entity]
+
+    def _count_sign_in(self) -> None:
+        self._sign_in_calls += 1
+
+
+def _checked_url(url: str) -> str:
+    parts = urlsplit(url)
+    if parts.scheme not in ("https", "http") or not parts.hostname or parts.path.strip("/"):
+        raise ConfigError("crm.url must be the environment's address, such as https://contoso.crm.dynamics.com.")
+    if parts.scheme == "http" and parts.hostname not in ("127.0.0.1", "localhost", "::1"):
+        raise ConfigError("crm.url must start with https:// unless it is on this machine.")
+    return f"{parts.scheme}://{parts.netloc}"

@@ -1,0 +1,235 @@
+"""What an answer of Dataverse means for the caller: one pure function for whole calls, one for the parts of a batch.
+
+Codes decide, statuses are the fallback: Dataverse says 400 for a deadlock's cousin and for an expired delta link alike.
+Messages name the table, the column and the privilege. The service's own text may quote what was sent, so it is shown
+only after the values that were sent, quoted literals and mail addresses have been taken out of it.
+"""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Final
+
+import msgspec
+
+from tandem.connectors.http import Call, Response, TokenRefusedError
+from tandem.core.errors import (
+    AccessError,
+    CursorExpiredError,
+    RejectedError,
+    RemoteError,
+    TransientError,
+    UnknownOutcomeError,
+)
+from tandem.core.plan import ActionKind
+from tandem.core.record import Side
+from tandem.ports import Missing, Refused, Stale, Taken, WriteResult
+
+NOT_TRACKED: Final = "0x80072491"
+NOT_FOUND: Final = "0x80040217"
+PRIVILEGE_DENIED: Final = "0x80040220"
+EXPIRED_STAMP: Final = "0x80044352"
+SECURED_COLUMN: Final = "0x8004f507"
+
+_DUPLICATE_ID: Final = "0x80040237"
+_KEY_TAKEN: Final = frozenset({"0x80060892", "0x80040333"})
+
+_ACCESS_REMEDIES: Final = {
+    "0x80072560": "The signed-in identity is no user of this environment. In the Power Platform admin center open "
+    "Environments > Settings > Users + permissions > Application users and add the app of crm.client_id",
+    "0x80040225": "The user of this connection is disabled or in no business unit. Enable it in the Power Platform "
+    "admin center",
+    "0x80042f09": "The user of this connection has no security role. Assign one that may read and write leads, "
+    "contacts and accounts, and read users, at access level Organization",
+    "0x8004a113": "The environment is in administration mode. Switch the mode off in the Power Platform admin center, "
+    "and check first whether this environment is a fresh copy or restore",
+    "0x8004a104": "The environment is disabled. Ask its administrator",
+    SECURED_COLUMN: "A column of this request is secured. Add the user of this connection to a column security profile "
+    "that may read and update it",
+    "0x80048306": "The security role of this connection does not reach this row or operation. Raise its access level "
+    "to Organization",
+}
+"""What a Dynamics admin does about each refusal of access; sentences without their full stop."""
+
+# Rolled back by the database, or refused before it began: the same call may pass later (sections 2.6 and 7.1).
+_TRANSIENT_CODES: Final = frozenset(
+    {"0x80044150", "0x80044151", "0x80048544", "0x80072324", "0x80072321", "0x80072322", "0x80072326"}
+)
+_TRANSIENT_STATUSES: Final = frozenset({408, 429, 500, 502, 503, 504})
+
+_CODE_TEXTS: Final = {
+    "0x80044331": "the value is longer than the column",
+    "0x8004431a": "the value is no option of the choice",
+    "0x8004432f": "the number is outside the column's limits",
+    "0x80044330": "the number is outside the column's limits",
+    "0x80040239": "the date is outside what Dynamics stores",
+    "0x80044354": "the value has the wrong type for the column",
+    "0x80048408": "this status does not belong to this state",
+    "0x80060892": "another record holds the same alternate key",
+    "0x80040333": "a duplicate detection rule found another record",
+    "0x80040231": "the new owner has no security role that may own this record",
+    "0x80040519": "the lead is qualified or disqualified and cannot be changed",
+    SECURED_COLUMN: "a column is secured: add this connection's user to a column security profile that may update it",
+    "0x80048306": "the security role of this connection may not write this record",
+}
+
+_PRIVILEGE: Final = re.compile(r"is missing (prv\w+) privilege")
+_FIELD_PATTERNS: Final = (
+    re.compile(r"the '(\w+)' attribute", re.IGNORECASE),
+    re.compile(r"attribute (?:with name )?'?(\w+)'? "),
+    re.compile(r"property '(\w+)'"),
+)
+_QUOTED: Final = re.compile(r"'([^']*)'|\"([^\"]*)\"")
+_MAIL: Final = re.compile(r"[^\s@'\"<>]+@[^\s@'\"<>]+")
+_LOGICAL_NAME: Final = re.compile(r"@?[a-z_][a-z0-9_.@]*|Edm\.\w+|Microsoft\.Dynamics\.CRM\.\w+")
+_TEXT_MAX: Final = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """An error answer: HTTP status, Dataverse's code (lower case, may be empty) and its text."""
+
+    status: int
+    code: str = ""
+    text: str = ""
+    retry_after_s: float | None = None
+    request_id: str = ""
+
+    @property
+    def is_transient(self) -> bool:
+        return self.code in _TRANSIENT_CODES or (self.status in _TRANSIENT_STATUSES and self.code != EXPIRED_STAMP)
+
+
+class _Error(msgspec.Struct):
+    code: str = ""
+    message: str = ""
+
+
+class _Body(msgspec.Struct):
+    error: _Error | None = None
+    message: str = msgspec.field(name="Message", default="")
+
+
+def parse_fault(status: int, body: bytes, *, retry_after_s: float | None = None, request_id: str = "") -> Fault:
+    """Tolerates bodies without ``error``: routing and gateways answer ``{"Message": …}`` or plain text."""
+    try:
+        parsed = msgspec.json.decode(body, type=_Body)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        parsed = _Body()
+    error = parsed.error or _Error(message=parsed.message)
+    return Fault(status, error.code.lower(), error.message, retry_after_s, request_id)
+
+
+def classify_response(call: Call, response: Response) -> RemoteError | None:
+    """For ``HttpClient``: None where the answer is a success."""
+    if response.status < 400:
+        return None
+    fault = parse_fault(
+        response.status,
+        response.body,
+        retry_after_s=response.retry_after_s,
+        request_id=response.headers.get("x-ms-service-request-id", ""),
+    )
+    return classify(fault, call.operation, is_write=call.is_write)
+
+
+def classify(fault: Fault, operation: str, *, is_write: bool = False) -> RemoteError:
+    """The error to raise for a call that Dataverse answered with `fault`.
+
+    A write call that failed inside the service or at a gateway may have been carried out in part, unless the answer
+    says when to come back: then it was not begun.
+    """
+    about = _About(operation, fault)
+    if fault.code == EXPIRED_STAMP:
+        return about.error(CursorExpiredError, "the change token has expired; a full read is due")
+    if fault.status == 401:
+        return about.error(TokenRefusedError, access_remedy(fault))
+    if fault.status == 403 or fault.code in _ACCESS_REMEDIES:
+        return about.error(AccessError, access_remedy(fault))
+    if fault.is_transient:
+        answered = f"the service answered {fault.status} {fault.code}".rstrip()
+        was_not_begun = fault.status == 429 or fault.retry_after_s is not None
+        if is_write and not was_not_begun:
+            return about.error(UnknownOutcomeError, f"{answered}; what was sent may have been written")
+        return about.error(TransientError, f"{answered}; it is tried again later", retry_after_s=fault.retry_after_s)
+    return about.error(RejectedError, f"refused with {fault.status} {fault.code}: {_shown(fault.text, ())}")
+
+
+@dataclass(frozen=True, slots=True)
+class _About:
+    operation: str
+    fault: Fault
+
+    def error(self, kind: type[RemoteError], text: str, **more: Any) -> RemoteError:
+        fault = self.fault
+        code = fault.code or str(fault.status)
+        message = f"Dynamics, {self.operation}: {text}."
+        return kind(message, side=Side.CRM, operation=self.operation, code=code, request_id=fault.request_id, **more)
+
+
+def access_remedy(fault: Fault) -> str:
+    """One sentence for a Dynamics admin, without its full stop."""
+    privilege = missing_privilege(fault)
+    if privilege:
+        return (
+            f"The security role of this connection lacks the privilege {privilege}. Grant it at access level "
+            "Organization to the user of this connection"
+        )
+    if fault.code in _ACCESS_REMEDIES:
+        return _ACCESS_REMEDIES[fault.code]
+    if fault.status == 401:
+        return "The service does not accept the access token. Check crm.url, crm.tenant_id and crm.client_id"
+    return f"Access was refused ({fault.status} {fault.code}). Check the security role of the user of this connection"
+
+
+def missing_privilege(fault: Fault) -> str:
+    """The name of the privilege (``prvWriteContact``) that the role lacks altogether; empty where it is not that."""
+    found = _PRIVILEGE.search(fault.text) if fault.code == PRIVILEGE_DENIED else None
+    return found[1] if found else ""
+
+
+def classify_write(kind: ActionKind, fault: Fault, sent: Iterable[object]) -> WriteResult:
+    """What one part of a write batch came to.
+
+    A throttled or rolled-back part was surely not written, which is what Stale (for a create: Taken) tells the caller
+    too: look again and plan again. `sent` are the values of the record: none of them may reach the message.
+    """
+    if fault.is_transient:
+        return Stale() if kind is ActionKind.UPDATE else Taken()
+    if fault.status == 404:
+        return Missing() if kind is ActionKind.UPDATE else _refused(fault, sent)
+    if fault.status == 412 and fault.code not in _KEY_TAKEN:
+        is_own_key = fault.code in ("", _DUPLICATE_ID)
+        if kind is ActionKind.CREATE:
+            return Taken()
+        return _refused(fault, sent) if is_own_key and fault.code else Stale()
+    return _refused(fault, sent)
+
+
+def _refused(fault: Fault, sent: Iterable[object]) -> Refused:
+    privilege = missing_privilege(fault)
+    if privilege:
+        text = f"the security role of this connection lacks the privilege {privilege}"
+    else:
+        text = _CODE_TEXTS.get(fault.code) or _shown(fault.text, sent)
+    return Refused(fault.code or str(fault.status), text, _field_at_fault(fault.text))
+
+
+def _field_at_fault(text: str) -> str | None:
+    """The logical name of the column that the text blames, if it names one."""
+    for pattern in _FIELD_PATTERNS:
+        found = pattern.search(text)
+        if found and found[1] == found[1].lower():
+            return found[1]
+    return None
+
+
+def _shown(text: str, sent: Iterable[object]) -> str:
+    """`text` without anything that may be a value of a person."""
+    for value in sorted({str(v) for v in sent if v is not None and not isinstance(v, bool)}, key=len, reverse=True):
+        if len(value) > 1:
+            text = re.sub(re.escape(value), "…", text, flags=re.IGNORECASE)
+    text = _MAIL.sub("…", text)
+    text = _QUOTED.sub(lambda m: m[0] if _LOGICAL_NAME.fullmatch(m[1] or m[2] or "") else "'…'", text)
+    text = " ".join(text.split()).rstrip(".")
+    return text[:_TEXT_MAX] or "the service gave no reason"

@@ -1,0 +1,223 @@
+"""The change feed of one table: a full read, then only what changed, one opaque cursor through both.
+
+Where Dataverse tracks changes, the full read ends in a delta link and each delta in the next one: no gap, deletions
+included. Where it does not (``systemuser`` in many environments), the feed reads by ``modifiedon``: whole seconds, so
+each sweep overlaps the one before, and rows whose version stands are left out. That feed knows no deletions; users are
+disabled, not deleted.
+
+A cursor carries the fields it was made for, because a delta link fixes its columns: with other fields it is expired.
+"""
+
+import hashlib
+from collections.abc import AsyncIterator, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Final, Literal
+
+import msgspec
+
+from tandem.connectors.dynamics.client import DynamicsClient
+from tandem.connectors.dynamics.errors import NOT_TRACKED
+from tandem.connectors.dynamics.schema import Table
+from tandem.connectors.dynamics.wire import Rows, RowShape
+from tandem.core.errors import CursorExpiredError, RejectedError
+from tandem.core.record import Cursor, Side
+from tandem.ports import Clock, Page
+
+COUNT_MAX: Final = 5000
+"""``$count`` never says more (section 3.2)."""
+
+OVERLAP_S: Final = 60.0
+_WINDOW_MAX: Final = 1000
+MODIFIED_AT: Final = "modifiedon"
+_TIME_FORMAT: Final = "%Y-%m-%dT%H:%M:%SZ"
+
+
+class _Place(msgspec.Struct, omit_defaults=True, frozen=True):
+    """What a cursor holds. ``path`` is a link without its host: the service may move to another address.
+
+    ``full``: inside a tracked full read. ``delta``: at or inside a delta. ``modified``: in a sweep by modification time
+    (``path`` None: before the next one); ``since`` is None in the first sweep, the full read; ``highest`` is the latest
+    modification seen, ``window`` the (time, version) of the rows that the next overlap brings again.
+    """
+
+    kind: Literal["full", "delta", "modified"]
+    fields: str
+    path: str | None = None
+    since: str | None = None
+    highest: str | None = None
+    window: dict[str, tuple[str, str]] = {}
+
+    def cursor(self) -> Cursor:
+        return Cursor(msgspec.json.encode(self).decode())
+
+
+class ChangeFeed:
+    """The feed of one table for one list of fields."""
+
+    def __init__(
+        self, client: DynamicsClient, clock: Clock, table: Table, fields: Sequence[str], *, page_size: int
+    ) -> None:
+        self._client = client
+        self._clock = clock
+        self._table = table
+        self._fields = fields
+        self._page_size = page_size
+        self._digest = fields_digest(fields)
+        self._operation = f"read changes of {table.entity}"
+
+    async def pages(self, cursor: Cursor | None) -> AsyncIterator[Page]:
+        """Pages from `cursor` to the end of the feed for now.
+
+        Raises:
+            CursorExpiredError: the service forgot the delta link, or the fields are others than the cursor's.
+        """
+        place = self._place(cursor)
+        if place is None and self._table.is_tracked:
+            try:
+                async for page in self._tracked(None):
+                    yield page
+                return
+            except RejectedError as error:
+                if error.code != NOT_TRACKED:
+                    raise
+        pages = self._by_modification(place) if place is None or place.kind == "modified" else self._tracked(place)
+        async for page in pages:
+            yield page
+
+    def _place(self, cursor: Cursor | None) -> _Place | None:
+        if cursor is None:
+            return None
+        try:
+            place = msgspec.json.decode(cursor, type=_Place)
+        except msgspec.DecodeError:
+            raise self._expired("the stored cursor is not one of this connector") from None
+        if place.fields != self._digest:
+            raise self._expired("the mapped fields have changed since")
+        return place
+
+    def _expired(self, reason: str) -> CursorExpiredError:
+        text = f"Dynamics, {self._operation}: {reason}; a full read is due."
+        return CursorExpiredError(text, side=Side.CRM, operation=self._operation)
+
+    # --- change tracking
+
+    async def _tracked(self, place: _Place | None) -> AsyncIterator[Page]:
+        """After the full read's last page come the changes since it began: they end the feed, not the full read."""
+        expected = None if place is not None else await self._count()
+        shape = RowShape(self._table, self._fields)
+        place = place or _Place("full", self._digest, f"{self._table.set_name}?$select={shape.select}")
+        began_at = self._clock.now()
+        while True:
+            is_full = place.kind == "full"
+            rows = await self._read(shape, str(place.path), is_tracking=is_full)
+            path = rows.next_path or rows.delta_path
+            if path is None:
+                raise self._no_link()
+            is_last = rows.next_path is None and not is_full
+            place = _Place("full" if is_full and rows.next_path else "delta", self._digest, path)
+            yield Page(
+                rows.readings,
+                place.cursor(),
+                is_last=is_last,
+                is_full_read=is_full,
+                complete_until=began_at if is_last else None,
+                rows_expected=expected,
+            )
+            if is_last:
+                return
+            if is_full and place.kind == "delta":
+                began_at = self._clock.now()
+
+    async def _read(self, shape: RowShape, path: str, *, is_tracking: bool) -> Rows:
+        """The page size is not part of a link: it is asked for each time."""
+        size = f"odata.maxpagesize={self._page_size}"
+        prefer = f"odata.track-changes,{size}" if is_tracking else size
+        response = await self._client.get(self._operation, path, prefer=prefer)
+        return shape.parse_page(response.body, self._operation)
+
+    def _no_link(self) -> RejectedError:
+        text = f"Dynamics, {self._operation}: the answer holds neither a next link nor a delta link."
+        return RejectedError(text, side=Side.CRM, operation=self._operation, code="links")
+
+    # --- by modification time
+
+    async def _by_modification(self, place: _Place | None) -> AsyncIterator[Page]:
+        expected = None if place is not None else await self._count()
+        shape = RowShape(self._table, self._fields, [MODIFIED_AT])
+        place = place or _Place("modified", self._digest)
+        began_at = self._clock.now()
+        while True:
+            rows = await self._read(shape, place.path or self._sweep(shape, place.since), is_tracking=False)
+            fresh = [r for r in rows.readings if place.window.get(r.id, ("", ""))[1] != r.version]
+            is_last, is_full = rows.next_path is None, place.since is None
+            place = self._after(place, rows, shape.place[MODIFIED_AT])
+            yield Page(
+                fresh,
+                place.cursor(),
+                is_last=is_last,
+                is_full_read=is_full,
+                complete_until=began_at if is_last else None,
+                rows_expected=expected,
+            )
+            if is_last:
+                return
+
+    def _sweep(self, shape: RowShape, since: str | None) -> str:
+        key = self._table.primary_id
+        path = f"{self._table.set_name}?$select={shape.select}&$orderby={MODIFIED_AT}%20asc,{key}%20asc"
+        if since is None:
+            return path
+        return f"{path}&$filter={MODIFIED_AT}%20ge%20{_earlier(since, OVERLAP_S)}"
+
+    def _after(self, place: _Place, rows: Rows, modified_at: str) -> _Place:
+        modified = [str(getattr(row, modified_at) or "") for row in rows.raw]
+        highest = max([place.highest or "", *modified])
+        window = dict(place.window)
+        window.update((str(r.id), (at, str(r.version))) for r, at in zip(rows.readings, modified, strict=True))
+        if highest:
+            edge = _earlier(highest, OVERLAP_S)
+            window = {key: seen for key, seen in window.items() if seen[0] >= edge}
+        if len(window) > _WINDOW_MAX:
+            window = {}  # Rows that come twice do no harm; a cursor of megabytes would.
+        is_end = rows.next_path is None
+        return _Place(
+            "modified",
+            self._digest,
+            path=rows.next_path,
+            since=(highest or None) if is_end else place.since,
+            highest=highest or None,
+            window=window,
+        )
+
+    # --- how many there are
+
+    async def _count(self) -> int | None:
+        """For a progress bar: exact below 5,000, above that the service's snapshot, which may be a day old."""
+        operation = f"count {self._table.entity}"
+        try:
+            response = await self._client.get(operation, f"{self._table.set_name}/$count")
+            count = int(response.body.decode("utf-8-sig"))
+            if count < COUNT_MAX:
+                return count
+            path = f"RetrieveTotalRecordCount(EntityNames=@p1)?@p1=%5B%22{self._table.entity}%22%5D"
+            totals = (await self._client.get_json(operation, path, _Totals)).counts.values
+            return max(totals[0], COUNT_MAX) if totals else None
+        except (RejectedError, ValueError):
+            return None
+
+
+class _Counts(msgspec.Struct):
+    values: Sequence[int] = msgspec.field(name="Values", default=())
+
+
+class _Totals(msgspec.Struct):
+    counts: _Counts = msgspec.field(name="EntityRecordCountCollection")
+
+
+def fields_digest(fields: Sequence[str]) -> str:
+    return hashlib.sha256(",".join(sorted(set(fields))).encode()).hexdigest()[:16]
+
+
+def _earlier(time: str, seconds: float) -> str:
+    at = datetime.strptime(time, _TIME_FORMAT).replace(tzinfo=UTC) - timedelta(seconds=seconds)
+    return at.strftime(_TIME_FORMAT)

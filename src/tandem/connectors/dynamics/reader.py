@@ -1,0 +1,52 @@
+"""Records by id and by value: what the engine looks at between two pages of the feed."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from tandem.connectors.dynamics.client import DynamicsClient, fault_of
+from tandem.connectors.dynamics.errors import NOT_FOUND, classify
+from tandem.connectors.dynamics.wire import RowShape, filter_chunks, is_guid, render_equals
+from tandem.core.record import Presence, RecordId, Value
+from tandem.core.schema import FieldKind
+from tandem.ports import Reading
+
+# A FetchXML query, which every filter becomes, takes 500 conditions; proxies on the way take less than the 32 KB of URL
+# that the service does.
+_COMPARISONS_MAX: Final = 100
+_FILTER_LENGTH_MAX: Final = 6_000
+
+
+async def fetch_records(client: DynamicsClient, shape: RowShape, ids: Sequence[RecordId]) -> list[Reading]:
+    """One reading for each id, in order. An id that is no GUID names no record, and none is asked for."""
+    table = shape.table
+    operation = f"read {table.entity}"
+    known = list(dict.fromkeys(i for i in ids if is_guid(i)))
+    answers = await client.get_many(operation, [f"{table.set_name}({i})?$select={shape.select}" for i in known])
+    readings: dict[RecordId, Reading] = {}
+    for record_id, answer in zip(known, answers, strict=True):
+        fault = fault_of(answer)
+        if fault is None:
+            readings[record_id] = shape.parse_row(answer.body, operation)
+        elif not (fault.status == 404 and fault.code == NOT_FOUND):
+            raise classify(fault, operation)
+    return [readings.get(i) or Reading(i, presence=Presence.GONE) for i in ids]
+
+
+async def find_records(
+    client: DynamicsClient, shape: RowShape, by: str, values: Sequence[Value], *, page_size: int
+) -> list[Reading]:
+    """Chains of ``eq``: the service compares text without case, and takes them for every type of column."""
+    table = shape.table
+    operation = f"find {table.entity} by {by}"
+    is_id = by == "@id" or table.column(by).kind is FieldKind.REFERENCE
+    wanted = dict.fromkeys(v for v in values if v is not None and not (is_id and not is_guid(str(v))))
+    comparisons = (render_equals(table, by, value) for value in wanted)
+    readings: dict[RecordId, Reading] = {}
+    for chain in filter_chunks(comparisons, count_max=_COMPARISONS_MAX, length_max=_FILTER_LENGTH_MAX):
+        path: str | None = f"{table.set_name}?$select={shape.select}&$filter={chain}"
+        while path is not None:
+            response = await client.get(operation, path, prefer=f"odata.maxpagesize={page_size}")
+            rows = shape.parse_page(response.body, operation)
+            readings.update((reading.id, reading) for reading in rows.readings)
+            path = rows.next_path
+    return list(readings.values())

@@ -1,0 +1,284 @@
+"""Table metadata: which columns there are, what they hold, and under which names they are read and written.
+
+The rest of the connector speaks of columns by logical name. A lookup has two more names, both only known here: it is
+read as ``_x_value`` and written by a navigation property, one for each table it may point to.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final, TypeVar
+
+import msgspec
+
+from tandem.connectors.dynamics.batch import PartAnswer
+from tandem.connectors.dynamics.client import DynamicsClient, decode, fault_of
+from tandem.connectors.dynamics.errors import classify
+from tandem.core.errors import RejectedError
+from tandem.core.record import USER, Entity, Side
+from tandem.core.schema import EntitySchema, FieldInfo, FieldKind
+
+VIRTUAL_FIELDS: Final = ("@id", "@type", "@deleted")
+
+# What a lookup of several targets stands for in a mapping.
+_PREFERRED_TARGETS: Final = ("systemuser", "account")
+
+_KINDS: Final = {
+    "String": FieldKind.TEXT,
+    "Memo": FieldKind.TEXT,
+    "Integer": FieldKind.INTEGER,
+    "BigInt": FieldKind.INTEGER,
+    "Decimal": FieldKind.NUMBER,
+    "Double": FieldKind.NUMBER,
+    "Money": FieldKind.NUMBER,
+    "Boolean": FieldKind.BOOLEAN,
+    "DateTime": FieldKind.DATETIME,
+    "Picklist": FieldKind.CHOICE,
+    "State": FieldKind.CHOICE,
+    "Status": FieldKind.CHOICE,
+    "Lookup": FieldKind.REFERENCE,
+    "Customer": FieldKind.REFERENCE,
+    "Owner": FieldKind.REFERENCE,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column. ``navigation`` maps each table a lookup may point to onto the property it is written by."""
+
+    name: str
+    label: str
+    type: str
+    kind: FieldKind
+    is_readable: bool
+    is_creatable: bool
+    is_updatable: bool
+    max_length: int | None = None
+    choices: Mapping[int, str] = field(default_factory=dict)
+    targets: tuple[str, ...] = ()
+    navigation: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def target(self) -> str:
+        """The table a value of this lookup belongs to when the connector writes it."""
+        return next((t for t in _PREFERRED_TARGETS if t in self.targets), self.targets[0] if self.targets else "")
+
+    def info(self) -> FieldInfo:
+        return FieldInfo(
+            name=self.name,
+            label=self.label,
+            kind=self.kind,
+            native_type=self.type,
+            is_readable=self.is_readable,
+            is_writable=self.is_updatable,
+            max_length=self.max_length,
+            choices=self.choices,
+            targets=self.targets,
+            is_searchable=self.is_readable,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    entity: Entity
+    set_name: str
+    primary_id: str
+    is_tracked: bool
+    columns: Mapping[str, Column]
+
+    @property
+    def type_name(self) -> str:
+        """The value of the virtual field ``@type``."""
+        return "User" if self.entity == USER else self.entity.capitalize()
+
+    def column(self, name: str) -> Column:
+        """Raises: RejectedError, which names the column."""
+        if name not in self.columns:
+            text = f"The table {self.entity} has no column {name} that the Web API shows. Take it out of the mapping."
+            raise RejectedError(text, side=Side.CRM, operation=f"{self.entity} columns", code="column")
+        return self.columns[name]
+
+    def read_name(self, name: str) -> str:
+        """The JSON name of a column's value.
+
+        A customer column may point to an account or a contact, and its value alone does not say to which. Its
+        read-only shadow ``accountid`` holds the account and is empty for a contact, so that one is read instead.
+        """
+        column = self.column(name)
+        if column.type == "Customer" and "accountid" in self.columns and self.primary_id != "accountid":
+            return "_accountid_value"
+        return self.filter_name(name)
+
+    def filter_name(self, name: str) -> str:
+        return f"_{name}_value" if self.column(name).kind is FieldKind.REFERENCE else name
+
+    def schema(self) -> EntitySchema:
+        return EntitySchema(self.entity, {name: column.info() for name, column in self.columns.items()})
+
+
+async def load_table(client: DynamicsClient, entity: Entity) -> Table:
+    """One batch of metadata reads. An attribute list without a cast shows only what all types share, so lengths,
+    targets and options are read by their own casts (section 6.1)."""
+    operation = f"read metadata of {entity}"
+    root = f"EntityDefinitions(LogicalName='{entity}')"
+    casts = {
+        cast: f"{root}/Attributes/Microsoft.Dynamics.CRM.{cast}AttributeMetadata?{q}" for cast, q in _CASTS.items()
+    }
+    paths = [
+        f"{root}?$select=LogicalName,EntitySetName,PrimaryIdAttribute,ChangeTrackingEnabled",
+        f"{root}/Attributes?$select=LogicalName,AttributeType,DisplayName,IsValidForCreate,IsValidForRead,"
+        "IsValidForUpdate,IsValidODataAttribute",
+        f"{root}/ManyToOneRelationships?$select=ReferencingAttribute,ReferencedEntity,"
+        "ReferencingEntityNavigationPropertyName",
+        *casts.values(),
+    ]
+    answers = await client.get_many(operation, paths)
+    definition = _parse(answers[0], _Definition, operation)
+    attributes = _parse(answers[1], _Attributes, operation).value
+    relationships = _parse(answers[2], _Relationships, operation).value
+    details: dict[str, _Detail] = {}
+    for answer in answers[3:]:
+        details.update({detail.name: detail for detail in _parse(answer, _Details, operation).value})
+    navigation: dict[str, dict[str, str]] = {}
+    for relationship in relationships:
+        navigation.setdefault(relationship.column, {})[relationship.target] = relationship.navigation
+    return Table(
+        entity=entity,
+        set_name=definition.set_name,
+        primary_id=definition.primary_id,
+        is_tracked=definition.is_tracked,
+        columns={
+            attribute.name: _column(attribute, details.get(attribute.name, _Detail()), navigation)
+            for attribute in attributes
+            if attribute.is_property
+        },
+    )
+
+
+async def load_set_name(client: DynamicsClient, entity: str) -> str:
+    """Where the rows of `entity` live; never computed from its name (section 2.1)."""
+    path = f"EntityDefinitions(LogicalName='{entity}')?$select=EntitySetName"
+    return (await client.get_json(f"read metadata of {entity}", path, _SetName)).set_name
+
+
+def _column(attribute: "_Attribute", detail: "_Detail", navigation: Mapping[str, Mapping[str, str]]) -> Column:
+    kind = _KINDS.get(attribute.type, FieldKind.OTHER)
+    if kind is FieldKind.DATETIME and detail.behavior is not None and detail.behavior.value == "DateOnly":
+        kind = FieldKind.DATE
+    own = navigation.get(attribute.name, {})
+    if attribute.type == "Owner":
+        # One property of the abstract type `principal` takes users and teams alike.
+        own = dict.fromkeys(detail.targets or ("systemuser", "team"), attribute.name)
+    return Column(
+        name=attribute.name,
+        label=_label(attribute.label) or attribute.name,
+        type=attribute.type,
+        kind=kind,
+        is_readable=attribute.is_readable,
+        is_creatable=attribute.is_creatable,
+        is_updatable=attribute.is_updatable,
+        max_length=detail.max_length,
+        choices=detail.choices(),
+        targets=tuple(detail.targets or own),
+        navigation=own,
+    )
+
+
+# --- shapes of the metadata answers ------------------------------------------------------------------------------
+
+_CHOICE_QUERY: Final = "$select=LogicalName&$expand=OptionSet($select=Options),GlobalOptionSet($select=Options)"
+_CASTS: Final = {
+    "String": "$select=LogicalName,MaxLength",
+    "Memo": "$select=LogicalName,MaxLength",
+    "Lookup": "$select=LogicalName,Targets",
+    "DateTime": "$select=LogicalName,DateTimeBehavior",
+    "Picklist": _CHOICE_QUERY,
+    "State": _CHOICE_QUERY,
+    "Status": _CHOICE_QUERY,
+}
+
+T = TypeVar("T")
+
+
+def _parse(answer: PartAnswer, kind: type[T], operation: str) -> T:
+    fault = fault_of(answer)
+    if fault is not None:
+        raise classify(fault, operation)
+    return decode(msgspec.json.Decoder(kind), answer.body, operation)
+
+
+class _SetName(msgspec.Struct):
+    set_name: str = msgspec.field(name="EntitySetName")
+
+
+class _Definition(msgspec.Struct):
+    set_name: str = msgspec.field(name="EntitySetName")
+    primary_id: str = msgspec.field(name="PrimaryIdAttribute")
+    is_tracked: bool = msgspec.field(name="ChangeTrackingEnabled", default=True)
+
+
+class _LocalizedLabel(msgspec.Struct):
+    text: str | None = msgspec.field(name="Label", default=None)
+
+
+class _Label(msgspec.Struct):
+    of_user: _LocalizedLabel | None = msgspec.field(name="UserLocalizedLabel", default=None)
+
+
+def _label(label: _Label | None) -> str:
+    return (label.of_user.text or "") if label is not None and label.of_user is not None else ""
+
+
+class _Attribute(msgspec.Struct):
+    name: str = msgspec.field(name="LogicalName")
+    type: str = msgspec.field(name="AttributeType")
+    label: _Label | None = msgspec.field(name="DisplayName", default=None)
+    is_creatable: bool = msgspec.field(name="IsValidForCreate", default=False)
+    is_readable: bool = msgspec.field(name="IsValidForRead", default=True)
+    is_updatable: bool = msgspec.field(name="IsValidForUpdate", default=False)
+    is_property: bool = msgspec.field(name="IsValidODataAttribute", default=True)
+
+
+class _Attributes(msgspec.Struct):
+    value: list[_Attribute]
+
+
+class _Relationship(msgspec.Struct):
+    column: str = msgspec.field(name="ReferencingAttribute")
+    target: str = msgspec.field(name="ReferencedEntity")
+    navigation: str = msgspec.field(name="ReferencingEntityNavigationPropertyName")
+
+
+class _Relationships(msgspec.Struct):
+    value: list[_Relationship]
+
+
+class _Option(msgspec.Struct):
+    value: int = msgspec.field(name="Value")
+    label: _Label | None = msgspec.field(name="Label", default=None)
+
+
+class _OptionSet(msgspec.Struct):
+    options: list[_Option] = msgspec.field(name="Options", default_factory=list)
+
+
+class _Behavior(msgspec.Struct):
+    value: str = msgspec.field(name="Value", default="")
+
+
+class _Detail(msgspec.Struct):
+    """What the casts add; each fills its own part."""
+
+    name: str = msgspec.field(name="LogicalName", default="")
+    max_length: int | None = msgspec.field(name="MaxLength", default=None)
+    targets: list[str] | None = msgspec.field(name="Targets", default=None)
+    behavior: _Behavior | None = msgspec.field(name="DateTimeBehavior", default=None)
+    own_options: _OptionSet | None = msgspec.field(name="OptionSet", default=None)
+    global_options: _OptionSet | None = msgspec.field(name="GlobalOptionSet", default=None)
+
+    def choices(self) -> dict[int, str]:
+        options = (self.own_options or self.global_options or _OptionSet()).options
+        return {option.value: _label(option.label) for option in options}
+
+
+class _Details(msgspec.Struct):
+    value: list[_Detail]
