@@ -1,0 +1,1 @@
+"""The Marketo side: people, companies and sales persons over the Marketo Engage REST API (see README.md)."""

@@ -1,0 +1,123 @@
+"""Marketo's REST calls, one method for each kind: a query, a command, a page of a feed. It answers envelopes.
+
+Queries go as ``POST …?_method=GET`` with the parameters as a form: 300 e-mail addresses do not fit in a URL of 8 KB,
+and addresses do not belong into the access logs of proxies.
+"""
+
+from collections.abc import Mapping
+from typing import Final
+
+from tandem.connectors.http import Call, HttpClient, Pacer, Response, Rule
+from tandem.connectors.marketo.auth import MarketoTokens
+from tandem.connectors.marketo.errors import classify, classify_identity, end_of_central_day
+from tandem.connectors.marketo.wire import FORM_HEADERS, JSON_HEADERS, Envelope, parse_envelope, render_form
+from tandem.core.errors import RemoteError
+from tandem.core.record import Side
+from tandem.ports import Clock
+
+TIMEOUT_S: Final = 30.0
+TIMEOUTS_S: Final[Mapping[str, float]] = {
+    "leads.sync": 90.0,
+    "leads.query": 60.0,
+    "companies.sync": 60.0,
+    "salespersons.sync": 60.0,
+    "activities.pagingtoken": 300.0,
+}
+"""The endpoints' own time-outs (marketo-rest 2.4). We wait a little longer, so that Marketo's 604 still arrives."""
+
+PATIENCE_S: Final = 10.0
+LONG_QUERY: Final = 6_000
+"""Characters of parameters from which on a feed is asked by form: a URL ends at 8 KB."""
+
+WINDOW_S: Final = 20.0
+
+
+class MarketoClient:
+    def __init__(
+        self,
+        *,
+        url: str,
+        client_id: str,
+        client_secret: str,
+        clock: Clock,
+        daily_share: int,
+        calls_per_20_s: int,
+        max_concurrent: int,
+        ca_file: str | None,
+    ) -> None:
+        self._identity = HttpClient(
+            Side.MARKETING,
+            url,
+            None,
+            Pacer(clock, concurrent_max=1),
+            clock,
+            ca_file=ca_file,
+            classify=classify_identity,
+        )
+        self.tokens = MarketoTokens(self._identity, client_id, client_secret, clock)
+        self.pacer = Pacer(
+            clock,
+            rules=[Rule(calls_per_20_s, WINDOW_S)],
+            concurrent_max=max_concurrent,
+            daily_budget=daily_share,
+            day_end=end_of_central_day,
+        )
+
+        def judge(call: Call, response: Response) -> RemoteError | None:
+            return classify(call, response, clock.now())
+
+        self._http = HttpClient(Side.MARKETING, url, self.tokens, self.pacer, clock, ca_file=ca_file, classify=judge)
+
+    @property
+    def calls(self) -> int:
+        return self._http.calls + self._identity.calls
+
+    async def close(self) -> None:
+        await self._http.close()
+        await self._identity.close()
+
+    async def get(self, operation: str, path: str, params: Mapping[str, str] | None = None) -> Envelope:
+        response = await self._http.request(operation, "GET", path, params=params, timeout_s=_timeout_s(operation))
+        return parse_envelope(response.body)
+
+    async def query(self, operation: str, path: str, params: Mapping[str, str]) -> Envelope:
+        response = await self._http.request(
+            operation,
+            "POST",
+            f"{path}?_method=GET",
+            headers=FORM_HEADERS,
+            body=render_form(params),
+            timeout_s=_timeout_s(operation),
+        )
+        return parse_envelope(response.body)
+
+    async def command(self, operation: str, path: str, body: bytes) -> Envelope:
+        """A call that writes: without an answer its outcome is unknown."""
+        response = await self._http.request(
+            operation,
+            "POST",
+            path,
+            headers=JSON_HEADERS,
+            body=body,
+            is_write=True,
+            timeout_s=_timeout_s(operation),
+        )
+        return parse_envelope(response.body)
+
+    async def paging_token(self, since: str) -> str:
+        answer = await self.get(
+            "activities.pagingtoken", "/rest/v1/activities/pagingtoken.json", {"sinceDatetime": since}
+        )
+        return answer.next_page_token or ""
+
+    async def feed(self, name: str, token: str, params: Mapping[str, str]) -> Envelope:
+        """One page of ``activities``, ``leadchanges`` or ``deletedleads``."""
+        path = "/rest/v1/activities.json" if name == "query" else f"/rest/v1/activities/{name}.json"
+        everything = {"nextPageToken": token, **params}
+        if sum(map(len, everything.values())) > LONG_QUERY:
+            return await self.query(f"activities.{name}", path, everything)
+        return await self.get(f"activities.{name}", path, everything)
+
+
+def _timeout_s(operation: str) -> float:
+    return TIMEOUTS_S.get(operation, TIMEOUT_S) + PATIENCE_S

@@ -1,0 +1,138 @@
+"""The Marketo side as the runtime sees it: ``ports.Connector`` over the REST API. Facts of the API are in README.md."""
+
+import re
+from collections.abc import AsyncIterator, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Final
+from urllib.parse import urlsplit
+
+from tandem.connectors.marketo import reader, writer
+from tandem.connectors.marketo.check import check_access
+from tandem.connectors.marketo.client import MarketoClient
+from tandem.connectors.marketo.feed import FeedCadence, PersonFeed
+from tandem.connectors.marketo.schema import create_fields, fetch_schema
+from tandem.connectors.marketo.wire import RowReader
+from tandem.core.plan import ActionKind
+from tandem.core.record import PERSON, Cursor, Entity, RecordId, Side, Value
+from tandem.core.schema import EntitySchema, NewField
+from tandem.ports import Access, Clock, Page, Reading, Write, WriteResult
+
+SCHEMA_KEPT: Final = timedelta(days=1)
+"""A description is good for a day; Adobe asks not to fetch it more often."""
+
+_MUNCHKIN_ID = re.compile(r"^(\d{3}-\w{3}-\d{3})\.mktorest\.com$", re.IGNORECASE)
+
+
+class MarketoConnector:
+    side: Side = Side.MARKETING
+
+    def __init__(
+        self,
+        *,
+        url: str,
+        client_id: str,
+        client_secret: str,
+        clock: Clock,
+        daily_share: int,
+        munchkin_id: str | None = None,
+        calls_per_20_s: int = 50,
+        max_concurrent: int = 5,
+        ca_file: str | None = None,
+        cadence: FeedCadence | None = None,
+        settle_s: float = 90,
+        changes_horizon_days: float = 85,
+        deletions_horizon_days: float = 13,
+    ) -> None:
+        self._client = MarketoClient(
+            url=url,
+            client_id=client_id,
+            client_secret=client_secret,
+            clock=clock,
+            daily_share=daily_share,
+            calls_per_20_s=calls_per_20_s,
+            max_concurrent=max_concurrent,
+            ca_file=ca_file,
+        )
+        self._feed = PersonFeed(
+            self._client,
+            clock,
+            cadence or FeedCadence(),
+            ranges_at_once=max_concurrent,
+            changes_horizon_days=changes_horizon_days,
+            deletions_horizon_days=deletions_horizon_days,
+        )
+        self._url = url
+        self._munchkin_id = munchkin_id
+        self._clock = clock
+        self._settle_s = settle_s
+        self._schemas: dict[Entity, tuple[datetime, EntitySchema]] = {}
+
+    @property
+    def calls(self) -> int:
+        return self._client.calls
+
+    async def close(self) -> None:
+        await self._client.close()
+
+    async def fetch_identity(self) -> Mapping[str, str]:
+        return {
+            "munchkin_id": self._munchkin_id or munchkin_id_of(self._url),
+            "scope": await self._client.tokens.scope(),
+        }
+
+    async def check_access(self, entities: Sequence[Entity]) -> Sequence[Access]:
+        return await check_access(self._client, entities)
+
+    # --- shape
+
+    async def fetch_schema(self, entity: Entity) -> EntitySchema:
+        kept = self._schemas.get(entity)
+        if kept is not None and self._clock.now() - kept[0] < SCHEMA_KEPT:
+            return kept[1]
+        schema = await fetch_schema(self._client, entity)
+        self._schemas[entity] = (self._clock.now(), schema)
+        return schema
+
+    async def create_fields(self, entity: Entity, fields: Sequence[NewField]) -> None:
+        await create_fields(self._client, entity, fields)
+        self._schemas.pop(entity, None)
+
+    # --- reading
+
+    def has_feed(self, entity: Entity) -> bool:
+        return entity == PERSON
+
+    async def fetch_changes(self, entity: Entity, cursor: Cursor | None, fields: Sequence[str]) -> AsyncIterator[Page]:
+        assert self.has_feed(entity), f"Marketo tells of no changes of {entity}"
+        async for page in self._feed.pages(cursor, await self._rows(entity, fields)):
+            yield page
+
+    async def fetch_records(self, entity: Entity, fields: Sequence[str], ids: Sequence[RecordId]) -> Sequence[Reading]:
+        return await reader.fetch_records(self._client, entity, await self._rows(entity, fields), ids)
+
+    async def find_records(
+        self, entity: Entity, fields: Sequence[str], by: str, values: Sequence[Value]
+    ) -> Sequence[Reading]:
+        return await reader.find_records(self._client, entity, await self._rows(entity, fields), by, values)
+
+    async def _rows(self, entity: Entity, fields: Sequence[str]) -> RowReader:
+        schema = await self.fetch_schema(entity)
+        return RowReader(fields, {name: info.kind for name, info in schema.fields.items()})
+
+    # --- writing
+
+    def batch_size(self, entity: Entity, kind: ActionKind) -> int:
+        return writer.BATCH_MAX
+
+    def settle_s(self, entity: Entity) -> float:
+        return self._settle_s
+
+    async def write(self, entity: Entity, writes: Sequence[Write]) -> Sequence[WriteResult]:
+        return await writer.write(self._client, entity, writes)
+
+
+def munchkin_id_of(url: str) -> str:
+    """The account id that a Marketo host begins with; another host (a proxy, an emulator) stands for itself."""
+    host = urlsplit(url).hostname or ""
+    found = _MUNCHKIN_ID.match(host)
+    return found.group(1).upper() if found else host

@@ -1,0 +1,212 @@
+"""What Marketo's answers mean to us: one pure function for a call, one for a record of a write.
+
+Nearly everything arrives as HTTP 200 with a code in the envelope (marketo-rest 2.2, 2.3). Codes 6xx say that nothing
+was executed, except 604: a call that ran into its time-out may have written. Marketo's own texts quote the value at
+fault, so no message of ours repeats them: it says what the code means and names the field.
+"""
+
+import re
+from datetime import UTC, datetime, timedelta, timezone, tzinfo
+from typing import Final, TypedDict
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import msgspec
+
+from tandem.connectors.http import Call, Response, TokenRefusedError, classify_status
+from tandem.connectors.marketo.wire import WireReason, WireResult, parse_envelope
+from tandem.core.errors import (
+    AccessError,
+    CursorExpiredError,
+    RejectedError,
+    RemoteError,
+    TransientError,
+    UnknownOutcomeError,
+)
+from tandem.core.plan import ActionKind
+from tandem.core.record import PERSON, Entity, RecordId, Side
+from tandem.ports import Missing, Refused, Taken, WriteResult, Written
+
+EMPTY: Final = frozenset({"702"})
+"""Not an error: a search that found nothing."""
+
+BUSY_S: Final[dict[str, float | None]] = {
+    "606": 5.0,  # a sliding window of 20 s: a quarter of it frees a quarter of the calls
+    "615": 1.0,
+    "608": None,
+    "611": None,
+    "614": None,
+    "713": None,
+    "1016": None,
+    "1019": None,
+    "1029": None,
+}
+"""Surely not done; tried again after so many seconds, or after a growing wait."""
+
+REMEDIES: Final[dict[str, str]] = {
+    "600": "the token did not arrive; check url and proxies",
+    "603": "the API-only user's role lacks the permission, or the IP allow-list blocks this machine: "
+    "Admin → Users & Roles → Roles, and Admin → IP Allowlists",
+    "616": "the subscription has no licence for it",
+    "703": "the feature is not enabled for the subscription",
+    "1018": "the subscription's native CRM sync manages these records; Tandem needs a subscription without it",
+    "1026": "the subscription has no licence for custom objects",
+}
+"""What only a Marketo admin can change."""
+
+MEANINGS: Final[dict[str, str]] = {
+    "605": "the method is not supported",
+    "609": "the body is not valid JSON",
+    "610": "there is no such resource; check the url setting",
+    "612": "the content type is wrong",
+    "701": "a required value is empty",
+    "718": "the sales person that the record names does not exist",
+    "1001": "a value is not of its field's type",
+    "1002": "a required value is missing",
+    "1003": "a value or parameter is not valid",
+    "1004": "there is no such person",
+    "1005": "a person with this key exists",
+    "1006": "the subscription does not know the field",
+    "1007": "several people hold this key",
+    "1008": "the API-only user has no access to the lead partition",
+    "1009": "a lead partition must be named",
+    "1010": "the person is in another lead partition",
+    "1011": "the field cannot be used here",
+    "1013": "a record that is named does not exist",
+    "1014": "the record could not be created",
+    "1015": "the person is not in the list",
+    "1017": "a record with this key exists",
+    "1021": "company fields are not taken together with a person",
+    "1028": "the limit of fields is reached",
+    "1036": "two records of one call hold the same key",
+}
+
+_FIELD = re.compile(r"(?:Invalid value for field|Field) '([A-Za-z]\w*)'")
+_TOO_MANY = "Too many results"
+_MIDNIGHT_ZONE = "America/Chicago"
+
+
+class TooManyResultsError(RejectedError):
+    """A filter matched more than 1,000 records: ask for fewer values."""
+
+
+class _Names(TypedDict):
+    side: Side
+    operation: str
+    code: str
+    request_id: str
+
+
+def classify(call: Call, response: Response, now: datetime) -> RemoteError | None:
+    """The error that a response to a data call stands for; None for a good one."""
+    if response.status != 200:
+        return _of_status(call, response)
+    try:
+        envelope = parse_envelope(response.body)
+    except msgspec.DecodeError:
+        return _unreadable(call)
+    reason = envelope.errors[0] if envelope.errors else WireReason(code="unknown")
+    if envelope.success or str(reason.code) in EMPTY:
+        return None
+    return _of_code(call, reason, envelope.request_id, now)
+
+
+def _of_code(call: Call, reason: WireReason, request_id: str, now: datetime) -> RemoteError:
+    code = str(reason.code)
+    about = f"Marketo refused {call.operation}: {code}"
+    names = _Names(side=call.side, operation=call.operation, code=code, request_id=request_id)
+    match code:
+        case "601" | "602":
+            return TokenRefusedError(f"{about}, the token is not valid; check client_id.", **names)
+        case "502" | "604" if call.is_write:
+            return UnknownOutcomeError(f"{about}, it ran out of time and may have written.", **names)
+        case "502" | "604":
+            return TransientError(f"{about}, it ran out of time.", **names)
+        case "607":
+            wait_s = (end_of_central_day(now) - now).total_seconds()
+            text = f"{about}, the subscription's calls of today are used up (all programs together)."
+            return TransientError(text, **names, retry_after_s=wait_s)
+        case _ if code in BUSY_S:
+            return TransientError(f"{about}, Marketo is busy.", **names, retry_after_s=BUSY_S[code])
+        case _ if code in REMEDIES:
+            return AccessError(f"{about}, {REMEDIES[code]}.", **names)
+        case "1003" if _TOO_MANY in reason.message:
+            return TooManyResultsError(f"{about}, more than 1,000 records match.", **names)
+        case "1003" if call.operation.startswith("activities.") and "token" in reason.message.lower():
+            return CursorExpiredError(f"{about}, the paging token is no longer known.", **names)
+    return RejectedError(f"{about}, {explain(reason)}.", **names)
+
+
+def _of_status(call: Call, response: Response) -> RemoteError:
+    known = classify_status(call, response)
+    if known is not None:
+        return known
+    about = f"Marketo answered {call.operation} with HTTP {response.status}"
+    names = _Names(side=call.side, operation=call.operation, code=str(response.status), request_id="")
+    if response.status in (413, 414):
+        return RejectedError(f"{about}: the request is too long.", **names)
+    if response.status < 500:
+        return AccessError(f"{about}; check the url setting and what stands in front of Marketo.", **names)
+    if call.is_write:
+        return UnknownOutcomeError(f"{about}; it may have written.", **names)
+    return TransientError(f"{about}.", **names)
+
+
+def _unreadable(call: Call) -> RemoteError:
+    """Cut short on its way, or not Marketo's at all: after a write nobody knows."""
+    about = f"The answer to {call.operation} is not Marketo's or was cut short; check the url setting if it stays so."
+    if call.is_write:
+        return UnknownOutcomeError(about, side=call.side, operation=call.operation, code="unreadable")
+    return TransientError(about, side=call.side, operation=call.operation, code="unreadable")
+
+
+def classify_identity(call: Call, response: Response) -> RemoteError | None:
+    """The sign-in endpoint speaks OAuth, not envelopes, and answers a wrong secret with 401."""
+    if response.status in (200, 400, 401, 403):
+        return None
+    return _of_status(call, response)
+
+
+# --- records -----------------------------------------------------------------------------------------------------
+
+
+def result_of(entity: Entity, kind: ActionKind, result: WireResult) -> WriteResult:
+    """One record's fate. ``updated`` says that it was matched, not that anything changed."""
+    if result.status in ("created", "updated") and result.id is not None:
+        return Written(RecordId(str(result.id)))
+    reason = result.reasons[0] if result.reasons else WireReason(code=result.status or "unknown")
+    code = str(reason.code)
+    if kind is ActionKind.CREATE and code in ("1005", "1007", "1017", "1036"):
+        return Taken()
+    # A person's 1013 is about the company it names, not about the person.
+    if kind is ActionKind.UPDATE and (code == "1004" or (code == "1013" and entity != PERSON)):
+        return Missing()
+    return Refused(code, f"Marketo: {code}, {explain(reason)}", field_of(reason))
+
+
+def explain(reason: WireReason) -> str:
+    """What a code means, with the field where Marketo names one; never a value."""
+    meaning = MEANINGS.get(str(reason.code), "Marketo's reference of error codes says what it means")
+    field = field_of(reason)
+    return f"{meaning} (field {field})" if field else meaning
+
+
+def field_of(reason: WireReason) -> str | None:
+    found = _FIELD.match(reason.message)
+    return found.group(1) if found else None
+
+
+# --- the quota's day ---------------------------------------------------------------------------------------------
+
+
+def end_of_central_day(now: datetime) -> datetime:
+    """The next midnight of US Central time, when the daily quota starts anew."""
+    local = now.astimezone(_central())
+    midnight = (local + timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0)
+    return midnight.astimezone(UTC)
+
+
+def _central() -> tzinfo:
+    try:
+        return ZoneInfo(_MIDNIGHT_ZONE)
+    except ZoneInfoNotFoundError:  # a machine without time zones: the documentation's own word is "CST"
+        return timezone(timedelta(hours=-6))

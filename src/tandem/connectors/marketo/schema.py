@@ -1,0 +1,131 @@
+"""What Marketo says of its own fields: two descriptions of a person, one of everything else.
+
+``describe2`` names every field with its type and whether it can be looked up by; only ``describe`` tells which are
+read-only over REST. Company fields appear in a person's description, but a person's sync call does not take them
+(1021): they are readable there and written with the company.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from tandem.connectors.marketo.client import MarketoClient
+from tandem.connectors.marketo.wire import WireField, WireLeadField, WireName, WireObject, render_json
+from tandem.core.errors import RejectedError
+from tandem.core.record import COMPANY, PERSON, SALESPERSON, Entity, Side
+from tandem.core.schema import EntitySchema, FieldInfo, FieldKind, NewField
+
+KINDS: Final[Mapping[str, FieldKind]] = {
+    "string": FieldKind.TEXT,
+    "text": FieldKind.TEXT,
+    "textarea": FieldKind.TEXT,
+    "email": FieldKind.TEXT,
+    "phone": FieldKind.TEXT,
+    "url": FieldKind.TEXT,
+    "integer": FieldKind.INTEGER,
+    "score": FieldKind.INTEGER,
+    "percent": FieldKind.INTEGER,
+    "float": FieldKind.NUMBER,
+    "currency": FieldKind.NUMBER,
+    "boolean": FieldKind.BOOLEAN,
+    "date": FieldKind.DATE,
+    "datetime": FieldKind.DATETIME,
+    "reference": FieldKind.REFERENCE,
+}
+"""Everything else (formula, array, lead_function …) is OTHER. Exports may show fractional percents; the field takes
+whole ones only."""
+
+COMPANY_FIELDS: Final = frozenset(
+    {
+        "company",
+        "site",
+        "billingStreet",
+        "billingCity",
+        "billingState",
+        "billingCountry",
+        "billingPostalCode",
+        "website",
+        "mainPhone",
+        "annualRevenue",
+        "numberOfEmployees",
+        "industry",
+        "sicCode",
+        "mktoCompanyNotes",
+    }
+)
+
+PATHS: Final[Mapping[Entity, str]] = {
+    PERSON: "/rest/v1/leads",
+    COMPANY: "/rest/v1/companies",
+    SALESPERSON: "/rest/v1/salespersons",
+}
+OPERATIONS: Final[Mapping[Entity, str]] = {PERSON: "leads", COMPANY: "companies", SALESPERSON: "salespersons"}
+
+
+async def fetch_schema(client: MarketoClient, entity: Entity) -> EntitySchema:
+    if entity == PERSON:
+        return await _fetch_person_schema(client)
+    if entity not in PATHS:
+        text = f"Tandem does not know Marketo's {entity}; it knows {', '.join(PATHS)}."
+        raise RejectedError(text, side=Side.MARKETING, operation="describe")
+    described = await client.get(f"{OPERATIONS[entity]}.describe", f"{PATHS[entity]}/describe.json")
+    [found] = described.rows(WireObject)
+    return EntitySchema(entity, _infos(found, {}))
+
+
+async def _fetch_person_schema(client: MarketoClient) -> EntitySchema:
+    described = await client.get("leads.describe2", "/rest/v1/leads/describe2.json")
+    [found] = described.rows(WireObject)
+    first = await client.get("leads.describe", "/rest/v1/leads/describe.json")
+    read_only = {field.rest.name: field.rest.read_only for field in first.rows(WireLeadField) if field.rest}
+    return EntitySchema(PERSON, _infos(found, read_only | dict.fromkeys(COMPANY_FIELDS, True)))
+
+
+def _infos(found: WireObject, read_only: Mapping[str, bool]) -> dict[str, FieldInfo]:
+    searchable = {names[0] for names in found.searchable_fields if len(names) == 1}
+    return {field.name: _info(field, read_only.get(field.name, False), searchable) for field in found.fields}
+
+
+def _info(field: WireField, is_read_only: bool, searchable: set[str]) -> FieldInfo:
+    return FieldInfo(
+        name=field.name,
+        label=field.display_name,
+        kind=KINDS.get(field.data_type, FieldKind.OTHER),
+        native_type=field.data_type,
+        is_writable=field.updateable and not field.crm_managed and not is_read_only,
+        max_length=field.length,
+        is_searchable=field.name in searchable,
+    )
+
+
+# --- making fields -----------------------------------------------------------------------------------------------
+
+FIELDS_PATH: Final = "/rest/v1/leads/schema/fields.json"
+
+
+async def create_fields(client: MarketoClient, entity: Entity, fields: Sequence[NewField]) -> None:
+    """Make sure that a person has `fields`; those that exist, hidden ones too, are left as they are.
+
+    Raises:
+        RejectedError: Marketo's API makes no fields of this entity, or refuses one; nothing was made.
+    """
+    if entity != PERSON:
+        text = f"Marketo's API makes no fields of {entity}; create them under Admin → Field Management."
+        raise RejectedError(text, side=Side.MARKETING, operation="leads.fields.create")
+    if not fields:
+        return
+    known = await _fetch_field_names(client)
+    missing = [field for field in fields if field.name.lower() not in known]
+    if missing:
+        records = [{"name": field.name, "displayName": field.label, "dataType": field.native_type} for field in missing]
+        await client.command("leads.fields.create", FIELDS_PATH, render_json({"input": records}))
+
+
+async def _fetch_field_names(client: MarketoClient) -> set[str]:
+    names: set[str] = set()
+    params = {"batchSize": "300"}
+    while True:
+        answer = await client.get("leads.fields.list", FIELDS_PATH, params)
+        names |= {field.name.lower() for field in answer.rows(WireName)}
+        if not answer.more_result or not answer.next_page_token:
+            return names
+        params["nextPageToken"] = answer.next_page_token

@@ -1,0 +1,212 @@
+"""Marketo's JSON, and nothing of it past this module: envelopes, rows, activities and write results as they travel.
+
+Decoding a page is a struct made once per shape, so that a row costs one pass over its bytes and one tuple.
+"""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+from urllib.parse import urlencode
+
+import msgspec
+
+from tandem.core.record import RecordId, Value, Values
+from tandem.core.schema import FieldKind
+
+FORM_HEADERS: Mapping[str, str] = {"Content-Type": "application/x-www-form-urlencoded"}
+JSON_HEADERS: Mapping[str, str] = {"Content-Type": "application/json"}
+
+T = TypeVar("T")
+
+
+class WireReason(msgspec.Struct):
+    code: str | int = ""
+    message: str = ""
+
+
+class Envelope(msgspec.Struct, rename="camel"):
+    """What every answer of the Lead Database API wears; ``result`` stays undecoded until its shape is known."""
+
+    success: bool
+    request_id: str = ""
+    result: msgspec.Raw = msgspec.Raw(b"[]")
+    errors: list[WireReason] = []
+    next_page_token: str | None = None
+    more_result: bool = False
+
+    def rows(self, kind: type[T]) -> list[T]:
+        return msgspec.json.decode(self.result, type=list[kind] | None) or []  # type: ignore[valid-type]
+
+
+class WireToken(msgspec.Struct):
+    """An identity answer, good or bad."""
+
+    access_token: str = ""
+    expires_in: float = 0
+    scope: str = ""
+    error: str = ""
+
+
+class WireAttribute(msgspec.Struct):
+    name: str = ""
+    value: Any = None
+
+
+class WireChange(msgspec.Struct, rename="camel"):
+    name: str = ""
+    new_value: Any = None
+    old_value: Any = None
+
+
+class WireActivity(msgspec.Struct, rename="camel"):
+    lead_id: int
+    activity_date: str
+    activity_type_id: int
+    marketo_guid: str | int = msgspec.field(default="", name="marketoGUID")
+    id: int | None = None
+    fields: list[WireChange] = []
+    attributes: list[WireAttribute] = []
+
+    @property
+    def guid(self) -> str:
+        return str(self.marketo_guid or self.id or "")
+
+    def attribute(self, name: str) -> Any:
+        return next((item.value for item in self.attributes if item.name == name), None)
+
+
+class WireResult(msgspec.Struct):
+    """One record's fate in a sync call."""
+
+    status: str = ""
+    id: int | str | None = None
+    reasons: list[WireReason] = []
+
+
+class WireRest(msgspec.Struct, rename="camel"):
+    name: str = ""
+    read_only: bool = False
+
+
+class WireLeadField(msgspec.Struct):
+    """A field of ``leads/describe.json``; one without ``rest`` cannot be used over REST."""
+
+    rest: WireRest | None = None
+
+
+class WireField(msgspec.Struct, rename="camel"):
+    name: str
+    display_name: str = ""
+    data_type: str = "string"
+    length: int | None = None
+    updateable: bool = True
+    crm_managed: bool = False
+
+
+class WireObject(msgspec.Struct, rename="camel"):
+    """What ``describe2`` and the describe calls of the other objects answer."""
+
+    fields: list[WireField] = []
+    searchable_fields: list[list[str]] = []
+
+
+class WireName(msgspec.Struct):
+    name: str = ""
+
+
+_decode_envelope = msgspec.json.Decoder(Envelope).decode
+_encode = msgspec.json.Encoder().encode
+
+
+def parse_envelope(body: bytes) -> Envelope:
+    """Raises msgspec.DecodeError (ValidationError is one): what answered is not Marketo, or the body was cut."""
+    return _decode_envelope(body)
+
+
+def parse_token(body: bytes) -> WireToken:
+    return msgspec.json.decode(body, type=WireToken)
+
+
+def render_json(body: Mapping[str, Any]) -> bytes:
+    return _encode(body)
+
+
+def render_form(parameters: Mapping[str, str]) -> bytes:
+    return urlencode(parameters).encode()
+
+
+def parse_time(text: str) -> datetime:
+    """``2023-01-16T23:32:19Z``, in old answers with ``+0000``; without a zone it is UTC."""
+    at = datetime.fromisoformat(text)
+    return at.astimezone(UTC) if at.tzinfo is not None else at.replace(tzinfo=UTC)
+
+
+def render_time(at: datetime) -> str:
+    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def parse_ids(value: Any) -> list[RecordId]:
+    """The lead ids in a ``Merge IDs`` attribute, which comes as an array or as its text."""
+    return [RecordId(digits) for digits in re.findall(r"\d+", str(value))]
+
+
+def parse_text(value: Any) -> str | None:
+    """A display string of a change record; nothing and an empty one are the same."""
+    return None if value is None or value == "" else str(value)
+
+
+# --- rows --------------------------------------------------------------------------------------------------------
+
+
+def _as_boolean(value: Any) -> Value:
+    """An unset boolean reads as false (marketo-rest 3.2); one that the side names otherwise is its text's meaning."""
+    return value.lower() in ("true", "1") if isinstance(value, str) else bool(value)
+
+
+def _as_datetime(value: Any) -> Value:
+    if not isinstance(value, str) or value == "":
+        return None
+    return value if len(value) == 20 and value[19] == "Z" else render_time(parse_time(value))
+
+
+def _as_text(value: Any) -> Value:
+    return value if isinstance(value, str) and value != "" else _as_it_is(value)
+
+
+def _as_it_is(value: Any) -> Value:
+    return None if value == "" else value if isinstance(value, str | int | float | bool) else None
+
+
+_READERS: Mapping[FieldKind, Callable[[Any], Value]] = {
+    FieldKind.BOOLEAN: _as_boolean,
+    FieldKind.DATETIME: _as_datetime,
+    FieldKind.TEXT: _as_text,
+}
+
+
+class RowReader:
+    """Reads rows of one shape: ``fields`` in their order, absent and empty ones as None (false for a boolean)."""
+
+    def __init__(self, fields: Sequence[str], kinds: Mapping[str, FieldKind]) -> None:
+        self.fields = tuple(fields)
+        self._readers = [_READERS.get(kinds.get(name, FieldKind.OTHER), _as_it_is) for name in fields]
+        places = {name: f"f{place}" for place, name in enumerate(fields)}
+        row = msgspec.defstruct(
+            "Row",
+            [("id_", int | str), *((place, Any, None) for place in places.values())],
+            rename={"id_": "id"} | {place: name for name, place in places.items() if name != "id"},
+        )
+        self._has_id = "id" in places
+        self._id_place = self.fields.index("id") if self._has_id else -1
+        self._decode = msgspec.json.Decoder(list[row] | None).decode  # type: ignore[valid-type]
+
+    def read(self, result: msgspec.Raw) -> list[tuple[RecordId, Values]]:
+        rows: list[tuple[RecordId, Values]] = []
+        for raw in self._decode(result) or []:
+            key, *found = msgspec.structs.astuple(raw)
+            if self._has_id:
+                found[self._id_place] = int(key)
+            values = tuple([read(value) for read, value in zip(self._readers, found, strict=True)])
+            rows.append((RecordId(str(key)), values))
+        return rows
