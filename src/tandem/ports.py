@@ -147,8 +147,10 @@ class Connector(Protocol):
     """
 
     side: Side
-    calls: int
-    """HTTP calls made so far, token calls included."""
+
+    @property
+    def calls(self) -> int:
+        """HTTP calls made so far, token calls included."""
 
     async def close(self) -> None: ...
 
