@@ -88,6 +88,8 @@ class Metadata:
                 "@odata.context": f"{context}{_narrowed(query)}/$entity",
                 **_select(self._entity(table, query), query),
             }
+        if rest[0] == "ManyToOneRelationships":
+            return self._collection(f"{context}('{table.name}')/{rest[0]}", _many_to_one(table), query)
         if not rest[0].startswith("Attributes"):
             raise errors.not_covered(f"EntityDefinitions(…)/{rest[0]}")
         return self._attributes(table, rest, query, f"{context}('{table.name}')/Attributes")
@@ -149,6 +151,25 @@ class Metadata:
         if order:
             rows = sorted(rows, key=lambda row: str(row.get(order[0])), reverse=order[-1] == "desc")
         return {"@odata.context": f"{context}{_narrowed(query)}", "value": [_select(row, query) for row in rows]}
+
+
+def _many_to_one(table: Table) -> list[dict[str, Any]]:
+    """As described; a lookup whose relationship is not described shows the property that it is written by here."""
+    described = {r["ReferencingAttribute"]: r for r in table.metadata.get("ManyToOneRelationships", ())}
+    rows = [dict(relation) for relation in table.metadata.get("ManyToOneRelationships", ())]
+    for navigation, (column, targets) in table.navigation.items():
+        if column.name not in described:
+            rows += [
+                {
+                    "SchemaName": f"{table.name}_{navigation}",
+                    "ReferencedEntity": target,
+                    "ReferencingEntity": table.name,
+                    "ReferencingAttribute": column.name,
+                    "ReferencingEntityNavigationPropertyName": navigation,
+                }
+                for target in targets
+            ]
+    return rows
 
 
 _CASTS = frozenset(
