@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 from uuid import uuid4
 
 import msgspec
@@ -41,6 +41,10 @@ def build(options: Options) -> "DataverseEmulator":
 
 class DataverseEmulator(Emulator):
     service = "dataverse"
+    choices: ClassVar[dict[str, tuple[str, ...]]] = {
+        "limits": ("published", "off"),
+        "user_state": ("enabled", "disabled", "no_role", "not_member"),
+    }
 
     def __init__(self, options: Options) -> None:
         super().__init__(options)
@@ -254,9 +258,3 @@ class DataverseEmulator(Emulator):
             self.entra.revoke_all()
             return {"revoked": True}
         return super().control_action(path, method, arguments)
-
-    def settings_changed(self, names: set[str]) -> None:
-        allowed = {"limits": ("published", "off"), "user_state": ("enabled", "disabled", "no_role", "not_member")}
-        for name in names & set(allowed):
-            if getattr(self.settings, name) not in allowed[name]:
-                raise ControlError(f"Setting {name!r} is one of {', '.join(allowed[name])}.")

@@ -35,7 +35,7 @@ class PayloadReader:
         for name, value in body.items():
             if "@" in name:
                 if name.endswith(_BIND):
-                    self._bind(table, name.removesuffix(_BIND), value, changes)
+                    self._bind(table, name.removesuffix(_BIND), value, creating, changes)
                 elif not name.startswith("@") and name.split("@")[0] not in body:
                     self._require_known(table, name.split("@")[0])
                 continue
@@ -51,7 +51,9 @@ class PayloadReader:
         column = table.properties.get(name)
         if column is None:
             if name in table.navigation:
-                self._navigation_value(table, name, value, changes)
+                if value is not None:
+                    raise errors.not_covered("Creating related rows inside a body")
+                self._bind(table, name, None, creating, changes)
                 return
             raise errors.unknown_property(table.set_name, name, table.edm_name)
         if column.is_lookup:
@@ -61,16 +63,13 @@ class PayloadReader:
         if column.is_writable(creating=creating) or is_key_of_new:
             changes[column.name] = None if self.empty_is_null and stored == "" else stored
 
-    def _navigation_value(self, table: Table, name: str, value: Any, changes: dict[str, Any]) -> None:
-        if value is not None:
-            raise errors.not_covered("Creating related rows inside a body")
-        self.point(table, table.navigation[name][0], None, None, changes)
-
-    def _bind(self, table: Table, name: str, value: Any, changes: dict[str, Any]) -> None:
+    def _bind(self, table: Table, name: str, value: Any, creating: bool, changes: dict[str, Any]) -> None:
         found = table.navigation.get(name)
         if found is None:
             raise errors.undeclared_property(table.set_name, name)
         column, targets = found
+        if not column.is_writable(creating=creating):
+            return
         if value is None:
             self.point(table, column, None, None, changes)
             return

@@ -176,7 +176,7 @@ class Table:
                 several = column.type == "Owner"
                 targets = column.targets if several else (relation["ReferencedEntity"],)
                 found[relation["ReferencingEntityNavigationPropertyName"]] = (column, targets)
-        described = {column.name for column, _ in found.values()}
+        described = {column.name for column, _ in found.values()} | self.mirrors
         for column in self.columns.values():
             if column.is_lookup and column.name not in described:
                 if len(column.targets) == 1 or column.type == "Owner":
@@ -184,6 +184,11 @@ class Table:
                 else:
                     found.update({f"{column.name}_{target}": (column, (target,)) for target in column.targets})
         return found
+
+    @cached_property
+    def mirrors(self) -> set[str]:
+        """Read-only lookups that repeat another one for one of its targets."""
+        return {name for by_target in self.shadows.values() for name in by_target.values()}
 
     @cached_property
     def default_status(self) -> dict[int, int]:
@@ -259,13 +264,19 @@ def load_schema() -> Schema:
     tables = []
     for name in _TABLE_FILES:
         extra = dict(supplement[name])
-        shadows = extra.pop("shadows", {})
+        shadows, defaults = extra.pop("shadows", {}), extra.pop("defaults", {})
         metadata = {**_read(name), **extra}
         known = {attribute["LogicalName"] for attribute in metadata["Attributes"]}
         added = _read(_EXTRA_COLUMNS[name])["Attributes"] if name in _EXTRA_COLUMNS else []
-        metadata["Attributes"] = metadata["Attributes"] + [a for a in added if a["LogicalName"] not in known]
+        attributes = metadata["Attributes"] + [a for a in added if a["LogicalName"] not in known]
+        metadata["Attributes"] = [_with_default(attribute, defaults) for attribute in attributes]
         tables.append(Table(metadata, shadows))
     return Schema(tables)
+
+
+def _with_default(attribute: dict[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:
+    name = attribute["LogicalName"]
+    return {**attribute, "DefaultValue": defaults[name]} if name in defaults else attribute
 
 
 def _read(name: str) -> Any:

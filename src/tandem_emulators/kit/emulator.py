@@ -36,6 +36,8 @@ class Emulator(ABC):
 
     service: str
     settings: Any
+    # Switches that take one of a few words.
+    choices: Mapping[str, tuple[str, ...]] = {}
 
     def __init__(self, options: Options) -> None:
         self.options = options
@@ -113,6 +115,9 @@ class Emulator(ABC):
         """Set switches by name. Text is converted to the switch's type, so that the command line can use it too."""
         known = {f.name: getattr(self.settings, f.name) for f in dataclasses.fields(self.settings)}
         converted = {name: _like(known, name, value) for name, value in values.items()}
+        for name in converted.keys() & self.choices.keys():
+            if converted[name] not in self.choices[name]:
+                raise ControlError(f"Setting {name!r} is one of {', '.join(self.choices[name])}.")
         for name, value in converted.items():
             setattr(self.settings, name, value)
         self.settings_changed(set(converted))
