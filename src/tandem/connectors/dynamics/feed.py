@@ -126,7 +126,7 @@ class ChangeFeed:
             if is_last:
                 return
             if is_full and place.kind == "delta":
-                began_at = self._clock.now()
+                began_at, expected = self._clock.now(), None
 
     async def _read(self, shape: RowShape, path: str, *, is_tracking: bool) -> Rows:
         """The page size is not part of a link: it is asked for each time."""

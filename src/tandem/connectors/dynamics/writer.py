@@ -50,9 +50,10 @@ class Writer:
         return [self._result(table, write, answer) for write, answer in zip(writes, answers, strict=True)]
 
     async def _set_names(self, table: Table, writes: Sequence[Write]) -> Mapping[str, str]:
-        columns = {table.column(name) for write in writes for name, value in write.values.items() if value is not None}
-        targets = sorted({c.target for c in columns if c.kind is FieldKind.REFERENCE and c.target})
-        return {target: await self._set_name_of(target) for target in targets}
+        filled = {name for write in writes for name, value in write.values.items() if value is not None}
+        columns = [table.column(name) for name in sorted(filled)]
+        targets = {c.target for c in columns if c.kind is FieldKind.REFERENCE and c.target}
+        return {target: await self._set_name_of(target) for target in sorted(targets)}
 
     def _part(self, table: Table, write: Write, set_names: Mapping[str, str]) -> Part:
         assert write.id is not None, "a create in Dynamics names its own GUID"
