@@ -1,0 +1,159 @@
+"""The smallest client that speaks to the emulator over real HTTP, with no knowledge of how it is built."""
+
+import http.client
+import json
+import re
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlencode, urlsplit
+
+from tandem_emulators.kit import server
+from tandem_emulators.kit.emulator import Options
+from tandem_emulators.marketo.emulator import build
+
+REQUEST_ID = re.compile(r"[0-9a-f]{1,5}#[0-9a-f]{11}")
+
+
+@dataclass(frozen=True)
+class Answer:
+    status: int
+    headers: dict[str, str]
+    raw: bytes
+
+    @property
+    def body(self) -> dict[str, Any]:
+        decoded: dict[str, Any] = json.loads(self.raw)
+        return decoded
+
+    @property
+    def result(self) -> list[dict[str, Any]]:
+        assert self.body["success"] is True, self.body
+        found: list[dict[str, Any]] = self.body["result"]
+        return found
+
+    @property
+    def error(self) -> tuple[str, str]:
+        """Code and message of a refused call."""
+        body = self.body
+        assert self.status == 200
+        assert body["success"] is False
+        assert "result" not in body
+        [only] = body["errors"]
+        return only["code"], only["message"]
+
+
+class Running:
+    """An emulator in a thread of its own, and a caller with a token."""
+
+    def __init__(self, **options: Any) -> None:
+        options = {"limits": "off", "settings": {"activity_lag_s": "0"}} | options
+        emulator = build(Options(**options))
+        listener = server.bind(0)
+        port = listener.getsockname()[1]
+        ready = threading.Event()
+        self._server = server.make_server(emulator, listener, control=True, on_ready=ready.set)
+        self._thread = threading.Thread(target=self._server.run, kwargs={"sockets": [listener]}, daemon=True)
+        self._thread.start()
+        assert ready.wait(10)
+        self.access: dict[str, Any] = json.loads(server.first_line(emulator, port, control=True))
+        self._address = urlsplit(self.access["url"]).netloc
+        self.token = ""
+
+    def close(self) -> None:
+        self._server.should_exit = True
+        self._thread.join(10)
+
+    def send(
+        self, method: str, target: str, body: bytes | None = None, headers: Mapping[str, str] | None = None
+    ) -> Answer:
+        connection = http.client.HTTPConnection(self._address, timeout=10)
+        try:
+            connection.request(method, target, body, dict(headers or {}))
+            response = connection.getresponse()
+            names = {name.lower(): value for name, value in response.getheaders()}
+            return Answer(response.status, names, response.read())
+        finally:
+            connection.close()
+
+    def sign_in(self) -> Answer:
+        query = urlencode(
+            {
+                "grant_type": "client_credentials",
+                "client_id": self.access["client_id"],
+                "client_secret": self.access["client_secret"],
+            }
+        )
+        answer = self.send("GET", f"/identity/oauth/token?{query}")
+        self.token = answer.body["access_token"]
+        return answer
+
+    def call(self, method: str, path: str, json_body: object = None, **parameters: object) -> Answer:
+        headers = {"Authorization": f"Bearer {self.token}"}
+        body = None
+        if json_body is not None:
+            body, headers["Content-Type"] = json.dumps(json_body).encode(), "application/json"
+        target = path + ("?" + urlencode(parameters, doseq=True) if parameters else "")
+        return self.send(method, target, body, headers)
+
+    def get(self, path: str, **parameters: object) -> Answer:
+        return self.call("GET", path, **parameters)
+
+    def post(self, path: str, json_body: object = None, **parameters: object) -> Answer:
+        return self.call("POST", path, json_body, **parameters)
+
+    def form(self, path: str, **fields: object) -> Answer:
+        headers = {
+            "Authorization": f"Bearer {self.token}",
+            "Content-Type": "application/x-www-form-urlencoded",
+        }
+        return self.send("POST", path, urlencode(fields, doseq=True).encode(), headers)
+
+    def control(self, method: str, path: str, body: object = None) -> dict[str, Any]:
+        data = None if body is None else json.dumps(body).encode()
+        answer = self.send(method, "/_emulator" + path, data)
+        assert answer.status == 200, answer.raw
+        return answer.body
+
+    def set(self, **settings: object) -> None:
+        self.control("POST", "/settings", settings)
+
+    def advance(self, seconds: float) -> None:
+        self.control("POST", "/clock", {"advance_s": seconds})
+
+    # What most tests need.
+
+    def sync(self, *records: Mapping[str, object], **body: object) -> list[dict[str, Any]]:
+        return self.post("/rest/v1/leads.json", {"input": list(records), **body}).result
+
+    def create(self, **values: object) -> int:
+        [result] = self.sync(values)
+        assert result["status"] == "created", result
+        number: int = result["id"]
+        return number
+
+    def lead(self, number: int, *fields: str) -> dict[str, Any]:
+        chosen = {"fields": ",".join(fields)} if fields else {}
+        [found] = self.get(f"/rest/v1/lead/{number}.json", **chosen).result
+        return found
+
+    def start_of_feed(self, since: str = "2020-01-01T00:00:00Z") -> str:
+        token: str = self.get("/rest/v1/activities/pagingtoken.json", sinceDatetime=since).body["nextPageToken"]
+        return token
+
+    def chain(self, path: str, token: str, **parameters: object) -> tuple[list[dict[str, Any]], str]:
+        """Everything to the end of a feed, and the token to go on with."""
+        found: list[dict[str, Any]] = []
+        while True:
+            body = self.get(path, nextPageToken=token, **parameters).body
+            found += body["result"]
+            token = body["nextPageToken"]
+            if not body["moreResult"]:
+                return found, token
+
+    def changes(self, token: str, *fields: str) -> tuple[list[dict[str, Any]], str]:
+        return self.chain("/rest/v1/activities/leadchanges.json", token, fields=",".join(fields))
+
+    def activities(self, token: str, *types: int) -> tuple[list[dict[str, Any]], str]:
+        return self.chain("/rest/v1/activities.json", token, activityTypeIds=",".join(map(str, types)))
