@@ -5,6 +5,7 @@ killed leaves nothing running.
 """
 
 import contextlib
+import os
 import signal
 import socket
 import sys
@@ -97,7 +98,7 @@ def run(emulator: Emulator, *, port: int, control: bool, die_with_parent: bool) 
 
 def _stop_at_end_of_input(server: uvicorn.Server) -> None:
     def watch() -> None:
-        while sys.stdin.buffer.read(4096):
+        while os.read(sys.stdin.fileno(), 4096):  # unbuffered: a lock held at exit would be fatal
             pass
         server.should_exit = True
 

@@ -117,6 +117,9 @@ class TokenSource:
         try:
             answer: Mapping[str, Any] = self._ask_entra()
         except (OSError, http.client.HTTPException) as error:
+            if isinstance(getattr(error, "reason", None), ssl.SSLError):
+                text = f"The certificate of {self._authority} is not trusted; name the authority's file in ca_file."
+                raise AccessError(text, **_where()) from error
             raise TransientError(
                 f"The sign-in service at {self._authority} cannot be reached ({_reason(error)}).", **_where()
             ) from error
@@ -182,7 +185,7 @@ class _Transport:
         if self._is_plain and self._real.hostname not in ("127.0.0.1", "localhost", "::1"):
             raise ConfigError("crm.authority must start with https:// unless it is on this machine.")
         self.https_authority = urllib.parse.urlunsplit(self._real._replace(scheme="https"))
-        self._tls = None if self._is_plain else ssl.create_default_context(cafile=ca_file)
+        self._tls = None if self._is_plain else _trust(ca_file)
         self._on_call = on_call
         self.last_status = 0
         self.last_error_codes: list[int] = []
@@ -229,6 +232,13 @@ class _Transport:
                 self.last_error_codes = list(json.loads(answer.text).get("error_codes", []))
             except (ValueError, AttributeError):
                 return
+
+
+def _trust(ca_file: str | None) -> ssl.SSLContext:
+    try:
+        return ssl.create_default_context(cafile=ca_file)
+    except OSError as error:  # ssl.SSLError is one
+        raise ConfigError(f"ca_file {ca_file} cannot be read as PEM certificates.") from error
 
 
 def _given(pairs: Any) -> dict[str, Any]:

@@ -64,7 +64,7 @@ class DynamicsConnector:
         pacer = Pacer(clock, rules=[Rule(requests_per_300_s, _WINDOW_S)], concurrent_max=max_concurrent)
         self._http = HttpClient(Side.CRM, resource, tokens, pacer, clock, ca_file=ca_file, classify=classify_response)
         self._client = DynamicsClient(self._http)
-        self._writer = Writer(self._client, self._set_name, timeout_s=settle_s)
+        self._writer = Writer(self._client, self._set_name, pacer.pause, timeout_s=settle_s)
         self._clock = clock
         self._page_size = page_size
         self._settle_s = settle_s

@@ -6,7 +6,7 @@ only after the values that were sent, quoted literals and mail addresses have be
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -73,12 +73,12 @@ _CODE_TEXTS: Final = {
     "0x80048306": "the security role of this connection may not write this record",
 }
 
-_PRIVILEGE: Final = re.compile(r"is missing (prv\w+) privilege")
-_FIELD_PATTERNS: Final = (
-    re.compile(r"the '(\w+)' attribute", re.IGNORECASE),
-    re.compile(r"attribute (?:with name )?'?(\w+)'? "),
-    re.compile(r"property '(\w+)'"),
+_VALUE_CODES: Final = frozenset(
+    {"0x80044331", "0x8004431a", "0x8004432f", "0x80044330", "0x80040239", "0x80044354", "0x80048408", "0x80040231"}
 )
+
+_PRIVILEGE: Final = re.compile(r"is missing (prv\w+) privilege")
+_NAME_IN_QUOTES: Final = re.compile(r"'(\w+)'")
 _QUOTED: Final = re.compile(r"'([^']*)'|\"([^\"]*)\"")
 _MAIL: Final = re.compile(r"[^\s@'\"<>]+@[^\s@'\"<>]+")
 _LOGICAL_NAME: Final = re.compile(r"@?[a-z_][a-z0-9_.@]*|Edm\.\w+|Microsoft\.Dynamics\.CRM\.\w+")
@@ -94,6 +94,11 @@ class Fault:
     text: str = ""
     retry_after_s: float | None = None
     request_id: str = ""
+
+    @property
+    def is_throttled(self) -> bool:
+        """Of a part of a batch: it was not begun, or it was undone. Another 500 may be a plug-in that always fails."""
+        return self.code in _TRANSIENT_CODES or self.status in (429, 503)
 
     @property
     def is_transient(self) -> bool:
@@ -188,40 +193,41 @@ def missing_privilege(fault: Fault) -> str:
     return found[1] if found else ""
 
 
-def classify_write(kind: ActionKind, fault: Fault, sent: Iterable[object]) -> WriteResult:
+def classify_write(kind: ActionKind, fault: Fault, sent: Mapping[str, object]) -> WriteResult:
     """What one part of a write batch came to.
 
     A throttled or rolled-back part was surely not written, which is what Stale (for a create: Taken) tells the caller
-    too: look again and plan again. `sent` are the values of the record: none of them may reach the message.
+    too: look again and plan again. `sent` is the record: its values may not reach the message.
     """
-    if fault.is_transient:
-        return Stale() if kind is ActionKind.UPDATE else Taken()
-    if fault.status == 404:
-        return Missing() if kind is ActionKind.UPDATE else _refused(fault, sent)
-    if fault.status == 412 and fault.code not in _KEY_TAKEN:
-        is_own_key = fault.code in ("", _DUPLICATE_ID)
-        if kind is ActionKind.CREATE:
-            return Taken()
-        return _refused(fault, sent) if is_own_key and fault.code else Stale()
+    again = Taken() if kind is ActionKind.CREATE else Stale()
+    if fault.is_throttled:
+        return again
+    if fault.status == 404 and fault.code in (NOT_FOUND, "") and kind is ActionKind.UPDATE:
+        return Missing()
+    # An update that collides with another record's id or key is no matter of versions: it would collide for ever.
+    collides = _KEY_TAKEN if kind is ActionKind.CREATE else _KEY_TAKEN | {_DUPLICATE_ID}
+    if fault.status == 412 and fault.code not in collides:
+        return again
     return _refused(fault, sent)
 
 
-def _refused(fault: Fault, sent: Iterable[object]) -> Refused:
+def _refused(fault: Fault, sent: Mapping[str, object]) -> Refused:
     privilege = missing_privilege(fault)
     if privilege:
         text = f"the security role of this connection lacks the privilege {privilege}"
     else:
-        text = _CODE_TEXTS.get(fault.code) or _shown(fault.text, sent)
-    return Refused(fault.code or str(fault.status), text, _field_at_fault(fault.text))
+        text = _CODE_TEXTS.get(fault.code) or _shown(fault.text, sent.values())
+    return Refused(fault.code or str(fault.status), text, _field_at_fault(fault, sent))
 
 
-def _field_at_fault(text: str) -> str | None:
-    """The logical name of the column that the text blames, if it names one."""
-    for pattern in _FIELD_PATTERNS:
-        found = pattern.search(text)
-        if found and found[1] == found[1].lower():
-            return found[1]
-    return None
+def _field_at_fault(fault: Fault, sent: Mapping[str, object]) -> str | None:
+    """The column that the text names; a lookup may be named by its navigation property. The only one sent, where the
+    code blames a value."""
+    named = _NAME_IN_QUOTES.findall(fault.text)
+    found = next((f for name in named for f in sent if name == f or name.startswith(f"{f}_")), None)
+    if found is None and len(sent) == 1 and fault.code in _VALUE_CODES:
+        return next(iter(sent))
+    return found
 
 
 def _shown(text: str, sent: Iterable[object]) -> str:

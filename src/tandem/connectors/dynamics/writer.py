@@ -13,6 +13,7 @@ from tandem.connectors.dynamics.client import DynamicsClient, absolute, fault_of
 from tandem.connectors.dynamics.errors import access_remedy, classify_write, missing_privilege
 from tandem.connectors.dynamics.schema import Table
 from tandem.connectors.dynamics.wire import RowShape, render_record
+from tandem.connectors.http import RETRY_AFTER_MAX_S
 from tandem.core.errors import AccessError, RemoteError
 from tandem.core.plan import ActionKind
 from tandem.core.record import RecordId, Side, Value, Version
@@ -26,10 +27,17 @@ minutes: a hundred fit, a thousand would not. A throttled batch also costs less 
 
 class Writer:
     def __init__(
-        self, client: DynamicsClient, set_name_of: Callable[[str], Awaitable[str]], *, timeout_s: float
+        self,
+        client: DynamicsClient,
+        set_name_of: Callable[[str], Awaitable[str]],
+        pause: Callable[[float], None],
+        *,
+        timeout_s: float,
     ) -> None:
+        """`pause` holds back all later calls for so many seconds."""
         self._client = client
         self._set_name_of = set_name_of
+        self._pause = pause
         self._timeout_s = timeout_s
         self._shapes: dict[tuple[str, tuple[str, ...]], RowShape] = {}
 
@@ -74,7 +82,9 @@ class Writer:
     def _result(self, table: Table, write: Write, answer: PartAnswer) -> WriteResult:
         fault = fault_of(answer)
         if fault is not None:
-            return classify_write(write.kind, fault, write.values.values())
+            if fault.retry_after_s is not None:
+                self._pause(min(fault.retry_after_s, RETRY_AFTER_MAX_S))
+            return classify_write(write.kind, fault, write.values)
         assert write.id is not None
         return _written(write.id, self._shape(table, write), answer)
 
