@@ -16,6 +16,7 @@ from tandem.config.secrets import SECRET_NAMES, place_of
 from tandem.core.errors import ConfigError
 
 _SECRET_WORD: Final = re.compile(r"secret|password|token|api_?key", re.IGNORECASE)
+_MUST: Final = re.compile(r"^.*? should ")
 _SQLITE: Final = "sqlite:///"
 _Side = TypeVar("_Side", CrmConfig, MarketingConfig)
 
@@ -83,16 +84,22 @@ def _describe(error: ErrorDetails) -> str:
     place = tuple(error["loc"])
     name = _dotted(place)
     setting = _find_setting(place)
+    remedy = setting.description if setting else ""
     match error["type"]:
         case "extra_forbidden":
             return f"{name} is not a setting; {_suggestion(place)}."
+        case "missing" if setting and setting.is_table:
+            return f"the section [{name}] is missing; add it, or let tandem init write the file anew."
         case "missing":
-            return f"{name} is missing. {setting.description if setting else ''}".rstrip()
+            return f"{name} is missing. {remedy}"
+        case "string_too_short":
+            return f"{name} is empty. {remedy}"
+        case "model_type":
+            return f"{name} must be a section, [{name}], with its settings below it."
         case "value_error":
-            return f"{name}: {error['ctx']['error']}." if name else f"{error['ctx']['error']}."
+            return f"{name}: {error['ctx']['error']}."
         case _:
-            said = _lower_first(error["msg"]).replace("input should be", "must be")
-            return f"{name} {said}. {setting.description if setting else ''}".rstrip()
+            return f"{name} {_MUST.sub('must ', error['msg'])}. {remedy}".rstrip()
 
 
 def _dotted(place: Sequence[int | str]) -> str:

@@ -195,7 +195,7 @@ class OneWayConfig(EntityConfig):
         default=Direction.TO_MARKETING, description="Only 'to_marketing': Dynamics owns these records."
     )
     create_in_crm: Literal[False] = Field(default=False, description="Only false: these records are made in Dynamics.")
-    deleted_in_crm: DeleteRule = Field(
+    deleted_in_crm: Literal[DeleteRule.IGNORE] = Field(
         default=DeleteRule.IGNORE,
         description="Only 'ignore': Marketo has no mark for a deleted record of this kind.",
     )

@@ -156,10 +156,10 @@ class Moment:
     marketing_is_date: bool = False
 
     def to_marketing(self, value: Value) -> Value:
-        return _moment(value, is_date=self.marketing_is_date)
+        return _moment(_moment(value, is_date=self.crm_is_date), is_date=self.marketing_is_date)
 
     def to_crm(self, value: Value) -> Value:
-        return _moment(value, is_date=self.crm_is_date)
+        return _moment(_moment(value, is_date=self.marketing_is_date), is_date=self.crm_is_date)
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,7 +202,20 @@ def transform_for(crm: FieldInfo, marketing: FieldInfo) -> Transform | Unpairabl
         case FieldKind.REFERENCE, FieldKind.TEXT:
             return Reference(marketing.max_length)
         case _:
-            return Unpairable(f"a {crm.kind} of Dynamics cannot become a {marketing.kind} of Marketo")
+            return Unpairable(f"Dynamics holds {_NOUNS[crm.kind]}, Marketo {_NOUNS[marketing.kind]}")
+
+
+_NOUNS: Final[Mapping[FieldKind, str]] = {
+    FieldKind.TEXT: "a text",
+    FieldKind.INTEGER: "a whole number",
+    FieldKind.NUMBER: "a number",
+    FieldKind.BOOLEAN: "yes or no",
+    FieldKind.DATE: "a date",
+    FieldKind.DATETIME: "a time",
+    FieldKind.CHOICE: "a choice",
+    FieldKind.REFERENCE: "a reference",
+    FieldKind.OTHER: "a type that cannot be carried",
+}
 
 
 def _text_transform(crm: FieldInfo, marketing: FieldInfo) -> Transform:
