@@ -209,6 +209,11 @@ class MemoryStore:
         state.cursors.pop((side, entity), None)
         state.watermarks.pop((side, entity), None)
 
+    def find_unseen(self, side: Side, entity: Entity, since: ReadNumber) -> Sequence[RecordId]:
+        ends = [key for key in self.state.live if key.side is side and key.entity == entity]
+        inbox = self.state.inbox
+        return [key.id for key in ends if key not in inbox or inbox[key].state.read_number < since]
+
     def drop_records_before(self, at: datetime) -> None:
         state = self._writable()
         state.records = {guid: record for guid, record in state.records.items() if record.at >= at}

@@ -1,0 +1,90 @@
+"""Committing a plan: links, what hangs on them, journal rows, and the inbox rows that were used up."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import and_, bindparam, delete, update
+
+from tandem.core.plan import Action, InboxRef, LinkPlan, Plan
+from tandem.core.record import Link, LinkNumber, LinkStatus, ReadNumber
+from tandem.ports import JournalRow, JournalState
+from tandem.store import feeds, holds, journal, links
+from tandem.store.tables import inbox
+from tandem.store.transaction import Transaction
+
+Planned = list[tuple[LinkNumber, LinkPlan]]
+
+
+def commit(tx: Transaction, plan: Plan, run_id: str, now: datetime) -> list[JournalRow]:
+    planned = _save_links(tx, plan.links, now)
+    links.save_aliases(tx, [(alias, number) for number, link in planned for alias in link.aliases])
+    holds.plan_holds(tx, planned, now)
+    holds.plan_conflicts(tx, planned, run_id, now)
+    links.replace_waits(tx, {number: link.waits_for for number, link in planned})
+    journal.confirm(tx, [number for _, link in planned for number in link.confirmed], now)
+    rows = _save_actions(tx, planned, run_id, now)
+    _use_up(tx, [*plan.ignored, *(ref for link in plan.links for ref in link.consumed)])
+    _defer(tx, plan, now)
+    return rows
+
+
+def _save_links(tx: Transaction, plans: Sequence[LinkPlan], now: datetime) -> Planned:
+    """Each plan with its link's number; new links get theirs. Ids that a link gives up are free before another takes
+    them."""
+    known = [(plan.link, plan) for plan in plans if plan.link is not None]
+    new = [plan for plan in plans if plan.link is None]
+    links.clear_due(tx, [number for number, _ in known])
+    changed = [(plan.crm_entity, _link_of(number, plan)) for number, plan in known if plan.changes_link]
+    links.plan_links(tx, changed, now)
+    numbers = links.insert_links(tx, [(plan.crm_entity, _link_of(LinkNumber(0), plan)) for plan in new], now)
+    given = iter(numbers)
+    planned = [(plan.link if plan.link is not None else next(given), plan) for plan in plans]
+    written = [_link_of(number, plan) for number, plan in planned if plan.link is None or plan.changes_link]
+    links.wake(tx, [link for link in written if link.status is LinkStatus.LIVE])
+    feeds.note_ids(tx, [link.marketing for link in written])
+    return planned
+
+
+def _link_of(number: LinkNumber, plan: LinkPlan) -> Link:
+    return Link(number, plan.crm, plan.marketing, plan.base, plan.status, plan.crm_version)
+
+
+def _save_actions(tx: Transaction, planned: Planned, run_id: str, now: datetime) -> list[JournalRow]:
+    actions: list[tuple[LinkNumber, LinkPlan, Action]] = [
+        (number, plan, action) for number, plan in planned for action in plan.actions
+    ]
+    rows = [(number, plan.crm_entity, action) for number, plan, action in actions]
+    return [
+        JournalRow(row, number, plan.crm_entity, action, JournalState.INTENDED, plan.crm, plan.marketing)
+        for row, (number, plan, action) in zip(journal.insert_rows(tx, rows, run_id, now), actions, strict=True)
+    ]
+
+
+def _use_up(tx: Transaction, refs: Iterable[InboxRef]) -> None:
+    """Rows go unless a newer reading has replaced them."""
+    rows = [_ref_values(tx, ref) for ref in refs]
+    if rows:
+        tx.connection.execute(delete(inbox).where(_is_ref()), rows)
+
+
+def _defer(tx: Transaction, plan: Plan, now: datetime) -> None:
+    rows = [_ref_values(tx, ref) | {"b_not_before": now + timedelta(seconds=seconds)} for ref, seconds in plan.deferred]
+    if rows:
+        tx.connection.execute(update(inbox).where(_is_ref()).values(not_before=bindparam("b_not_before")), rows)
+
+
+def _is_ref() -> Any:
+    return and_(
+        inbox.c.sync_id == bindparam("b_sync"),
+        inbox.c.side == bindparam("b_side"),
+        inbox.c.entity == bindparam("b_entity"),
+        inbox.c.record_id == bindparam("b_id"),
+        inbox.c.read_number == bindparam("b_read_number"),
+    )
+
+
+def _ref_values(tx: Transaction, ref: InboxRef) -> dict[str, Any]:
+    read_number: ReadNumber = ref.read_number
+    key = {"b_side": ref.key.side.value, "b_entity": ref.key.entity, "b_id": ref.key.id}
+    return {"b_sync": tx.sync, **key, "b_read_number": read_number}
