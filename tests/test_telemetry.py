@@ -115,6 +115,13 @@ def test_nothing_passes_under_a_name_that_is_not_known(name: str, value: object)
     assert event[name] == f"<{type(value).__name__}>"
 
 
+def test_a_passes_counters_pass_and_a_persons_number_does_not() -> None:
+    counts: dict[str, Any] = {"read.crm.contact": 5000, "applied.marketing.create.person": 300, "held by guard": 1}
+    event = logged_event(lambda: get_logger().info("pass.finished", error=True, mobile=491711234567, **counts))
+    assert {name: event[name] for name in counts} == counts
+    assert (event["error"], event["mobile"]) == (True, "<int>")
+
+
 def test_a_sentence_in_place_of_an_event_is_dropped() -> None:
     line = logged(lambda: get_logger().info("could not write Ann Lee"))
     assert "Ann" not in line

@@ -21,14 +21,14 @@ SAFE_KEYS: Final = frozenset(
         # what structlog adds
         "event", "level", "timestamp",
         # where we are
-        "run_id", "side", "entity", "link", "crm_entity", "marketing_entity", "holder", "fence", "service", "version",
+        "run", "run_id", "side", "entity", "link", "crm_entity", "marketing_entity", "holder", "fence", "service", "version",
         # what happened
         "kind", "state", "operation", "action", "actions", "phase", "rail", "field", "fields", "pair", "pairs",
         "is_first_copy", "is_full_read", "is_last", "code", "status", "method", "attempt", "attempts", "request_id",
         "error_type", "error_at", "library", "place", "signal", "setting",
         # how much and how long
         "count", "counts", "rows", "records", "pages", "changes", "calls", "crm_calls", "marketing_calls", "conflicts",
-        "held", "links", "left_out", "new_fields", "narrowed", "applied", "rejected", "unknown", "withdrawn", "waiting",
+        "held", "held by guard", "linked", "undecided", "ignored", "links", "left_out", "new_fields", "narrowed", "applied", "rejected", "unknown", "withdrawn", "waiting",
         "budget_left", "lag_s", "took_ms", "took_s", "wait_s", "retry_after_s", "interval_s", "complete_until", "since",
     }
 )  # fmt: skip
@@ -71,7 +71,7 @@ def get_logger(**bound: object) -> FilteringBoundLogger:
 
 def redact(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
     """The event without anything that could be a person's or a secret."""
-    return {key: _safe(value) if key in SAFE_KEYS else _type_name(value) for key, value in event.items()}
+    return {key: _safe(value) if _is_known(key, value) else _type_name(value) for key, value in event.items()}
 
 
 def name_event(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
@@ -107,6 +107,13 @@ def _processors(event_format: EventFormat, *, colors: bool) -> list[Processor]:
         redact,
         renderer,
     ]
+
+
+def _is_known(key: str, value: object) -> bool:
+    """Yes and no tell nothing of anybody, and neither does a number under a dotted name, which is a counter's."""
+    if value is None or isinstance(value, bool):
+        return True
+    return key in SAFE_KEYS or (isinstance(value, int | float) and _EVENT.fullmatch(key) is not None)
 
 
 def _places(trace: TracebackType | None) -> list[str]:

@@ -115,7 +115,7 @@ class MarketingConfig(Section):
         default=3600.0, description="Seconds of the change log that are read twice, as Marketo may show a change late."
     )
     settle_s: Seconds = Field(
-        default=180.0,
+        default=90.0,
         description="Seconds after which a call without an answer can no longer change anything in Marketo.",
     )
 
@@ -211,19 +211,18 @@ class EntitiesConfig(Section):
 
 
 class RailsConfig(Section):
-    """Limits of one pass: what breaks one waits for a person, everything else goes on."""
+    """Limits of one pass: what would break one waits for a person, everything else goes on."""
 
-    max_deletes: Count = Field(default=500, description="Records of one table that may turn out deleted in one pass.")
-    max_delete_share: Share = Field(
-        default=0.1, description="Share of a table's linked records that may turn out deleted."
+    max_deletes: Count = Field(
+        default=50, description="Deletions that one pass may carry over, if max_delete_share does not allow more."
     )
-    max_updates: Count | None = Field(
-        default=None, description="Linked records of one table that may change in one pass."
+    max_delete_share: Annotated[float, Strict(), Field(ge=0, le=1)] = Field(
+        default=0.02,
+        description="Share of the linked records whose deletion one pass may carry over, if max_deletes is less.",
     )
-    max_update_share: Share = Field(
-        default=0.5, description="Share of a table's linked records that may change in one pass."
+    max_crm_updates: Count | None = Field(
+        default=None, description="Records that one pass may change in Dynamics; unset: as many as there are."
     )
-    min_records: Count = Field(default=200, description="Tables with fewer linked records are not measured by share.")
 
 
 class StoreConfig(Section):
