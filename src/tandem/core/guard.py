@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from tandem.core.plan import ActionKind, LinkPlan, Plan
 from tandem.core.record import LinkStatus, Side
 
-
 _ASK_AGAIN_S = 10.0
 
 
@@ -44,7 +43,7 @@ class Guarded:
 
 
 def guard_plan(plan: Plan, rails: Rails, totals: Totals) -> Guarded:
-    """`plan` without the link plans that would break a rail. Their inbox rows wait, so that the question comes again."""
+    """`plan` without the link plans that would break a rail. Their inbox rows wait: the question comes again."""
     allowed: list[LinkPlan] = []
     waiting = list(plan.deferred)
     questions: dict[str, int] = {}

@@ -474,13 +474,16 @@ class _Planner:
     # --- what came of our own writes
 
     def _read_back(self, link: Link, marketing: State) -> "_ReadBack | _Defer":
+        """Judge the newest of our unconfirmed writes to each field; an older one it wrote over has nothing to tell."""
         result = _ReadBack(link.base)
         values = self.mapping.marketing_values(marketing.values)
-        for sent in self.subject.sent:
+        judged: set[str] = set()
+        for sent in reversed(self.subject.sent):
             is_final = True
             for write in sent.writes:
-                if write.pair not in self.mapping.names:
+                if write.field in judged or write.pair not in self.mapping.names:
                     continue
+                judged.add(write.field)
                 place = self.mapping.names.index(write.pair)
                 records = [record for record in self.subject.records if record.field == write.field]
                 verdict = judge(

@@ -1,6 +1,5 @@
 """What every step of a pass works with: both connectors, the store, the clock and the compiled rules."""
 
-from bisect import bisect_right
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -66,8 +65,7 @@ class Engine:
     policies: Mapping[Entity, EntityPolicy]
     settings: PassSettings
     tell: Callable[[News], None] = lambda news: None
-    _numbers: list[ReadNumber] = field(default_factory=list)
-    _times: list[datetime] = field(default_factory=list)
+    _marks: list[tuple[ReadNumber, datetime]] = field(default_factory=list)
 
     def connector(self, side: Side) -> Connector:
         return self.crm if side is Side.CRM else self.marketing
@@ -85,13 +83,28 @@ class Engine:
         return self.mapping_of(entity).marketing_fields
 
     def begin_read(self) -> ReadNumber:
-        """A fresh read number; the time it was taken at is remembered as long as this process lives."""
-        number = self.store.next_read_number()
-        self._numbers.append(number)
-        self._times.append(self.clock.now())
-        return number
+        return self.store.next_read_number()
+
+    def mark_time(self) -> None:
+        """Remember, across restarts too, that every reading with a lower number than the next had ended by now."""
+        if not self._marks:
+            self._marks = _parse_marks(self.store.load_setting(_MARKS) or "")
+        self._marks = [*self._marks[-_MARKS_KEPT:], (self.begin_read(), self.clock.now())]
+        self.store.save_setting(_MARKS, _render_marks(self._marks))
 
     def read_before(self, number: ReadNumber) -> datetime:
-        """A time by which the reading under `number` had ended: when the next number was taken, or now."""
-        place = bisect_right(self._numbers, number)
-        return self._times[place] if place < len(self._times) else self.clock.now()
+        """A time by which the reading under `number` had ended."""
+        return next((at for mark, at in self._marks if mark > number), self.clock.now())
+
+
+_MARKS = "read_numbers"
+_MARKS_KEPT = 50
+
+
+def _parse_marks(text: str) -> list[tuple[ReadNumber, datetime]]:
+    pairs = (line.split(" ", 1) for line in text.splitlines())
+    return [(ReadNumber(int(number)), datetime.fromisoformat(at)) for number, at in pairs]
+
+
+def _render_marks(marks: list[tuple[ReadNumber, datetime]]) -> str:
+    return "\n".join(f"{number} {at.isoformat()}" for number, at in marks)

@@ -77,6 +77,7 @@ def _finish(engine: Engine, run: RunSummary) -> None:
 
 
 async def _run(engine: Engine, run_id: str, progress: _Progress) -> None:
+    engine.mark_time()
     progress.counts.update(await extract(engine))
     progress.totals = Totals(links=sum(status.linked for status in engine.store.load_status()))
     progress.counts["undecided"] = settle(engine)
@@ -156,6 +157,7 @@ async def _wait_for_settling(engine: Engine, run_id: str, progress: _Progress) -
         if engine.clock.now() + timedelta(seconds=pause) > deadline:
             return
         await engine.clock.sleep(pause)
+        engine.mark_time()
         progress.counts.update(await extract(engine))
         progress.counts["undecided"] = settle(engine)
         await _work_off(engine, run_id, progress)
