@@ -21,15 +21,17 @@ SAFE_KEYS: Final = frozenset(
         # what structlog adds
         "event", "level", "timestamp",
         # where we are
-        "run", "run_id", "side", "entity", "link", "crm_entity", "marketing_entity", "holder", "fence", "service", "version",
+        "run", "run_id", "side", "entity", "link", "crm_entity", "marketing_entity", "holder", "fence", "service",
+        "version", "library", "place", "setting",
         # what happened
         "kind", "state", "operation", "action", "actions", "phase", "rail", "field", "fields", "pair", "pairs",
         "is_first_copy", "is_full_read", "is_last", "code", "status", "method", "attempt", "attempts", "request_id",
-        "error_type", "error_at", "library", "place", "signal", "setting",
+        "error_type", "error_at", "signal",
         # how much and how long
-        "count", "counts", "rows", "records", "pages", "changes", "calls", "crm_calls", "marketing_calls", "conflicts",
-        "held", "held by guard", "linked", "undecided", "ignored", "links", "left_out", "new_fields", "narrowed", "applied", "rejected", "unknown", "withdrawn", "waiting",
-        "budget_left", "lag_s", "took_ms", "took_s", "wait_s", "retry_after_s", "interval_s", "complete_until", "since",
+        "count", "counts", "rows", "records", "pages", "changes", "calls", "crm_calls", "marketing_calls",
+        "conflicts", "held", "held by guard", "linked", "links", "undecided", "ignored", "left_out", "new_fields",
+        "narrowed", "applied", "rejected", "unknown", "withdrawn", "waiting", "done", "budget_left", "lag_s",
+        "took_ms", "took_s", "wait_s", "retry_after_s", "interval_s", "complete_until", "since",
     }
 )  # fmt: skip
 """Names under which no call site puts what a person typed. A new one is added here, with a thought."""

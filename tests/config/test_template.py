@@ -5,6 +5,8 @@ import tomllib
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tandem.config.loading import load_config
 from tandem.config.model import Config
@@ -38,6 +40,21 @@ def test_the_template_loads_once_its_blanks_are_filled(tmp_path: Path) -> None:
     config = load_text(tmp_path, render_template(BLANKS))
     assert config.crm.tenant_id == "tenant"
     assert config.entities == Config.model_fields["entities"].default
+
+
+@given(st.text(min_size=1))
+def test_any_text_is_read_back_as_it_was_given(tenant: str) -> None:
+    written = tomllib.loads(render_template({**BLANKS, "crm.tenant_id": tenant}))
+    assert written["crm"]["tenant_id"] == tenant
+
+
+def test_a_value_of_none_leaves_the_setting_as_it_is() -> None:
+    assert render_template({**BLANKS, "crm.authority": None}) == render_template(BLANKS)
+
+
+def test_a_name_that_is_no_setting_is_a_mistake_of_ours() -> None:
+    with pytest.raises(AssertionError, match=r"crm\.uri"):
+        render_template({"crm.uri": "x"})
 
 
 def test_the_template_with_blanks_names_the_first_one(tmp_path: Path) -> None:

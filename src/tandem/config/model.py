@@ -114,6 +114,9 @@ class MarketingConfig(Section):
     overlap_s: Annotated[float, Strict(), Field(ge=0)] = Field(
         default=3600.0, description="Seconds of the change log that are read twice, as Marketo may show a change late."
     )
+    feed_lag_s: Annotated[float, Strict(), Field(ge=0)] = Field(
+        default=10.0, description="Seconds after which a change surely stands in Marketo's change log."
+    )
     settle_s: Seconds = Field(
         default=90.0,
         description="Seconds after which a call without an answer can no longer change anything in Marketo.",
@@ -239,7 +242,7 @@ class RunConfig(Section):
 
     pass_interval_s: Seconds = Field(default=5.0, description="Seconds between the beginnings of two passes.")
     lease_s: Seconds = Field(
-        default=60.0, description="Seconds after which another process may take over from a dead one."
+        default=120.0, description="Seconds after which another process may take over from a dead one."
     )
 
 

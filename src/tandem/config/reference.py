@@ -3,6 +3,7 @@
 ``python -m tandem.config.reference`` prints the page ``docs/reference/settings.md``.
 """
 
+import json
 import types
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -65,8 +66,8 @@ def render_toml(value: Any) -> str:
             return render_toml(value.value)
         case bool():
             return "true" if value else "false"
-        case str() | Path():
-            return f'"{value}"'
+        case str() | Path():  # JSON's escapes are TOML's, but for the one control character JSON leaves alone
+            return json.dumps(str(value), ensure_ascii=False).replace("\x7f", "\\u007f")
         case tuple() | list():
             return f"[{', '.join(map(render_toml, value))}]"
         case _:

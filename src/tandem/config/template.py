@@ -17,9 +17,9 @@ _HEAD: Final = f"""\
 
 
 def render_template(values: Mapping[str, object] | None = None) -> str:
-    """The file, with `values` by dotted path (``crm.url``) filled in. Without the required ones it has blanks, which
-    loading names one after the other."""
-    given = dict(values or {})
+    """The file, with `values` by dotted path (``crm.url``) filled in; None leaves a setting as it is. Without the
+    required ones it has blanks, which loading names one after the other."""
+    given = {name: value for name, value in (values or {}).items() if value is not None}
     settings = list(iter_settings(Config))
     unknown = given.keys() - {setting.dotted for setting in settings}
     assert not unknown, f"the template has no setting {unknown}"

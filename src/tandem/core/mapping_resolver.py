@@ -338,7 +338,8 @@ def _direction_to(ways: Sequence[Side]) -> Direction:
 
 def _missing_column(entity: Entity, name: str, crm: FieldInfo | None) -> tuple[str, str]:
     if crm is None:
-        return f"Dynamics has no column {name!r} on {entity}", "Create the column in Dynamics, or remove the pair."
+        where = "Install Marketo's Sales Insight solution" if name.startswith("mkt_") else "Create the column"
+        return f"Dynamics has no column {name!r} on {entity}", f"{where} in Dynamics, or remove the pair."
     return "Tandem's user may not read the column", f"Grant read access to {entity}.{name} in Dynamics."
 
 
