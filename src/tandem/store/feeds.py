@@ -4,8 +4,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import and_, delete, or_, select, update
+from sqlalchemy import and_, bindparam, delete, or_, select, update
 
+from tandem.core.plan import InboxRef
 from tandem.core.record import ChangeRecord, Cursor, Entity, Presence, RecordId, RecordKey, Side, State
 from tandem.store import codec, rules
 from tandem.store.tables import IS_OPEN, aliases, change_records, cursors, inbox, journal, links
@@ -32,7 +33,8 @@ _STATE = (
 def save_states(tx: Transaction, states: Iterable[State], search: Search) -> int:
     """How many were new or newer."""
     rows = [_row_of(tx, state, search) for state in rules.newest(states).values()]
-    return tx.connection.execute(_save_newer(tx), rows).rowcount if rows else 0
+    saved = _save_newer(tx).returning(inbox.c.number)
+    return len(tx.connection.execute(saved, rows).all()) if rows else 0
 
 
 def _save_newer(tx: Transaction) -> Any:
@@ -136,6 +138,34 @@ def find_inbox(tx: Transaction, entity: Entity, by: str, values: Iterable[str]) 
 
 def _is_of(tx: Transaction, side: Side, entity: Entity) -> Any:
     return and_(inbox.c.sync_id == tx.sync, inbox.c.side == side.value, inbox.c.entity == entity)
+
+
+def find_rows(tx: Transaction, refs: Iterable[InboxRef]) -> dict[InboxRef, int]:
+    """Numbers of the rows that still hold the readings named; one query a kind, where a statement a row would let
+    PostgreSQL read the whole inbox each time until it has counted it."""
+    wanted = set(refs)
+    found: dict[InboxRef, int] = {}
+    for (side, entity), ids in by_entity(ref.key for ref in wanted).items():
+        for chunk in in_chunks(ids):
+            rows = select(inbox.c.number, inbox.c.record_id, inbox.c.read_number)
+            rows = rows.where(_is_of(tx, side, entity), inbox.c.record_id.in_(chunk))
+            for number, record_id, read_number in tx.connection.execute(rows):
+                ref = InboxRef(RecordKey(side, entity, record_id), read_number)
+                if ref in wanted:
+                    found[ref] = number
+    return found
+
+
+def delete_rows(tx: Transaction, numbers: Iterable[int]) -> None:
+    for chunk in in_chunks(numbers):
+        tx.connection.execute(delete(inbox).where(inbox.c.number.in_(chunk)))
+
+
+def defer_rows(tx: Transaction, until: Mapping[int, datetime]) -> None:
+    rows = [{"b_number": number, "b_not_before": at} for number, at in until.items()]
+    if rows:
+        deferred = update(inbox).where(inbox.c.number == bindparam("b_number"))
+        tx.connection.execute(deferred.values(not_before=bindparam("b_not_before")), rows)
 
 
 def by_entity(keys: Iterable[RecordKey]) -> dict[tuple[Side, Entity], list[RecordId]]:

@@ -1,16 +1,12 @@
 """Committing a plan: links, what hangs on them, journal rows, and the inbox rows that were used up."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Any
 
-from sqlalchemy import and_, bindparam, delete, update
-
-from tandem.core.plan import Action, InboxRef, LinkPlan, Plan
-from tandem.core.record import Link, LinkNumber, LinkStatus, ReadNumber
+from tandem.core.plan import Action, LinkPlan, Plan
+from tandem.core.record import Link, LinkNumber, LinkStatus
 from tandem.ports import JournalRow, JournalState
 from tandem.store import feeds, holds, journal, links
-from tandem.store.tables import inbox
 from tandem.store.transaction import Transaction
 
 Planned = list[tuple[LinkNumber, LinkPlan]]
@@ -24,8 +20,7 @@ def commit(tx: Transaction, plan: Plan, run_id: str, now: datetime) -> list[Jour
     links.replace_waits(tx, {number: link.waits_for for number, link in planned})
     journal.confirm(tx, [number for _, link in planned for number in link.confirmed], now)
     rows = _save_actions(tx, planned, run_id, now)
-    _use_up(tx, [*plan.ignored, *(ref for link in plan.links for ref in link.consumed)])
-    _defer(tx, plan, now)
+    _use_up(tx, plan, now)
     return rows
 
 
@@ -61,30 +56,9 @@ def _save_actions(tx: Transaction, planned: Planned, run_id: str, now: datetime)
     ]
 
 
-def _use_up(tx: Transaction, refs: Iterable[InboxRef]) -> None:
-    """Rows go unless a newer reading has replaced them."""
-    rows = [_ref_values(tx, ref) for ref in refs]
-    if rows:
-        tx.connection.execute(delete(inbox).where(_is_ref()), rows)
-
-
-def _defer(tx: Transaction, plan: Plan, now: datetime) -> None:
-    rows = [_ref_values(tx, ref) | {"b_not_before": now + timedelta(seconds=seconds)} for ref, seconds in plan.deferred]
-    if rows:
-        tx.connection.execute(update(inbox).where(_is_ref()).values(not_before=bindparam("b_not_before")), rows)
-
-
-def _is_ref() -> Any:
-    return and_(
-        inbox.c.sync_id == bindparam("b_sync"),
-        inbox.c.side == bindparam("b_side"),
-        inbox.c.entity == bindparam("b_entity"),
-        inbox.c.record_id == bindparam("b_id"),
-        inbox.c.read_number == bindparam("b_read_number"),
-    )
-
-
-def _ref_values(tx: Transaction, ref: InboxRef) -> dict[str, Any]:
-    read_number: ReadNumber = ref.read_number
-    key = {"b_side": ref.key.side.value, "b_entity": ref.key.entity, "b_id": ref.key.id}
-    return {"b_sync": tx.sync, **key, "b_read_number": read_number}
+def _use_up(tx: Transaction, plan: Plan, now: datetime) -> None:
+    """Rows go, or wait, unless a newer reading has replaced them."""
+    used = [*plan.ignored, *(ref for link in plan.links for ref in link.consumed)]
+    feeds.delete_rows(tx, feeds.find_rows(tx, used).values())
+    until = {ref: now + timedelta(seconds=seconds) for ref, seconds in plan.deferred}
+    feeds.defer_rows(tx, {number: until[ref] for ref, number in feeds.find_rows(tx, until).items()})

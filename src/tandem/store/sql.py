@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import Engine, and_, select
-from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.exc import IntegrityError, OperationalError
 
 from tandem.core.errors import LeaseLostError, StoreError
 from tandem.core.plan import Plan
@@ -287,13 +287,12 @@ class _SqlWork:
 
 @contextmanager
 def _store_errors() -> Iterator[None]:
-    """The database's errors as ours. Their texts hold no parameters, but a constraint's may name a record's id."""
+    """The database's errors as ours. Its own text is shown only where it tells of the database and not of a row."""
     try:
         yield
     except IntegrityError as error:
-        if "links" in str(error.orig):
-            text = "A record would be part of two links; nothing of this was stored."
-            raise StoreError(text) from error
-        raise
-    except DBAPIError as error:
+        if "uq_links_live" not in str(error.orig) and "links." not in str(error.orig):
+            raise StoreError("The state store refused a write that breaks a rule of its schema.") from error
+        raise StoreError("A record would be part of two links; nothing of this was stored.") from error
+    except OperationalError as error:
         raise StoreError(f"The state store does not answer as it should: {error.orig}") from error
