@@ -181,6 +181,11 @@ class Pacer:
         self._turn_the_day()
         return None if self._daily_budget is None else max(0, self._daily_budget - self.spent_today)
 
+    def note_spent(self, calls: int) -> None:
+        """The side itself counts so many calls of ours today: an earlier process made them."""
+        self._turn_the_day()
+        self.spent_today = max(self.spent_today, calls)
+
     def pause(self, seconds: float) -> None:
         """Let no call start for so long: the side said that we are too fast."""
         until = self._clock.now() + timedelta(seconds=seconds)

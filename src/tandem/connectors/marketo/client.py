@@ -4,14 +4,15 @@ Queries go as ``POST …?_method=GET`` with the parameters as a form: 300 e-mail
 and addresses do not belong into the access logs of proxies.
 """
 
+import asyncio
 from collections.abc import Mapping
 from typing import Final
 
 from tandem.connectors.http import Call, HttpClient, Pacer, Response, Rule
 from tandem.connectors.marketo.auth import MarketoTokens
 from tandem.connectors.marketo.errors import classify, classify_identity, end_of_central_day
-from tandem.connectors.marketo.wire import FORM_HEADERS, JSON_HEADERS, Envelope, parse_envelope, render_form
-from tandem.core.errors import RemoteError
+from tandem.connectors.marketo.wire import FORM_HEADERS, JSON_HEADERS, Envelope, WireUsage, parse_envelope, render_form
+from tandem.core.errors import AccessError, RejectedError, RemoteError
 from tandem.core.record import Side
 from tandem.ports import Clock
 
@@ -68,6 +69,9 @@ class MarketoClient:
 
         self._http = HttpClient(Side.MARKETING, url, self.tokens, self.pacer, clock, ca_file=ca_file, classify=judge)
 
+        self._usage_door = asyncio.Lock()
+        self._knows_usage = False
+
     @property
     def calls(self) -> int:
         return self._http.calls + self._identity.calls
@@ -77,32 +81,51 @@ class MarketoClient:
         await self._identity.close()
 
     async def get(self, operation: str, path: str, params: Mapping[str, str] | None = None) -> Envelope:
-        response = await self._http.request(operation, "GET", path, params=params, timeout_s=_timeout_s(operation))
-        return parse_envelope(response.body)
+        return await self._call(operation, "GET", path, params=params)
 
     async def query(self, operation: str, path: str, params: Mapping[str, str]) -> Envelope:
-        response = await self._http.request(
-            operation,
-            "POST",
-            f"{path}?_method=GET",
-            headers=FORM_HEADERS,
-            body=render_form(params),
-            timeout_s=_timeout_s(operation),
+        return await self._call(
+            operation, "POST", f"{path}?_method=GET", headers=FORM_HEADERS, body=render_form(params)
         )
-        return parse_envelope(response.body)
 
     async def command(self, operation: str, path: str, body: bytes) -> Envelope:
         """A call that writes: without an answer its outcome is unknown."""
+        return await self._call(operation, "POST", path, headers=JSON_HEADERS, body=body, is_write=True)
+
+    async def _call(
+        self,
+        operation: str,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+        body: bytes | None = None,
+        is_write: bool = False,
+    ) -> Envelope:
+        await self._ensure_usage()
+        timeout_s = TIMEOUTS_S.get(operation, TIMEOUT_S) + PATIENCE_S
         response = await self._http.request(
-            operation,
-            "POST",
-            path,
-            headers=JSON_HEADERS,
-            body=body,
-            is_write=True,
-            timeout_s=_timeout_s(operation),
+            operation, method, path, params=params, headers=headers, body=body, is_write=is_write, timeout_s=timeout_s
         )
         return parse_envelope(response.body)
+
+    async def _ensure_usage(self) -> None:
+        """Before the first call, learn how many of the day's calls an earlier process of ours has made already."""
+        async with self._usage_door:
+            if self._knows_usage:
+                return
+            self.pacer.note_spent(await self._fetch_usage())
+            self._knows_usage = True
+
+    async def _fetch_usage(self) -> int:
+        user = await self.tokens.scope()
+        try:
+            response = await self._http.request("stats.usage", "GET", "/rest/v1/stats/usage.json")
+        except (AccessError, RejectedError):  # then we count from here; the call that follows says what is wrong
+            return 0
+        days = parse_envelope(response.body).rows(WireUsage)
+        return sum(each.count for day in days for each in day.users if each.user_id == user)
 
     async def paging_token(self, since: str) -> str:
         answer = await self.get(
@@ -117,7 +140,3 @@ class MarketoClient:
         if sum(map(len, everything.values())) > LONG_QUERY:
             return await self.query(f"activities.{name}", path, everything)
         return await self.get(f"activities.{name}", path, everything)
-
-
-def _timeout_s(operation: str) -> float:
-    return TIMEOUTS_S.get(operation, TIMEOUT_S) + PATIENCE_S

@@ -71,6 +71,11 @@ class MarketoConnector:
     def calls(self) -> int:
         return self._client.calls
 
+    @property
+    def spent_today(self) -> int:
+        """Calls of the daily share that are used up, those of earlier processes of today included."""
+        return self._client.pacer.spent_today
+
     async def close(self) -> None:
         await self._client.close()
 

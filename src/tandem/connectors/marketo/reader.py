@@ -32,7 +32,7 @@ async def fetch_records(
 async def find_records(
     client: MarketoClient, entity: Entity, rows: RowReader, by: str, values: Sequence[Value]
 ) -> list[Reading]:
-    texts = list({text.lower(): text for value in values if (text := _text(value))}.values())
+    texts = list(dict.fromkeys(text for value in values if (text := _text(value))))
     parts = [texts[start : start + VALUES_MAX] for start in range(0, len(texts), VALUES_MAX)]
     pages = await all_of(_find_part(client, entity, rows, by, part) for part in parts)
     # One record may answer to values of two parts (never by a unique field): the later reading stands.

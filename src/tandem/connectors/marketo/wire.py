@@ -48,6 +48,17 @@ class WireToken(msgspec.Struct):
     error: str = ""
 
 
+class WireUser(msgspec.Struct, rename="camel"):
+    user_id: str = ""
+    count: int = 0
+
+
+class WireUsage(msgspec.Struct):
+    """Calls of one day, by API-only user."""
+
+    users: list[WireUser] = []
+
+
 class WireAttribute(msgspec.Struct):
     name: str = ""
     value: Any = None

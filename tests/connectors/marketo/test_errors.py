@@ -1,0 +1,204 @@
+"""What each answer of Marketo means, as tables; and that no message repeats a value."""
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from tandem.connectors.http import Call, Response, TokenRefusedError
+from tandem.connectors.marketo.errors import (
+    TooManyResultsError,
+    classify,
+    end_of_central_day,
+    result_of,
+)
+from tandem.connectors.marketo.wire import WireReason, WireResult
+from tandem.core.errors import (
+    AccessError,
+    CursorExpiredError,
+    RejectedError,
+    RemoteError,
+    TransientError,
+    UnknownOutcomeError,
+)
+from tandem.core.plan import ActionKind
+from tandem.core.record import COMPANY, PERSON, SALESPERSON, Entity, RecordId, Side
+from tandem.ports import Missing, Refused, Taken, WriteResult, Written
+
+NOON = datetime(2026, 3, 4, 12, 0, tzinfo=UTC)
+
+
+def judge(response: Response, operation: str = "leads.query", *, is_write: bool = False) -> RemoteError | None:
+    return classify(Call(Side.MARKETING, operation, is_write), response, NOON)
+
+
+def an_error(code: str, message: str = "text") -> Response:
+    envelope = {"requestId": "1#2", "success": False, "errors": [{"code": code, "message": message}]}
+    return Response(200, {}, json.dumps(envelope).encode())
+
+
+@pytest.mark.parametrize(
+    ("code", "on_read", "on_write"),
+    [
+        ("601", TokenRefusedError, TokenRefusedError),
+        ("602", TokenRefusedError, TokenRefusedError),
+        ("600", AccessError, AccessError),
+        ("603", AccessError, AccessError),
+        ("604", TransientError, UnknownOutcomeError),
+        ("502", TransientError, UnknownOutcomeError),
+        ("605", RejectedError, RejectedError),
+        ("606", TransientError, TransientError),
+        ("607", TransientError, TransientError),
+        ("608", TransientError, TransientError),
+        ("609", RejectedError, RejectedError),
+        ("610", RejectedError, RejectedError),
+        ("611", TransientError, TransientError),
+        ("612", RejectedError, RejectedError),
+        ("614", TransientError, TransientError),
+        ("615", TransientError, TransientError),
+        ("713", TransientError, TransientError),
+        ("702", type(None), type(None)),
+        ("703", AccessError, AccessError),
+        ("1003", RejectedError, RejectedError),
+        ("1006", RejectedError, RejectedError),
+        ("1018", AccessError, AccessError),
+        ("9999", RejectedError, RejectedError),
+    ],
+)
+def test_what_an_envelopes_code_means(
+    code: str, on_read: type[RemoteError | None], on_write: type[RemoteError | None]
+) -> None:
+    read = judge(an_error(code))
+    written = judge(an_error(code), "leads.sync", is_write=True)
+    assert (type(read), type(written)) == (on_read, on_write)
+    for error in (read, written):
+        if error is not None:
+            assert (error.side, error.code, error.request_id) == (Side.MARKETING, code, "1#2")
+
+
+@pytest.mark.parametrize(
+    ("status", "on_read", "on_write"),
+    [
+        (401, TokenRefusedError, TokenRefusedError),
+        (404, AccessError, AccessError),
+        (302, AccessError, AccessError),
+        (413, RejectedError, RejectedError),
+        (414, RejectedError, RejectedError),
+        (429, TransientError, TransientError),
+        (500, TransientError, UnknownOutcomeError),
+        (502, TransientError, UnknownOutcomeError),
+        (503, TransientError, UnknownOutcomeError),
+    ],
+)
+def test_what_a_status_other_than_200_means(
+    status: int, on_read: type[RemoteError], on_write: type[RemoteError]
+) -> None:
+    response = Response(status, {}, b"<html>")
+    assert type(judge(response)) is on_read
+    assert type(judge(response, "leads.sync", is_write=True)) is on_write
+
+
+@pytest.mark.parametrize("body", [b"", b"<html>", b'{"requestId":"1#2","succ', b"[]", b'{"requestId":"1#2"}'])
+def test_an_answer_that_is_cut_or_not_marketos_leaves_a_write_open(body: bytes) -> None:
+    assert isinstance(judge(Response(200, {}, body)), TransientError)
+    assert isinstance(judge(Response(200, {}, body), "leads.sync", is_write=True), UnknownOutcomeError)
+
+
+def test_a_good_answer_is_no_error() -> None:
+    assert judge(Response(200, {}, b'{"requestId":"1#2","result":[],"success":true}')) is None
+
+
+def test_a_filter_that_matches_too_much_is_told_apart() -> None:
+    assert isinstance(judge(an_error("1003", "Too many results match the filter")), TooManyResultsError)
+
+
+def test_an_unknown_paging_token_of_a_feed_expires_the_cursor_and_elsewhere_does_not() -> None:
+    refused = an_error("1003", "Invalid token value: [ABC]")
+    assert isinstance(judge(refused, "activities.leadchanges"), CursorExpiredError)
+    assert type(judge(refused, "leads.query")) is RejectedError
+
+
+def test_a_spent_quota_waits_for_midnight_in_chicago() -> None:
+    error = judge(an_error("607", "Daily quota reached"))
+    assert isinstance(error, TransientError)
+    assert error.retry_after_s == 18 * 3600  # noon UTC is 6:00 there in winter
+
+
+@pytest.mark.parametrize(
+    ("now", "midnight"),
+    [
+        (datetime(2026, 1, 10, 5, 59, tzinfo=UTC), datetime(2026, 1, 10, 6, 0, tzinfo=UTC)),
+        (datetime(2026, 1, 10, 6, 0, tzinfo=UTC), datetime(2026, 1, 11, 6, 0, tzinfo=UTC)),
+        (datetime(2026, 7, 10, 4, 59, tzinfo=UTC), datetime(2026, 7, 10, 5, 0, tzinfo=UTC)),
+    ],
+)
+def test_the_quotas_day_ends_at_midnight_us_central(now: datetime, midnight: datetime) -> None:
+    assert end_of_central_day(now) == midnight
+
+
+def test_no_message_repeats_what_marketo_quotes() -> None:
+    error = judge(an_error("1003", "Invalid value for field 'email' and value 'ann@example.com'"))
+    assert "ann" not in str(error)
+    assert "email" in str(error)
+
+
+# --- records -----------------------------------------------------------------------------------------------------
+
+
+def skipped(code: str, message: str = "text") -> WireResult:
+    return WireResult(status="skipped", reasons=[WireReason(code, message)])
+
+
+CREATE, UPDATE = ActionKind.CREATE, ActionKind.UPDATE
+
+
+@pytest.mark.parametrize(
+    ("entity", "kind", "result", "expected"),
+    [
+        (PERSON, CREATE, WireResult("created", 7), Written(RecordId("7"))),
+        (PERSON, UPDATE, WireResult("updated", 7), Written(RecordId("7"))),
+        (COMPANY, CREATE, WireResult("created", 7), Written(RecordId("7"))),
+        (PERSON, CREATE, skipped("1005"), Taken()),
+        (PERSON, CREATE, skipped("1007"), Taken()),
+        (COMPANY, CREATE, skipped("1017"), Taken()),
+        (SALESPERSON, CREATE, skipped("1036"), Taken()),
+        (PERSON, UPDATE, skipped("1004"), Missing()),
+        (COMPANY, UPDATE, skipped("1013"), Missing()),
+        (SALESPERSON, UPDATE, skipped("1013"), Missing()),
+    ],
+)
+def test_what_a_records_result_means(
+    entity: Entity, kind: ActionKind, result: WireResult, expected: WriteResult
+) -> None:
+    assert result_of(entity, kind, result) == expected
+
+
+@pytest.mark.parametrize(
+    ("entity", "kind", "code", "message", "field"),
+    [
+        (PERSON, UPDATE, "1003", "Invalid value for field 'annualRevenue' and value 'Ann Smith'", "annualRevenue"),
+        (PERSON, UPDATE, "1003", "Invalid value for field 'annualRevenue'", "annualRevenue"),
+        (PERSON, CREATE, "1006", "Field 'shoeSize' not found", "shoeSize"),
+        (PERSON, CREATE, "1011", "Field 'createdAt' not supported", "createdAt"),
+        (PERSON, UPDATE, "1013", "Object not found", None),
+        (PERSON, UPDATE, "1007", "Multiple lead match lookup criteria", None),
+        (PERSON, UPDATE, "1010", "Ann Smith", None),
+        (PERSON, CREATE, "1004", "Lead not found", None),
+        (COMPANY, UPDATE, "1001", 'For input string: "Ann Smith" failed to convert to a number', None),
+        (COMPANY, UPDATE, "9999", "Ann Smith", None),
+    ],
+)
+def test_a_refusal_names_code_and_field_and_no_value(
+    entity: Entity, kind: ActionKind, code: str, message: str, field: str | None
+) -> None:
+    found: Any = result_of(entity, kind, skipped(code, message))
+    assert isinstance(found, Refused)
+    assert (found.code, found.field) == (code, field)
+    assert "Ann" not in found.message
+    assert code in found.message
+
+
+def test_a_result_without_an_id_or_a_known_status_is_not_taken_for_done() -> None:
+    assert isinstance(result_of(PERSON, CREATE, WireResult("created", None)), Refused)
+    assert isinstance(result_of(PERSON, CREATE, WireResult("queued", 7)), Refused)
