@@ -65,6 +65,8 @@ def test_events_go_to_standard_error(capsys: pytest.CaptureFixture[str]) -> None
 def test_ids_names_times_and_counts_stay_readable() -> None:
     fields: dict[str, object] = {
         "run_id": "0f8fad5b-d9cb-469f-a165-70867728950e",
+        "holder": "0f8fad5bd9cb469fa16570867728950e",
+        "request_id": "e42b#14272073578",
         "entity": "contact",
         "fields": ["emailaddress1", "telephone1"],
         "complete_until": "2026-11-22T14:19:31Z",
@@ -169,6 +171,18 @@ def test_context_bound_elsewhere_is_redacted_too() -> None:
 def test_what_a_library_logs_keeps_its_place_and_loses_its_sentence() -> None:
     event = logged_event(lambda: logging.getLogger("aiohttp.client").warning("GET /leads?filterValues=%s", "Ann"))
     assert (event["event"], event["library"], event["level"]) == ("library.spoke", "aiohttp.client", "warning")
+    assert "Ann" not in str(event)
+
+
+def test_a_librarys_exception_leaves_its_type() -> None:
+    def fail() -> None:
+        try:
+            raise ValueError("Ann Lee")
+        except ValueError:
+            logging.getLogger("library").exception("while writing Ann Lee")
+
+    event = logged_event(fail)
+    assert event["error_type"] == "ValueError"
     assert "Ann" not in str(event)
 
 

@@ -16,7 +16,7 @@ from tandem.core.mapping_resolver import (
     distinct_new_fields,
     resolve_mapping,
 )
-from tandem.core.record import ACCOUNT, COMPANY, CONTACT, LEAD, PERSON, USER, Entity
+from tandem.core.record import ACCOUNT, COMPANY, CONTACT, LEAD, PERSON, SALESPERSON, USER, Entity
 from tandem.core.schema import EntitySchema, FieldInfo, FieldKind, NewField
 from tandem.core.transforms import Choice, Opposite, Text, YesNo
 
@@ -199,6 +199,14 @@ def test_a_company_field_that_an_admin_made_is_mapped() -> None:
         marketing=a_schema(COMPANY, [a_field("externalCompanyId"), made]),
     )
     assert is_mapped(resolved, "accountnumber")
+
+
+def test_a_sales_person_takes_no_new_fields() -> None:
+    resolved = resolve(
+        crm=a_schema(USER, [a_field("title")]), marketing=a_schema(SALESPERSON, [a_field("externalSalesPersonId")])
+    )
+    assert resolved.new_fields == ()
+    assert "takes no new fields" in left_out(resolved, "title").remedy
 
 
 def test_a_person_does_not_write_its_companys_fields() -> None:

@@ -12,7 +12,7 @@ from typing import Final
 from tandem.core.default_mapping import COMPANY_FIELDS, KEY_COLUMN, OWN_PERSON_KEY, DefaultMapping, DefaultPair
 from tandem.core.errors import ConfigError
 from tandem.core.mapping import Direction, EntityMapping, FieldPair, Transform, Winner, compile_mapping
-from tandem.core.record import COMPANY, PERSON, SALESPERSON, Entity, Side
+from tandem.core.record import COMPANY, PERSON, Entity, Side
 from tandem.core.schema import EntitySchema, FieldInfo, FieldKind, NewField
 from tandem.core.transforms import Identity, Opposite, Unpairable, transform_for
 
@@ -346,7 +346,7 @@ def _missing_column(entity: Entity, name: str, crm: FieldInfo | None) -> tuple[s
 def _missing_field(entity: Entity, name: str, label: str, native_type: str) -> tuple[str, str]:
     admin_type = _ADMIN_TYPES.get(native_type, native_type)
     kind = {PERSON: "Person", COMPANY: "Company"}.get(entity)
-    if entity == SALESPERSON or kind is None:
+    if kind is None:
         return f"Marketo's {entity} object has no field {name!r}", "Remove the pair: this object takes no new fields."
     return (
         f"Marketo has no {kind.lower()} field {name!r}, and its API cannot create one of this kind",
