@@ -10,10 +10,11 @@ from hypothesis import strategies as st
 
 from tandem.config.loading import load_config
 from tandem.config.model import Config
-from tandem.config.policies import directions, field_overrides, policies
+from tandem.config.policies import directions, field_overrides, policies, rails
 from tandem.config.reference import iter_settings, render_page
 from tandem.config.template import CONFIG_TEMPLATE, render_template
 from tandem.core.errors import ConfigError
+from tandem.core.guard import Rails
 from tandem.core.mapping import Direction, Winner
 from tandem.core.mapping_resolver import FieldOverride
 from tandem.core.policy import DeleteRule, EntityPolicy
@@ -137,3 +138,17 @@ def test_field_settings_become_overrides(tmp_path: Path) -> None:
     found = field_overrides(load_text(tmp_path, render_template(BLANKS) + more))
     assert found[CONTACT] == (FieldOverride("jobtitle", direction=Direction.TO_CRM, winner=Winner.MARKETING),)
     assert found[LEAD] == ()
+
+
+def test_rails_are_the_guards_own_unless_set(tmp_path: Path) -> None:
+    assert rails(load_text(tmp_path, render_template(BLANKS))) == Rails()
+    given = {"rails.max_deletes": 1, "rails.max_delete_share": 0.5, "rails.max_crm_updates": 9}
+    assert rails(load_text(tmp_path, render_template(BLANKS | given))) == Rails(1, 0.5, 9)
+
+
+def test_shares_become_calls_and_never_none(tmp_path: Path) -> None:
+    """Adobe's advice: half of 100 calls in 20 seconds, of 10 at once, and of what was bought for the day."""
+    usual = load_text(tmp_path, render_template(BLANKS)).marketing
+    assert (usual.calls_per_day, usual.calls_per_20_s, usual.calls_at_once) == (25_000, 50, 5)
+    least = load_text(tmp_path, render_template(BLANKS | {"marketing.rate_share": 0.01})).marketing
+    assert (least.calls_per_20_s, least.calls_at_once) == (1, 1)

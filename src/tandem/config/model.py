@@ -13,6 +13,10 @@ from tandem.core.mapping import Direction, Winner
 from tandem.core.mapping_resolver import NAMED_TRANSFORMS
 from tandem.core.policy import DEFAULT_PREFERENCE, DeleteRule
 
+CALLS_PER_20_S: Final = 100
+CALLS_AT_ONCE: Final = 10
+"""What Marketo allows one subscription, all integrations together (marketo-rest 2)."""
+
 STORE_URL_DEFAULT: Final = "sqlite:///tandem.db"
 
 
@@ -121,6 +125,18 @@ class MarketingConfig(Section):
         default=90.0,
         description="Seconds after which a call without an answer can no longer change anything in Marketo.",
     )
+
+    @property
+    def calls_per_day(self) -> int:
+        return max(1, int(self.daily_calls * self.daily_share))
+
+    @property
+    def calls_per_20_s(self) -> int:
+        return max(1, int(CALLS_PER_20_S * self.rate_share))
+
+    @property
+    def calls_at_once(self) -> int:
+        return max(1, int(CALLS_AT_ONCE * self.rate_share))
 
 
 class FieldConfig(Section):

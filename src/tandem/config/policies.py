@@ -1,8 +1,9 @@
-"""Settings as the core wants them: a policy, a direction and field overrides for each table."""
+"""Settings as the core wants them: a policy, a direction and field overrides for each table, and the rails."""
 
 from collections.abc import Iterator, Mapping
 
 from tandem.config.model import Config, EntityConfig, FieldConfig
+from tandem.core.guard import Rails
 from tandem.core.mapping import Direction
 from tandem.core.mapping_resolver import FieldOverride
 from tandem.core.policy import EntityPolicy
@@ -30,6 +31,11 @@ def directions(config: Config) -> dict[Entity, Direction]:
 def field_overrides(config: Config) -> Mapping[Entity, tuple[FieldOverride, ...]]:
     """What the operator says about fields, for ``resolve_mapping``."""
     return {entity: tuple(map(_override, section.fields)) for entity, section in _sections(config)}
+
+
+def rails(config: Config) -> Rails:
+    """The guard's limits of one pass."""
+    return Rails(**config.rails.model_dump())
 
 
 def _sections(config: Config) -> Iterator[tuple[Entity, EntityConfig]]:
