@@ -143,12 +143,12 @@ def test_field_settings_become_overrides(tmp_path: Path) -> None:
 def test_rails_are_the_guards_own_unless_set(tmp_path: Path) -> None:
     assert rails(load_text(tmp_path, render_template(BLANKS))) == Rails()
     given = {"rails.max_deletes": 1, "rails.max_delete_share": 0.5, "rails.max_crm_updates": 9}
-    assert rails(load_text(tmp_path, render_template(BLANKS | given))) == Rails(1, 0.5, 9)
+    assert rails(load_text(tmp_path, render_template({**BLANKS, **given}))) == Rails(1, 0.5, 9)
 
 
 def test_shares_become_calls_and_never_none(tmp_path: Path) -> None:
     """Adobe's advice: half of 100 calls in 20 seconds, of 10 at once, and of what was bought for the day."""
     usual = load_text(tmp_path, render_template(BLANKS)).marketing
     assert (usual.calls_per_day, usual.calls_per_20_s, usual.calls_at_once) == (25_000, 50, 5)
-    least = load_text(tmp_path, render_template(BLANKS | {"marketing.rate_share": 0.01})).marketing
+    least = load_text(tmp_path, render_template({**BLANKS, "marketing.rate_share": 0.01})).marketing
     assert (least.calls_per_20_s, least.calls_at_once) == (1, 1)
