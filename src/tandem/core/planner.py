@@ -474,17 +474,15 @@ class _Planner:
     # --- what came of our own writes
 
     def _read_back(self, link: Link, marketing: State) -> "_ReadBack | _Defer":
-        """Judge the newest of our unconfirmed writes to each field; an older one it wrote over has nothing to tell."""
+        """Judge our unconfirmed writes, as far as they still are the base: a newer agreement leaves nothing to tell."""
         result = _ReadBack(link.base)
         values = self.mapping.marketing_values(marketing.values)
-        judged: set[str] = set()
-        for sent in reversed(self.subject.sent):
+        for sent in self.subject.sent:
             is_final = True
             for write in sent.writes:
-                if write.field in judged or write.pair not in self.mapping.names:
+                place = self.mapping.names.index(write.pair) if write.pair in self.mapping.names else None
+                if place is None or not same(link.base.marketing[place], write.after):
                     continue
-                judged.add(write.field)
-                place = self.mapping.names.index(write.pair)
                 records = [record for record in self.subject.records if record.field == write.field]
                 verdict = judge(
                     write, values[place], records, is_create=sent.is_create, is_complete=self.subject.is_complete

@@ -64,7 +64,7 @@ def judge(
     if same(present, write.after):
         return Arrived(is_final=is_create or bool(ours) or is_complete)
     if any(shows(record.new, present) and (ours or not _is_api(record)) for record in records):
-        return Arrived(is_final=bool(ours) or is_complete)
+        return Arrived(is_final=is_create or bool(ours) or is_complete)
     if not is_complete:
         return TooEarly()
     if same(present, write.before) and not is_create:
