@@ -10,7 +10,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from tandem.app.demo.world import CRM, MARKETING, PAIRS, Deeds, Pair, Records, Typed, World, crm_key, find_pair, same
+from tandem.app.demo.world import CRM, MARKETING, PAIRS, Deeds, Pair, Records, Typed, World, crm_key, find_pair
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,7 @@ def _name(typed: Typed) -> str:
 def _differences(world: World) -> Iterator[str]:
     for entity, key, record, counterpart in world.iter_linked():
         for pair in PAIRS[entity]:
-            if not same(pair.crm_reading(record), pair.marketing_reading(counterpart)):
+            if pair.crm_reading(record) != pair.marketing_reading(counterpart):
                 yield f"{entity} {key} {pair.crm}"
     companies = world.companies_by_key()
     yield from (f"account {key} has no company" for key in world.crm["account"] if key not in companies)
@@ -94,15 +94,15 @@ def _carriers_too_many(after: World) -> Iterator[tuple[str, str]]:
 def _made_in_vain(before: World, after: World, deeds: Deeds) -> Iterator[tuple[str, str]]:
     """Records that nobody typed and that stand for nobody: made by the sync, beside the one it should have used.
 
-    A made Marketo person must carry the key of a CRM person whom people made; a made CRM person's key must be
-    carried by a Marketo person whom people made. So two records for one person cannot excuse each other.
+    A made Marketo person must carry the key of a CRM person whom people made (and perhaps removed); a made CRM person's
+    key must be carried by a Marketo person whom people made. So two records for one person cannot excuse each other.
     """
     new_people = _made(MARKETING, before.marketing["person"], after.marketing["person"], deeds)
     new_crm = {
         *_made(CRM, before.crm["lead"], after.crm["lead"], deeds),
         *_made(CRM, before.crm["contact"], after.crm["contact"], deeds),
     }
-    theirs = after.crm_persons().keys() - new_crm
+    theirs = (after.crm_persons().keys() - new_crm) | {record for side, record in deeds.removed if side == CRM}
     keyed = after.persons_by_key()
     yield from (
         (MARKETING, record) for record in new_people if crm_key(after.marketing["person"][record]) not in theirs
@@ -116,18 +116,17 @@ def _made(side: str, before: Records, after: Records, deeds: Deeds) -> set[str]:
 
 def _not_adopted(before: World, after: World) -> Iterator[tuple[str, str]]:
     """Marketo people left alone although a CRM person of the same e-mail got a new record instead."""
-    wanted = Counter(_email(record.get("emailaddress1")) for _, record in before.crm_persons().values())
+    email_of = {key: _email(record.get("emailaddress1")) for key, (_, record) in before.crm_persons().items()}
+    anew: Counter[str] = Counter()
     alone: dict[str, list[str]] = defaultdict(list)
-    adopted: Counter[str] = Counter()
-    for record_id, record in before.marketing["person"].items():
-        email = _email(record.get("email"))
-        if record_id in after.marketing["person"] and crm_key(after.marketing["person"][record_id]):
-            adopted[email] += 1
-        elif record_id in after.marketing["person"]:
-            alone[email].append(record_id)
+    for record_id, record in after.marketing["person"].items():
+        key, earlier = crm_key(record), before.marketing["person"].get(record_id)
+        if earlier is None and key in email_of:
+            anew[email_of[key]] += 1
+        elif earlier is not None and key is None:
+            alone[_email(earlier.get("email"))].append(record_id)
     for email, left in alone.items():
-        lacking = wanted[email] - adopted[email] if email else 0
-        yield from ((MARKETING, record) for record in left[: max(0, lacking)])
+        yield from ((MARKETING, record) for record in left[: anew[email]] if email)
 
 
 def _email(value: object) -> str:
@@ -179,7 +178,7 @@ class _Court:
                 last[typed.round, typed.side] = typed
             for (turn, side), typed in last.items():
                 other = last.get((turn, MARKETING))
-                if side == CRM and other is not None and not same(self._value(typed), self._value(other)):
+                if side == CRM and other is not None and self._value(typed) != self._value(other):
                     yield typed, other
 
     def is_recorded(self, one: Typed, other: Typed) -> bool:
@@ -189,8 +188,8 @@ class _Court:
         candidates = [*self._recorded[one.id.lower()], *self._recorded[other.id.lower()]]
         return any(
             _is_about(record, pair)
-            and same(pair.crm_reading({pair.crm: record.crm}), crm)
-            and same(pair.marketing_reading({pair.marketing: record.marketing}), marketing)
+            and pair.reading_of(CRM, record.crm) == crm
+            and pair.reading_of(MARKETING, record.marketing) == marketing
             for record in candidates
         )
 
@@ -199,14 +198,14 @@ class _Court:
         key, pair, value = self._crm_id(typed), self._pair(typed), self._value(typed)
         if key is None:
             own = self._after.marketing["person"].get(typed.id)
-            return own is not None and same(pair.marketing_reading(own), value)
+            return own is not None and pair.marketing_reading(own) == value
         record = self._crm_record(key)
         counterparts = list(self._counterparts(typed, key))
         return (
             record is not None
             and bool(counterparts)
-            and same(pair.crm_reading(record), value)
-            and all(same(pair.marketing_reading(other), value) for other in counterparts)
+            and pair.crm_reading(record) == value
+            and all(pair.marketing_reading(other) == value for other in counterparts)
         )
 
     def _case(self, typed: Typed) -> tuple[str, str]:
@@ -233,7 +232,7 @@ class _Court:
 
     def _value(self, typed: Typed) -> object:
         pair = self._pair(typed)
-        return pair.reading(typed.side, {pair.crm if typed.side == CRM else pair.marketing: typed.value})
+        return pair.reading_of(typed.side, typed.value)
 
 
 def _is_about(record: Recorded, pair: Pair) -> bool:

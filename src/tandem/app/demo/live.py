@@ -13,7 +13,7 @@ from typing import Final
 from tandem.app import commands
 from tandem.app.demo.stage import Stage
 from tandem.app.demo.typists import Typist, type_in
-from tandem.app.demo.world import CRM, MARKETING, Deeds, Record, Typed, crm_key, find_pair, same
+from tandem.app.demo.world import CRM, MARKETING, Deeds, Record, Typed, crm_key, find_pair
 from tandem.app.reports import SyncReport
 
 TYPING_PAUSE_S: Final = 2.0
@@ -146,8 +146,8 @@ class _Live:
         record: Record | None = await control.record(waiting.entity, waiting.record_id)
         pair = find_pair(typed.entity if typed.side == CRM else waiting.entity, typed.field)
         other = MARKETING if typed.side == CRM else CRM
-        wanted = pair.reading(typed.side, {pair.crm if typed.side == CRM else pair.marketing: typed.value})
-        return record is not None and same(pair.reading(other, record), wanted)
+        wanted = pair.reading_of(typed.side, typed.value)
+        return record is not None and pair.reading(other, record) == wanted
 
 
 def _arrival(waiting: _Awaited, seconds: float) -> str:

@@ -12,6 +12,7 @@ from typing import Final
 
 from tandem.app import commands, queries
 from tandem.app.demo.checker import Recorded, Verdict, judge
+from tandem.app.demo.deeds import DEEDS
 from tandem.app.demo.live import go_live
 from tandem.app.demo.stage import FEED_LAG_S, Stage, prepared_stage
 from tandem.app.demo.typists import Typist, type_in
@@ -106,6 +107,8 @@ class _Play:
     async def edit_in_rounds(self, seed: int) -> None:
         """200 edits in rounds with a pass in between; half of each round are rivals over one field."""
         typist = Typist(await self._stage.look(), seed)
+        for deed in DEEDS:
+            self._tell(await deed(self._stage, typist, self.deeds, 1))
         for turn in range(1, ROUNDS + 1):
             edits = [edit for _ in range(RIVALS_A_ROUND) for edit in typist.rivals(turn)]
             edits += _singles(typist, turn)
@@ -162,7 +165,7 @@ class _Play:
             people_linked=verdict.people_linked,
             accounts_linked=verdict.accounts_linked,
             users_linked=verdict.users_linked,
-            edits=len(self.deeds.typed),
+            edits=sum((typed.side, typed.id) not in self.deeds.made for typed in self.deeds.typed),
             conflicts=verdict.conflicts,
             conflicts_recorded=verdict.conflicts_recorded,
             crm_calls=crm.calls,

@@ -11,11 +11,11 @@ from random import Random
 from typing import Any, Final
 
 from tandem.app.demo.services import Control
-from tandem.app.demo.world import CRM, LEAD_SOURCES, MARKETING, RATINGS, Pair, Record, Typed, World, find_pair, same
+from tandem.app.demo.world import CRM, LEAD_SOURCES, MARKETING, RATINGS, Pair, Record, Typed, World, find_pair
 from tandem.core.errors import ConfigError
 
 CLEAR: Final = "clear"
-_TITLES: Final = ("Head of Sales", "Geschäftsführerin", "Directrice générale", "Inżynier", "Buyer", "営業部長")
+JOB_TITLES: Final = ("Head of Sales", "Geschäftsführerin", "Directrice générale", "Inżynier", "Buyer", "営業部長")
 _CITIES: Final = ("Zürich", "Łódź", "São Paulo", "横浜", "Reykjavík", "Dún Laoghaire", "Malmö")
 _NAMES: Final = ("Zoë", "Jürgen", "Søren", "Siân", "Ágnes", "Nuño", "D’Arcy")
 
@@ -23,7 +23,7 @@ _NAMES: Final = ("Zoë", "Jürgen", "Søren", "Siân", "Ágnes", "Nuño", "D’A
 _TEXTS: Final[Mapping[str, Callable[[Random, int], object]]] = {
     "firstname": lambda rng, number: f"{rng.choice(_NAMES)} {number}",
     "emailaddress1": lambda rng, number: f"moved.{number}.{rng.randrange(10**6)}@new-address.example",
-    "jobtitle": lambda rng, number: f"{rng.choice(_TITLES)} {number}",
+    "jobtitle": lambda rng, number: f"{rng.choice(JOB_TITLES)} {number}",
     "telephone1": lambda rng, number: f"+49 30 {rng.randrange(10**5):05d}{number}",
     "mobilephone": lambda rng, number: f"+41 79 {rng.randrange(10**4):04d}{number}",
     "address1_line1": lambda rng, number: f"{number} Allée des Érables",
@@ -104,6 +104,15 @@ class Typist:
                 return _typed(candidate, pair, CRM, turn, crm), _typed(candidate, pair, MARKETING, turn, marketing)
         raise _too_few()
 
+    def take(self, entity: str) -> Candidate:
+        """Somebody into whom nobody has typed, and nobody will."""
+        taken = {crm_id for crm_id, _ in self._taken}
+        for one in self._rng.sample(self._people, len(self._people)):
+            if one.entity == entity and one.crm_id not in taken:
+                self._people.remove(one)
+                return one
+        raise _too_few()
+
     def counterpart(self, typed: Typed) -> tuple[str, str]:
         """(entity, id) of the record on the other side where `typed` should arrive."""
         return self._counterparts[typed.side, typed.id]
@@ -134,8 +143,8 @@ class Typist:
         while True:
             self._number += 1
             value = _TEXTS[pair.crm](self._rng, self._number)
-            label = pair.crm_reading({pair.crm: value})
-            if not any(same(value, old) or same(label, old) for old in held if old is not None):
+            label = pair.reading_of(CRM, value)
+            if value not in held and label not in held:
                 return value
 
 
@@ -153,7 +162,7 @@ def _typed(candidate: Candidate, pair: Pair, side: str, turn: int, value: object
     """People in Dynamics pick a choice by its number, people in Marketo write its word."""
     if side == CRM:
         return Typed(turn, CRM, candidate.entity, candidate.crm_id, pair.crm, value)
-    return Typed(turn, MARKETING, "person", candidate.marketing_id, pair.marketing, pair.crm_reading({pair.crm: value}))
+    return Typed(turn, MARKETING, "person", candidate.marketing_id, pair.marketing, pair.reading_of(CRM, value))
 
 
 async def type_in(edits: Sequence[Typed], *, crm: Control, marketing: Control) -> None:

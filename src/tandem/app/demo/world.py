@@ -6,6 +6,7 @@ product cannot excuse itself.
 """
 
 import asyncio
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -18,29 +19,46 @@ PERSON_KEYS: Final = ("externalPersonId", "tandemCrmId")
 COMPANY_KEY: Final = "externalCompanyId"
 SALESPERSON_KEY: Final = "externalSalesPersonId"
 
+_GUID: Final = re.compile(r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
+
 Record = Mapping[str, Any]
 Records = Mapping[str, Record]
 
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """Two fields that must say the same. `labels` are the words of a choice that Marketo holds as text."""
+    """Two fields that must say the same. `labels` are the words of a choice that Marketo holds as text; a flag that
+    is empty is not set."""
 
     crm: str
     marketing: str
     labels: Mapping[int, str] | None = None
+    is_flag: bool = False
 
     def crm_reading(self, record: Record) -> object:
-        value = _plain(record.get(self.crm))
+        value = self._plain(record.get(self.crm))
         if self.labels is not None and isinstance(value, int):
-            return self.labels.get(int(value), f"choice {value}")
+            return self.labels.get(value, f"choice {value}")
         return value
 
     def marketing_reading(self, record: Record) -> object:
-        return _plain(record.get(self.marketing))
+        return self._plain(record.get(self.marketing))
 
     def reading(self, side: str, record: Record) -> object:
         return self.crm_reading(record) if side == CRM else self.marketing_reading(record)
+
+    def reading_of(self, side: str, value: object) -> object:
+        """A single value as `side` would show it."""
+        return self.reading(side, {self.crm if side == CRM else self.marketing: value})
+
+    def _plain(self, value: object) -> object:
+        if self.is_flag:
+            return bool(value)
+        if value == "":
+            return None
+        if isinstance(value, str) and _GUID.fullmatch(value):
+            return value.lower()
+        return value
 
 
 LEAD_SOURCES: Final = {
@@ -62,8 +80,8 @@ _PEOPLE: Final = (
     Pair("address1_stateorprovince", "state"),
     Pair("address1_postalcode", "postalCode"),
     Pair("address1_country", "country"),
-    Pair("donotphone", "doNotCall"),
-    Pair("donotbulkemail", "unsubscribed"),
+    Pair("donotphone", "doNotCall", is_flag=True),
+    Pair("donotbulkemail", "unsubscribed", is_flag=True),
 )
 PAIRS: Final[Mapping[str, tuple[Pair, ...]]] = {
     "lead": (
@@ -72,7 +90,7 @@ PAIRS: Final[Mapping[str, tuple[Pair, ...]]] = {
         Pair("leadsourcecode", "leadSource", LEAD_SOURCES),
         Pair("leadqualitycode", "rating", RATINGS),
     ),
-    "contact": (*_PEOPLE, Pair("parentcustomerid", COMPANY_KEY)),
+    "contact": (*_PEOPLE, Pair("accountid", COMPANY_KEY)),
     "account": (
         Pair("name", "company"),
         Pair("telephone1", "mainPhone"),
@@ -177,25 +195,6 @@ async def load_world(crm: Control, marketing: Control) -> World:
 def crm_key(person: Record) -> str | None:
     found = next((person[name] for name in PERSON_KEYS if person.get(name)), None)
     return None if found is None else str(found).lower()
-
-
-def same(left: object, right: object) -> bool:
-    """Equal as people see it: an empty flag is an unset flag, numbers are numbers, ids ignore case."""
-    if isinstance(left, bool) or isinstance(right, bool):
-        return bool(left) == bool(right)
-    return left == right
-
-
-def _plain(value: object) -> object:
-    if value == "":
-        return None
-    if isinstance(value, str) and _is_guid(value):
-        return value.lower()
-    return value
-
-
-def _is_guid(text: str) -> bool:
-    return len(text) == 36 and text.count("-") == 4
 
 
 def _by_key(records: Records, name: str) -> dict[str, Record]:

@@ -1,0 +1,281 @@
+"""What the commands print and how they end, over an application that answers at once."""
+
+import json
+import os
+import signal
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from tandem.app.reports import (
+    AccessLine,
+    CheckReport,
+    ConflictLine,
+    Difference,
+    EntityLine,
+    LeftOutField,
+    PlannedAction,
+    PlannedField,
+    PlanReport,
+    Progress,
+    StatusReport,
+    SyncReport,
+    VerifyReport,
+)
+from tandem.app.settings import write_settings
+from tandem.cli.main import app
+from tandem.core.errors import TransientError
+from tandem.core.record import Side
+
+KEY = "00000000-0000-4000-8000-000000000001"
+AT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+PASS = SyncReport(
+    run_id="r1",
+    is_first_copy=False,
+    seconds=1.5,
+    counts={"applied.marketing.update.person": 3, "read.crm.lead": 4},
+    crm_calls=2,
+    marketing_calls=3,
+    records=1000,
+)
+Answers = Callable[[str, Any], None]
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    path = tmp_path / "tandem.toml"
+    values: dict[str, object] = {
+        "crm.url": "http://127.0.0.1:1", "crm.tenant_id": "t", "crm.client_id": "c",
+        "marketing.url": "http://127.0.0.1:2", "marketing.munchkin_id": "m", "marketing.client_id": "c",
+    }  # fmt: skip
+    write_settings(path, values)
+    return path
+
+
+@pytest.fixture
+def answers(monkeypatch: pytest.MonkeyPatch) -> Answers:
+    """Sets what a coroutine of the application answers, or raises."""
+
+    def set_answer(name: str, answer: Any, *, news: Progress | None = None) -> None:
+        async def answering(config: Any, observer: Any = None, *rest: Any) -> Any:
+            if news is not None:
+                observer(news)
+            if isinstance(answer, Exception):
+                raise answer
+            return answer
+
+        monkeypatch.setattr(f"tandem.app.commands.{name}", answering)
+
+    return set_answer
+
+
+def tandem(*arguments: str | Path) -> Result:
+    return CliRunner().invoke(app, [str(argument) for argument in arguments], env={"COLUMNS": "200"})
+
+
+class TestSync:
+    def test_a_pass_without_questions_is_done(self, config: Path, answers: Answers) -> None:
+        answers("sync", PASS)
+        result = tandem("sync", "--config", config)
+        assert result.exit_code == 0
+        assert "1,000 records, 3 writes, 5 calls" in result.stdout
+        assert "Calls per 1,000" not in result.stdout
+
+    def test_a_first_copy_says_what_it_cost(self, config: Path, answers: Answers) -> None:
+        answers("sync", replace(PASS, is_first_copy=True))
+        assert "Calls per 1,000 records: 5.0" in tandem("sync", "--config", config).stdout
+
+    @pytest.mark.parametrize(
+        "report", [replace(PASS, guard=("Delete 900 people?",)), replace(PASS, counts={"rejected": 1})]
+    )
+    def test_a_question_or_a_rejected_record_needs_a_person(
+        self, config: Path, answers: Answers, report: SyncReport
+    ) -> None:
+        answers("sync", report)
+        assert tandem("sync", "--config", config).exit_code == 1
+
+    def test_json_is_the_report_with_its_sums(self, config: Path, answers: Answers) -> None:
+        answers("sync", PASS)
+        report = json.loads(tandem("sync", "--config", config, "--json").stdout)
+        assert (report["run_id"], report["writes"], report["calls_per_1000_records"]) == ("r1", 3, 5.0)
+
+    def test_a_side_that_never_answered_could_not_start(self, config: Path, answers: Answers) -> None:
+        answers("sync", TransientError("no route to 127.0.0.1", side=Side.CRM))
+        result = tandem("sync", "--config", config)
+        assert result.exit_code == 2
+        assert result.stderr == "tandem: Dynamics cannot be reached: no route to 127.0.0.1\n"
+
+    def test_a_side_that_went_away_on_the_way_is_unavailable(self, config: Path, answers: Callable[..., None]) -> None:
+        answers("sync", TransientError("503", side=Side.CRM), news=Progress("read", "lead", done=5))
+        assert tandem("sync", "--config", config).exit_code == 3
+
+
+class TestCheck:
+    REPORT = CheckReport(
+        access=(AccessLine("crm", "read leads", True), AccessLine("crm", "write leads", False, "Grant prvWriteLead.")),
+        fields_to_create=("tandemCrmId",),
+        left_out=(LeftOutField("account", "revenue", "annualRevenue", "no such field", "Create annualRevenue."),),
+    )
+
+    def test_what_fails_is_shown_with_its_remedy_and_cannot_start(self, config: Path, answers: Answers) -> None:
+        answers("check", self.REPORT)
+        result = tandem("check", "--config", config)
+        assert result.exit_code == 2
+        for part in ("ok    crm: read leads", "FAIL  crm: write leads", "Grant prvWriteLead.", "Create annualRevenue."):
+            assert part in result.stdout
+
+    def test_what_is_not_required_only_warns(self, config: Path, answers: Answers) -> None:
+        optional = AccessLine("crm", "read teams", False, "Grant prvReadTeam.", is_required=False)
+        answers("check", replace(self.REPORT, access=(optional,)))
+        result = tandem("check", "--config", config)
+        assert result.exit_code == 0
+        assert "warn  crm: read teams" in result.stdout
+
+    def test_json_says_whether_it_is_ok(self, config: Path, answers: Answers) -> None:
+        answers("check", self.REPORT)
+        result = tandem("check", "--config", config, "--json")
+        assert json.loads(result.stdout)["is_ok"] is False
+        assert result.exit_code == 2
+
+
+class TestPlan:
+    FIELD = PlannedField("phone", "phone", base="1", crm="2", marketing="1", after="2", reason="crm changed")
+    REPORT = PlanReport(
+        counts={"marketing.update.person": 1},
+        first_link_fields={"jobtitle": 4},
+        actions=(PlannedAction("marketing", "update", "person", KEY, "7", (FIELD,)),),
+        conflicts=(),
+        holds=("lead 1: merged twice",),
+        fields_to_create=(),
+        calls=3,
+        seconds=2.0,
+    )
+
+    def test_it_shows_each_field_with_before_after_and_reason(self, config: Path, answers: Answers) -> None:
+        answers("plan", self.REPORT)
+        result = tandem("plan", "--config", config)
+        assert result.exit_code == 0
+        assert f"marketing update person 7  for {KEY}" in result.stdout
+        assert "phone: 1 -> 2  (crm changed)" in result.stdout
+        assert "first link: 4 records differ in jobtitle" in result.stdout
+        assert "about 3 calls and 2 s" in result.stdout
+
+    def test_an_empty_plan_says_so(self, config: Path, answers: Answers) -> None:
+        answers("plan", PlanReport({}, {}, (), (), (), (), 0, 0.0))
+        assert tandem("plan", "--config", config).stdout == "Nothing to write.\n"
+
+    def test_json_has_the_actions(self, config: Path, answers: Answers) -> None:
+        answers("plan", self.REPORT)
+        report = json.loads(tandem("plan", "--config", config, "--json").stdout)
+        assert report["actions"][0]["fields"][0]["after"] == "2"
+        assert report["is_empty"] is False
+
+
+class TestVerify:
+    CLEAN = VerifyReport({"lead": 5}, (), 0, (), 1, 2, 0.5)
+    DIFFERENCE = Difference("value", "lead", KEY, "7", "phone", "differs")
+
+    @pytest.mark.parametrize(
+        ("report", "status"),
+        [
+            (CLEAN, 0),
+            (replace(CLEAN, differences=(DIFFERENCE,), difference_count=3), 1),
+            (replace(CLEAN, unread=("company",)), 1),
+        ],
+    )
+    def test_only_full_agreement_is_0(self, config: Path, answers: Answers, report: VerifyReport, status: int) -> None:
+        answers("verify", report)
+        assert tandem("verify", "--config", config).exit_code == status
+
+    def test_differences_beyond_the_limit_are_counted(self, config: Path, answers: Answers) -> None:
+        answers("verify", replace(self.CLEAN, differences=(self.DIFFERENCE,), difference_count=3))
+        told = tandem("verify", "--config", config).stdout
+        assert f"value  lead {KEY} and 7 phone: differs" in told
+        assert "... and 2 more" in told
+
+
+class TestState:
+    def test_status_shows_every_entity(self, config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        line = EntityLine("lead", 1200, 1, 0, 2, 0, 0, 3, 4)
+        report = StatusReport((line,), AT, 1.5, None, 12.0, holds=("lead 1: merged twice",))
+        monkeypatch.setattr("tandem.app.queries.status", lambda config: report)
+        told = tandem("status", "--config", config).stdout
+        for part in ("lead", "1,200", "Last pass: 2026-01-02 03:04:05 UTC", "Lag: 12 s", "held  lead 1: merged twice"):
+            assert part in told
+        document = json.loads(tandem("status", "--config", config, "--json").stdout)
+        assert document["entities"][0]["linked"] == 1200
+        assert document["last_pass_at"] == "2026-01-02T03:04:05Z"
+
+    def test_conflicts_show_both_values_and_the_winner(self, config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        line = ConflictLine(AT, "both changed", "lead", KEY, "7", "jobtitle|title", "[Chief]", None, "crm", True, "why")
+        asked: list[tuple[int, bool]] = []
+
+        def conflicts(config: Any, limit: int, only_open: bool = False) -> list[ConflictLine]:
+            asked.append((limit, only_open))
+            return [line]
+
+        monkeypatch.setattr("tandem.app.queries.conflicts", conflicts)
+        told = tandem("conflicts", "list", "--config", config, "--open", "--limit", "5").stdout
+        for part in (KEY, "[Chief]", "(empty)", "crm (open)"):
+            assert part in told
+        document = json.loads(tandem("conflicts", "list", "--config", config, "--json").stdout)
+        assert document["conflicts"][0]["crm"] == "[Chief]"
+        assert asked == [(5, True), (100, False)]
+
+
+class TestRun:
+    @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+    def test_it_tells_passes_and_stops_cleanly_on_a_signal(
+        self, config: Path, monkeypatch: pytest.MonkeyPatch, number: signal.Signals
+    ) -> None:
+        async def passes(config: Any, stop: Any, on_pass: Any, observer: Any = None) -> None:
+            on_pass(PASS)
+            os.kill(os.getpid(), number)
+            await stop.wait()
+
+        monkeypatch.setattr("tandem.app.commands.run", passes)
+        result = tandem("run", "--config", config, "--json")
+        assert result.exit_code == 0
+        assert [json.loads(line)["run_id"] for line in result.stdout.splitlines()] == ["r1"]
+
+    def test_a_quiet_pass_is_not_told(self, config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        async def passes(config: Any, stop: Any, on_pass: Any, observer: Any = None) -> None:
+            on_pass(replace(PASS, counts={}))
+
+        monkeypatch.setattr("tandem.app.commands.run", passes)
+        assert tandem("run", "--config", config).stdout == ""
+
+
+class TestSettings:
+    """Nothing starts with wrong settings: one sentence, status 2."""
+
+    @pytest.mark.parametrize(
+        "command", [["check"], ["plan"], ["sync"], ["run"], ["status"], ["verify"], ["conflicts", "list"]]
+    )
+    def test_a_missing_file(self, tmp_path: Path, command: list[str]) -> None:
+        result = tandem(*command, "--config", tmp_path / "none.toml")
+        assert result.exit_code == 2
+        assert "tandem init" in result.stderr
+        assert len(result.stderr.splitlines()) == 1
+
+    @pytest.mark.parametrize(
+        ("text", "part"),
+        [
+            ("[crm", "not valid TOML"),
+            ("[crm]\nurl = 5\n", "crm.url"),
+            ("[crm]\nclient_secret = 'x'\n", "TANDEM_CRM_CLIENT_SECRET"),
+            ("[rails]\n", "[crm] is missing"),
+        ],
+    )
+    def test_a_malformed_file(self, tmp_path: Path, text: str, part: str) -> None:
+        path = tmp_path / "tandem.toml"
+        path.write_text(text, encoding="utf-8")
+        result = tandem("sync", "--config", path)
+        assert result.exit_code == 2
+        assert part in result.stderr
+        assert len(result.stderr.splitlines()) == 1
