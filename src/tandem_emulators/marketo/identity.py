@@ -58,6 +58,7 @@ class Identity:
         body = {
             "access_token": token.text,
             "token_type": "bearer",
+            # Whole seconds that are certainly left, so that a fresh token shows 3599.
             "expires_in": max(0, int(token.expires_s - now_s - 0.001)),
             "scope": self.service.user,
         }

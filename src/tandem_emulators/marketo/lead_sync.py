@@ -26,6 +26,7 @@ from tandem_emulators.marketo.subscription import Handler, Subscription
 
 ACTIONS = ("createOrUpdate", "createOnly", "updateOnly", "createDuplicate")
 SALES_PERSON_LINK = "externalSalesPersonId"
+_NEVER_WRITTEN = frozenset({"id", "leadPartitionId"})  # described as writable, but they have calls of their own
 
 
 def sync(subscription: Subscription, call: Call) -> Reply:
@@ -88,7 +89,7 @@ class Reader:
         found = self._subscription.fields.find_exact(name)
         if found is None:
             raise SkipError("1006", f"Field '{name}' not found")
-        if found.read_only:
+        if found.read_only or name in _NEVER_WRITTEN:
             raise SkipError("1011", f"Field '{name}' not supported")
         return found
 

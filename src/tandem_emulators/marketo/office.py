@@ -14,7 +14,7 @@ from tandem_emulators.marketo.lead_end import merge_leads, remove
 from tandem_emulators.marketo.lead_sync import Reader, write_company_of
 from tandem_emulators.marketo.lists import add_members, create_list, remove_members
 from tandem_emulators.marketo.objects import Records, read_values
-from tandem_emulators.marketo.people import UI, Lead, iso
+from tandem_emulators.marketo.people import COMPANY_LINK, UI, Lead, iso
 from tandem_emulators.marketo.store import decode
 from tandem_emulators.marketo.subscription import Subscription
 
@@ -62,7 +62,11 @@ class Office:
     def _people(self, start: int, limit: int) -> Mapping[str, object]:
         leads = self._subscription.leads.after(start, limit)
         companies = self._subscription.leads.companies(leads)
-        shown = [_raw(lead, companies.get(lead.company_id, {})) for lead in leads]
+        inherited = [COMPANY_LINK, *(field.name for field in self._subscription.fields.company_fields())]
+        told = {
+            number: {name: values[name] for name in inherited if name in values} for number, values in companies.items()
+        }
+        shown = [_raw(lead, told.get(lead.company_id, {})) for lead in leads]
         return _page(shown, [lead.id for lead in leads], limit)
 
     def _lists(self, start: int, limit: int) -> Mapping[str, object]:

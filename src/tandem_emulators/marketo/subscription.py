@@ -8,7 +8,7 @@ from tandem_emulators.marketo.call import Call
 from tandem_emulators.marketo.catalogue import LeadFields
 from tandem_emulators.marketo.envelope import Reply
 from tandem_emulators.marketo.fields import ValueRules
-from tandem_emulators.marketo.log import Activity, ActivityLog
+from tandem_emulators.marketo.log import ActivityLog
 from tandem_emulators.marketo.objects import ObjectType, Record, Records, load_types
 from tandem_emulators.marketo.paging import PositionToken, Tokens, query_mark
 from tandem_emulators.marketo.people import COMPANY_LINK, Author, Leads, LeadWriter
@@ -16,7 +16,7 @@ from tandem_emulators.marketo.settings import Settings
 from tandem_emulators.marketo.store import Store
 
 T = TypeVar("T")
-FAN_OUT_MAX = 5_000  # people of one company whose activities tell of its change
+FAN_OUT_MAX = 5_000  # a company of more people changes without an activity on each of them
 
 
 class Subscription:
@@ -56,14 +56,14 @@ class Subscription:
     def _tell_people(self, company: Record, before: dict[str, Any], author: Author, now_s: float) -> None:
         told = [*self.fields.company_fields(), self.fields.find_exact(COMPANY_LINK)]
         changed = [found for found in told if found and before.get(found.name) != company.values.get(found.name)]
+        people = self.leads.of_company(company.id, FAN_OUT_MAX + 1)
+        if len(people) > FAN_OUT_MAX:
+            return
         writer = self.writer(author, now_s)
-        activities: list[Activity] = []
-        for lead in self.leads.of_company(company.id, FAN_OUT_MAX + 1) if changed else []:
+        for lead in people:
             for found in changed:
                 old, new = before.get(found.name), company.values.get(found.name)
-                activities += writer.changed(lead.id, found, old, new)
-        if len(activities) <= FAN_OUT_MAX * len(changed):
-            writer.note(*activities)
+                writer.note(*writer.changed(lead.id, found, old, new))
         writer.flush()
 
     def page(
