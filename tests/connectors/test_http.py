@@ -1,11 +1,20 @@
 """The HTTP client against a server of its own: what is counted, repeated, given up, and what is never sent."""
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
+from ipaddress import IPv4Address
+from pathlib import Path
 
 import pytest
 from aiohttp import web
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 
 from tandem.connectors.http import (
     BudgetSpentError,
@@ -44,19 +53,25 @@ class Server:
         return await handler(request)
 
 
-@pytest.fixture
-async def server() -> AsyncIterator[Server]:
-    server = Server()
+@asynccontextmanager
+async def serving(server: Server, context: ssl.SSLContext | None = None) -> AsyncIterator[Server]:
     application = web.Application()
     application.router.add_route("*", "/{path:.*}", server.answer)
     runner = web.AppRunner(application)
     await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
+    await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=context).start()
     host, port = runner.addresses[0][:2]
-    server.url = f"http://{host}:{port}"
-    yield server
-    await runner.cleanup()
+    server.url = f"{'https' if context else 'http'}://{host}:{port}"
+    try:
+        yield server
+    finally:
+        await runner.cleanup()
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[Server]:
+    async with serving(Server()) as server:
+        yield server
 
 
 class Tokens:
@@ -244,6 +259,40 @@ async def test_an_unreadable_ca_file_is_a_setting_to_correct() -> None:
     client = HttpClient(Side.CRM, "https://127.0.0.1:9", None, Pacer(clock), clock, ca_file="no-such-file.pem")
     with pytest.raises(ConfigError, match="ca_file"):
         await client.request("x", "GET", "/")
+
+
+async def test_a_certificate_is_trusted_only_where_ca_file_names_its_authority(tmp_path: Path) -> None:
+    certificate = write_certificate(tmp_path)
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(certificate)
+    server = Server()
+    server.handlers = [text("good")]
+    async with serving(server, context):
+        clock = FakeClock()
+        stranger = HttpClient(Side.CRM, server.url, None, Pacer(clock), clock)
+        with pytest.raises(AccessError, match="ca_file"):
+            await stranger.request("x", "POST", "/", is_write=True)
+        friend = HttpClient(Side.CRM, server.url, None, Pacer(clock), clock, ca_file=str(certificate))
+        assert (await friend.request("x", "GET", "/")).body == b"good"
+        await stranger.close()
+        await friend.close()
+
+
+def write_certificate(folder: Path) -> Path:
+    """A key and its own certificate for 127.0.0.1, in one PEM file."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "test")])
+    now, day = datetime.now(UTC), timedelta(days=1)
+    address = x509.SubjectAlternativeName([x509.IPAddress(IPv4Address("127.0.0.1"))])
+    builder = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
+    builder = (
+        builder.serial_number(1).not_valid_before(now - day).not_valid_after(now + day)
+    )
+    certificate = builder.add_extension(address, critical=False).sign(key, hashes.SHA256())
+    private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    path = folder / "server.pem"
+    path.write_bytes(private + certificate.public_bytes(Encoding.PEM))
+    return path
 
 
 @pytest.mark.parametrize(

@@ -66,6 +66,7 @@ class MarketoConnector:
         self._clock = clock
         self._settle_s = settle_s
         self._schemas: dict[Entity, tuple[datetime, EntitySchema]] = {}
+        self._readers: dict[tuple[Entity, tuple[str, ...]], RowReader] = {}
 
     @property
     def calls(self) -> int:
@@ -96,6 +97,7 @@ class MarketoConnector:
             return kept[1]
         schema = await fetch_schema(self._client, entity)
         self._schemas[entity] = (self._clock.now(), schema)
+        self._forget_readers(entity)
         return schema
 
     async def create_fields(self, entity: Entity, fields: Sequence[NewField]) -> None:
@@ -121,8 +123,15 @@ class MarketoConnector:
         return await reader.find_records(self._client, entity, await self._rows(entity, fields), by, values)
 
     async def _rows(self, entity: Entity, fields: Sequence[str]) -> RowReader:
+        """Made once for each shape: it generates a class."""
         schema = await self.fetch_schema(entity)
-        return RowReader(fields, {name: info.kind for name, info in schema.fields.items()})
+        shape = (entity, tuple(fields))
+        if shape not in self._readers:
+            self._readers[shape] = RowReader(fields, {name: info.kind for name, info in schema.fields.items()})
+        return self._readers[shape]
+
+    def _forget_readers(self, entity: Entity) -> None:
+        self._readers = {shape: rows for shape, rows in self._readers.items() if shape[0] != entity}
 
     # --- writing
 
