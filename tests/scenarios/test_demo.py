@@ -79,7 +79,7 @@ async def test_a_closed_pipe_ends_the_demonstration_and_its_processes(
 ) -> None:
     async with running_demo("--people", "60", *arguments, folder=tmp_path) as process:
         assert process.stdout is not None
-        while len(services := children_of(process.pid)) < 2:
+        while len(services := children_of(process.pid)) < 2:  # noqa: ASYNC110 - another process starts them
             await asyncio.sleep(0.05)
         process.stdout._transport.close()  # type: ignore[attr-defined]  # as a reader that has seen enough
         await asyncio.wait_for(process.wait(), 20)

@@ -43,9 +43,7 @@ def demo(
     from tandem.app.demo import story
 
     settings = story.Settings(people=people, seed=seed, is_once=once, minutes=minutes, folder=folder)
-    tell = _teller(json)
-    with Watch() as watch:
-        summary = _until_told_to_stop(lambda: story.perform(settings, tell, watch))
+    summary = _until_told_to_stop(lambda: story.perform(settings, _teller(json), Watch))
     if summary is None:
         raise typer.Exit(INTERRUPTED if once else DONE)
     if json:

@@ -11,10 +11,13 @@ from rich.table import Table
 
 from tandem.core.record import Value
 
+_WIDTH_IN_A_FILE = 240  # tables in a pipe or a file are not cut to a terminal that is not there
+
 
 def console() -> Console:
     """Made at each use, so that it writes to the standard output of the moment."""
-    return Console(highlight=False, soft_wrap=True)
+    width = None if sys.stdout.isatty() else _WIDTH_IN_A_FILE
+    return Console(highlight=False, soft_wrap=True, width=width)
 
 
 def error_console() -> Console:

@@ -71,7 +71,7 @@ class Control:
         answer = await self._ask("POST", "/people/create", {"entity": entity, "values": dict(values)})
         return str(answer["id"])
 
-    async def delete(self, entity: str, record_id: str) -> None:
+    async def delete(self, entity: str, record_id: str | int) -> None:
         await self._ask("POST", "/people/delete", {"entity": entity, "id": record_id})
 
     async def act(self, action: str, **arguments: Any) -> Mapping[str, Any]:

@@ -5,6 +5,7 @@
 
 import asyncio
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
@@ -68,14 +69,18 @@ class Summary:
         return wrong == 0 and self.conflicts_recorded == self.conflicts
 
 
-async def perform(settings: Settings, tell: Tell, observer: Observer | None = None) -> Summary:
+async def perform(
+    settings: Settings, tell: Tell, watching: Callable[[], AbstractContextManager[Observer]] | None = None
+) -> Summary:
+    """Play it all; `watching` gives an observer for as long as the first copy takes."""
     began = monotonic()
     tell(f"Starting Dataverse with {settings.people:,} people, and Marketo which knows some of them ...")
     async with prepared_stage(people=settings.people, seed=settings.seed, folder=settings.folder) as stage:
         tell(f"Dynamics at {stage.crm.fact('url')}, Marketo at {stage.marketing.fact('url')}.")
         tell(f"Settings: {stage.folder / 'tandem.toml'}")
-        play = _Play(stage, tell, observer, await stage.look(), began)
-        await play.first_copy()
+        play = _Play(stage, tell, await stage.look(), began)
+        with watching() if watching else nullcontext() as observer:
+            await play.first_copy(observer)
         if settings.is_once:
             await play.edit_in_rounds(settings.seed)
         else:
@@ -86,18 +91,17 @@ async def perform(settings: Settings, tell: Tell, observer: Observer | None = No
 class _Play:
     """What has happened so far on a stage."""
 
-    def __init__(self, stage: Stage, tell: Tell, observer: Observer | None, before: World, began: float) -> None:
+    def __init__(self, stage: Stage, tell: Tell, before: World, began: float) -> None:
         self._stage = stage
         self._tell = tell
-        self._observer = observer
         self._before = before
         self._began = began
         self._passes = 0
         self._first_copy: SyncReport | None = None
         self.deeds = Deeds()
 
-    async def first_copy(self) -> None:
-        report = await self._pass(self._observer)
+    async def first_copy(self, observer: Observer | None) -> None:
+        report = await self._pass(observer)
         self._first_copy = report
         self._tell(
             f"First copy: {report.records:,} records in {report.seconds:.1f} s, "
