@@ -244,6 +244,7 @@ class WebApi:
         must_match, must_not_match = _conditions(call.request)
         if version is None:
             if must_match is not None:
+                self._writer.security.require(call.caller, table, "Write")
                 raise errors.does_not_exist(table.name, record_id)
             return True
         if must_not_match == "*":

@@ -131,8 +131,8 @@ class TokenSource:
 
     def _ask_entra(self) -> Mapping[str, Any]:
         who = self._credentials
-        kind = msal.ConfidentialClientApplication if who.client_secret else msal.PublicClientApplication
-        app = kind(
+        # This class for a public client too: without a secret it sends the same, and does not warn on every call.
+        app = msal.ConfidentialClientApplication(
             who.client_id,
             authority=f"{self._transport.https_authority}/{who.tenant_id}",
             client_credential=who.client_secret,
@@ -251,7 +251,7 @@ class _Answer:
     def __init__(self, status_code: int, text: str, headers: Message) -> None:
         self.status_code = status_code
         self.text = text
-        self.headers = dict(headers.items())
+        self.headers = headers
 
     def raise_for_status(self) -> None:
         if self.status_code >= 400:

@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from urllib.parse import urlsplit
 
-from tandem.connectors.dynamics import access, reader
+from tandem.connectors.dynamics import check, reader
 from tandem.connectors.dynamics.auth import AuthMode, Credentials, TokenSource
 from tandem.connectors.dynamics.client import DynamicsClient
 from tandem.connectors.dynamics.errors import classify_response
@@ -81,7 +81,7 @@ class DynamicsConnector:
         await self._http.close()
 
     async def fetch_identity(self) -> Mapping[str, str]:
-        return await access.fetch_identity(self._client)
+        return await check.fetch_identity(self._client)
 
     async def fetch_schema(self, entity: Entity) -> EntitySchema:
         """Read anew each time, and kept for the other methods."""
@@ -90,7 +90,7 @@ class DynamicsConnector:
         return (await self._table(entity)).schema()
 
     async def check_access(self, entities: Sequence[Entity]) -> Sequence[Access]:
-        return await access.check_access(self._client, self._table, entities)
+        return await check.check_access(self._client, self._table, entities)
 
     async def create_fields(self, entity: Entity, fields: Sequence[NewField]) -> None:
         names = ", ".join(field.name for field in fields)

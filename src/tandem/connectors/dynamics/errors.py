@@ -79,9 +79,12 @@ _VALUE_CODES: Final = frozenset(
 
 _PRIVILEGE: Final = re.compile(r"is missing (prv\w+) privilege")
 _NAME_IN_QUOTES: Final = re.compile(r"'(\w+)'")
-_QUOTED: Final = re.compile(r"'([^']*)'|\"([^\"]*)\"")
-_MAIL: Final = re.compile(r"[^\s@'\"<>]+@[^\s@'\"<>]+")
-_LOGICAL_NAME: Final = re.compile(r"@?[a-z_][a-z0-9_.@]*|Edm\.\w+|Microsoft\.Dynamics\.CRM\.\w+")
+_QUOTED: Final = re.compile(r"['\"]([^'\"]*)['\"]")
+_MAIL: Final = re.compile(r"[^\s@'\"<>;,]+@[^\s@'\"<>;,]+")
+_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_.@]*")
+_NAMING_WORDS: Final = frozenset(
+    {"named", "property", "attribute", "column", "entity", "segment", "type", "table", "parameter", "option"}
+)
 _TEXT_MAX: Final = 300
 
 
@@ -236,6 +239,13 @@ def _shown(text: str, sent: Iterable[object]) -> str:
         if len(value) > 1:
             text = re.sub(re.escape(value), "…", text, flags=re.IGNORECASE)
     text = _MAIL.sub("…", text)
-    text = _QUOTED.sub(lambda m: m[0] if _LOGICAL_NAME.fullmatch(m[1] or m[2] or "") else "'…'", text)
+    text = _QUOTED.sub(lambda found: found[0] if _is_name(found) else "'…'", text)
     text = " ".join(text.split()).rstrip(".")
     return text[:_TEXT_MAX] or "the service gave no reason"
+
+
+def _is_name(quoted: re.Match[str]) -> bool:
+    """Whether the words beside a quoted text say that it is the name of something in the schema."""
+    before = quoted.string[: quoted.start()].split()[-1:]
+    after = quoted.string[quoted.end() :].split()[:1]
+    return any(word.lower() in _NAMING_WORDS for word in before + after) and bool(_NAME.fullmatch(quoted[1]))
