@@ -43,10 +43,23 @@ def renew(tx: Transaction, ttl_s: float, now: datetime) -> Lease:
     return lease
 
 
+def load(tx: Transaction) -> Lease | None:
+    c = leases.c
+    known = tx.connection.execute(select(c.holder, c.fence, c.expires_at).where(c.sync_id == tx.sync)).one()
+    return None if known.holder is None else Lease(known.holder, known.fence, known.expires_at)
+
+
 def release(tx: Transaction, fence: int) -> None:
     """Nothing happens where somebody else holds the lease."""
     is_ours = (leases.c.sync_id == tx.sync) & (leases.c.fence == fence)
     tx.connection.execute(update(leases).where(is_ours).values(holder=None, expires_at=None))
+
+
+def load(tx: Transaction) -> Lease | None:
+    row = tx.connection.execute(
+        select(leases.c.holder, leases.c.fence, leases.c.expires_at).where(leases.c.sync_id == tx.sync)
+    ).one()
+    return Lease(row.holder, row.fence, row.expires_at) if row.holder is not None else None
 
 
 def _save(tx: Transaction, holder: str, fence: int, expires_at: datetime) -> None:

@@ -132,6 +132,12 @@ class MemoryStore:
         if self._fence is not None and self._fence == self.state.fence:
             self.state.lease = None
 
+    def load_lease(self) -> Lease | None:
+        return self.state.lease
+
+    def load_lease(self) -> Lease | None:
+        return self.state.lease
+
     def _writable(self) -> MemoryState:
         if self._fence is not None and self._fence != self.state.fence:
             raise LeaseLostError("Another worker holds this sync now; nothing was written.")

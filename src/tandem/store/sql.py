@@ -99,6 +99,14 @@ class SqlStore:
                 tx = Transaction(connection, self._sync, self._shapes, self._insert)
                 leases.release(tx, self._fence)
 
+    def load_lease(self) -> Lease | None:
+        with self._reading() as tx:
+            return leases.load(tx)
+
+    def load_lease(self) -> Lease | None:
+        with self._reading() as tx:
+            return leases.load(tx)
+
     # settings and shapes
 
     def load_setting(self, name: str) -> str | None:

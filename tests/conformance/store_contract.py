@@ -1,0 +1,51 @@
+"""What every store does. A new method of the port gets its case in one of these parts."""
+
+from tests.conformance.store_claim_contract import (
+    AliasContract,
+    ClaimContract,
+    DueContract,
+    FindContract,
+    HistoryContract,
+)
+from tests.conformance.store_extract_contract import (
+    ExtractContract,
+    LeaseContract,
+    RecordsContract,
+    SettingsContract,
+)
+from tests.conformance.store_outcome_contract import (
+    DoneContract,
+    JournalContract,
+    RejectedContract,
+    WithdrawnContract,
+)
+from tests.conformance.store_plan_contract import (
+    ConflictContract,
+    HoldContract,
+    PlanContract,
+    StatusContract,
+    WaitContract,
+)
+
+
+class StoreContract(
+    LeaseContract,
+    SettingsContract,
+    ExtractContract,
+    RecordsContract,
+    ClaimContract,
+    DueContract,
+    AliasContract,
+    FindContract,
+    HistoryContract,
+    PlanContract,
+    WaitContract,
+    HoldContract,
+    ConflictContract,
+    StatusContract,
+    JournalContract,
+    DoneContract,
+    RejectedContract,
+    WithdrawnContract,
+):
+    """A store adds its ``open_store``: a function that opens one more store on the same data, mappings declared."""
