@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from ipaddress import IPv4Address
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -285,9 +286,7 @@ def write_certificate(folder: Path) -> Path:
     now, day = datetime.now(UTC), timedelta(days=1)
     address = x509.SubjectAlternativeName([x509.IPAddress(IPv4Address("127.0.0.1"))])
     builder = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
-    builder = (
-        builder.serial_number(1).not_valid_before(now - day).not_valid_after(now + day)
-    )
+    builder = builder.serial_number(1).not_valid_before(now - day).not_valid_after(now + day)
     certificate = builder.add_extension(address, critical=False).sign(key, hashes.SHA256())
     private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     path = folder / "server.pem"
@@ -335,6 +334,16 @@ async def test_no_window_ever_holds_more_calls_than_its_rule() -> None:
         assert (later - first).total_seconds() >= 20
     for first, later in zip(began, began[12:], strict=False):
         assert (later - first).total_seconds() >= 60
+
+
+async def test_half_a_window_goes_at_once_and_a_busy_one_never_makes_the_next_call_wait_long() -> None:
+    clock = FakeClock()
+    pacer = Pacer(clock, rules=[Rule(50, 20)])
+    began = [await take(pacer, clock) for _ in range(300)]
+    gaps = [(later - first).total_seconds() for first, later in pairwise(began)]
+    assert (began[24] - began[0]).total_seconds() == 0
+    assert max(gaps) <= 1.0
+    assert (began[-1] - began[0]).total_seconds() <= 300 / 50 * 20 + 1
 
 
 async def test_a_call_still_counts_until_the_window_has_passed_after_its_end() -> None:

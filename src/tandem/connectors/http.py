@@ -114,24 +114,34 @@ class Rule:
 
 class _Window:
     """One rule's memory. A call counts from before it is sent until `window_s` after its end, so that the side, which
-    sees it somewhere in between, never counts more than the rule allows."""
+    sees it somewhere in between, never counts more than the rule allows.
+
+    Half of a window may go in one burst; the other half is rationed until the oldest call drops out. So a first copy
+    that uses all there is never makes the next call, a person's edit say, wait for most of a window.
+    """
 
     def __init__(self, rule: Rule) -> None:
         self.rule = rule
         self._in_flight = 0
         self._ended: deque[datetime] = deque()
+        self._last_began: datetime | None = None
 
     def wait_s(self, now: datetime) -> float:
         """0 when a call may start now. There is always an ended call to wait for when the window is full: the pacer
         lets fewer run at once than the rule has calls."""
         while self._ended and (now - self._ended[0]).total_seconds() >= self.rule.window_s:
             self._ended.popleft()
-        if self._in_flight + len(self._ended) < self.rule.calls:
+        left = self.rule.calls - self._in_flight - len(self._ended)
+        if 2 * left > self.rule.calls or self._last_began is None or not self._ended:
             return 0.0
-        return self.rule.window_s - (now - self._ended[0]).total_seconds()
+        oldest_goes_s = self.rule.window_s - (now - self._ended[0]).total_seconds()
+        if left == 0:
+            return oldest_goes_s
+        return max(0.0, oldest_goes_s / left - (now - self._last_began).total_seconds())
 
-    def began(self) -> None:
+    def began(self, now: datetime) -> None:
         self._in_flight += 1
+        self._last_began = now
 
     def ended(self, now: datetime) -> None:
         self._in_flight -= 1
@@ -207,7 +217,7 @@ class Pacer:
                     self.spent_today -= 1
                     raise
                 for window in self._windows:
-                    window.began()
+                    window.began(self._clock.now())
             try:
                 yield
             finally:

@@ -71,7 +71,9 @@ async def test_a_full_read_brings_everyone_with_present_values_and_then_the_chan
     }
     assert {reading.id: reading.values for page in full for reading in page.readings} == truth
     ids = [raw["id"] for raw in [*emulator.records("person"), *emulator.records("person?deleted=true")]]
-    assert {page.rows_expected for page in full} == {max(ids)}
+    [expected] = {page.rows_expected for page in full}
+    assert expected is not None
+    assert max(map(int, truth)) <= expected <= max(ids)
     assert [page.is_last for page in pages] == [False] * (len(pages) - 1) + [True]
     assert not pages[-1].is_full_read
     assert pages[-1].complete_until is not None
