@@ -41,7 +41,7 @@ def build(options: Options) -> "DataverseEmulator":
 
 class DataverseEmulator(Emulator):
     service = "dataverse"
-    choices: ClassVar[dict[str, tuple[str, ...]]] = {
+    choices: ClassVar[Mapping[str, tuple[str, ...]]] = {
         "limits": ("published", "off"),
         "user_state": ("enabled", "disabled", "no_role", "not_member"),
     }

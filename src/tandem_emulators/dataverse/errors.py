@@ -112,7 +112,7 @@ def decimal_out_of_range() -> ODataError:
 
 
 def date_out_of_range() -> ODataError:
-    text = "DateTime is less than minimum value supported by CrmDateTime. Minimum value supported: 01/01/1753 00:00:00"
+    text = "The date-time format is invalid, or value is outside the supported range."
     return ODataError(400, "0x80040239", text)
 
 
@@ -253,4 +253,4 @@ def batch_too_large(limit: int) -> ODataError:
 
 
 def request_too_large() -> ODataError:
-    return ODataError(413, "0x8004418a", "The request message is too large.")
+    return ODataError(413, "0x8004418a", "Request message length is too large.")

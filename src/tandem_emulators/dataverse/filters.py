@@ -269,7 +269,7 @@ def _quoted_values(text: str) -> list[str]:
 
 def _syntax_message(text: str) -> str:
     if text.count("'") % 2:
-        return f"There is an unterminated literal at position {text.rindex(chr(39))} in '{text}'."
+        return f"There is an unterminated literal at position {len(text)} in '{text}'."
     return f"Syntax error at position {len(text)} in '{text}'."
 
 

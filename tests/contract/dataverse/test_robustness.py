@@ -1,0 +1,83 @@
+"""Whatever is sent, the emulator answers like a service: a refusal, never a fault of its own."""
+
+import random
+import string
+
+import pytest
+
+from tests.contract.dataverse.client import Running
+
+PIECES = [
+    *("contacts", "leads", "(", ")", "'", "$filter=", "$select=", "$top=", "$orderby=", "$count=true", "$skiptoken="),
+    *("$deltatoken=", "&", "?", "/", "$ref", "$value", "eq", "%20", "null", "%00", "%ff", "%C5%81", "-1", "1e999"),
+    *("11111111-1111-1111-1111-111111111111", "Microsoft.Dynamics.CRM.QualifyLead", "not", "and", "EntityDefinitions"),
+    *(
+        "(LogicalName='lead')",
+        "Attributes",
+        "parentcustomerid_account",
+        "contains(lastname,'a')",
+        "%3Ccookie%3E",
+        "$it",
+    ),
+]
+JSON_PIECES = [
+    *("{", "}", "[", "]", ":", ",", '"lastname"', '"Grey"', '"parentcustomerid_account@odata.bind"', "null", "1e400"),
+    *(
+        '"statecode"',
+        '"\\ud800"',
+        '"@odata.type"',
+        "99999999999999999999",
+        "-0",
+        "true",
+        '"contactid"',
+        '"/accounts(1)"',
+    ),
+]
+
+
+def test_random_urls_never_make_a_fault(crm: Running) -> None:
+    rng = random.Random(20)
+    for _ in range(400):
+        target = "/api/data/v9.2/" + "".join(rng.choice(PIECES) for _ in range(rng.randint(1, 7)))
+        answer = crm.api(rng.choice(["GET", "POST", "PATCH", "DELETE", "PUT", "HEAD"]), target, "{}")
+        assert answer.status != 500, target
+
+
+def test_random_bodies_never_make_a_fault(crm: Running) -> None:
+    rng = random.Random(21)
+    contact = crm.create("contacts", lastname="Grey")
+    for _ in range(300):
+        body = "{" + "".join(rng.choice(JSON_PIECES) for _ in range(rng.randint(0, 8))) + "}"
+        for method, target in (("POST", "contacts"), ("PATCH", f"contacts({contact})"), ("POST", "Merge")):
+            answer = crm.api(method, target, body)
+            assert answer.status != 500, body
+
+
+@pytest.mark.parametrize("value", [True, 1, 1.5, "x", [], {}, [1], 10**30, -(10**30), "\ud7ff", "\x00"])
+def test_every_column_takes_or_refuses_every_kind_of_value(crm: Running, value: object) -> None:
+    names = list(crm.row("contacts", crm.create("contacts", lastname="Grey")))
+    for name in names:
+        if not name.startswith("@"):
+            answer = crm.api("POST", "contacts", {name: value})
+            assert answer.status in (204, 400, 501), (name, value, answer.raw)
+
+
+@pytest.mark.parametrize("field", ["grant_type", "client_id", "client_secret", "scope", "username"])
+def test_random_sign_ins_never_make_a_fault(crm: Running, field: str) -> None:
+    rng = random.Random(22)
+    for _ in range(40):
+        text = "".join(rng.choice(string.printable + "Łß😀") for _ in range(rng.randint(0, 30)))
+        assert crm.sign_in(**{field: text}).status in (200, 400, 401)
+
+
+@pytest.mark.parametrize("cookie", ["", "x", "<cookie/>", "<cookie pagenumber='x' pagingcookie='' />", "<!DOCTYPE a>"])
+def test_a_broken_cookie_is_refused(crm: Running, cookie: str) -> None:
+    assert crm.get(f"contacts?$skiptoken={cookie}").status == 400
+
+
+def test_a_deep_filter_is_answered(crm: Running) -> None:
+    for depth in (50, 1500):
+        condition = "(" * depth + "statecode eq 0" + ")" * depth
+        assert crm.get(f"contacts?$filter={condition}").status in (200, 400)
+    chain = " or ".join(["statecode eq 0"] * 300)
+    assert crm.get(f"contacts?$filter={chain}").status in (200, 400)
