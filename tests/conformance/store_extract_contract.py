@@ -1,9 +1,10 @@
 """Leases, settings and what extract stores."""
 
+from collections.abc import Callable
 from datetime import datetime
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tandem.core.errors import LeaseLostError
@@ -20,6 +21,7 @@ from tests.conformance.store_world import (
     a_state,
     an_open_row,
     claim,
+    each_example_uses_records_of_its_own,
     keys_of,
     later,
     lead,
@@ -57,7 +59,15 @@ class LeaseContract:
         first, second = open_store(), open_store()
         first.acquire_lease("first", 60, NOW)
         first.release_lease()
+        assert second.load_lease() is None
         assert second.acquire_lease("second", 60, NOW) is not None
+
+    def test_anybody_can_see_whose_lease_it_is(self, open_store: OpenStore) -> None:
+        first, second = open_store(), open_store()
+        assert second.load_lease() is None
+        lease = first.acquire_lease("first", 60, NOW)
+        assert second.load_lease() == lease
+        assert first.renew_lease(60, later(5)) == second.load_lease()
 
     def test_who_lost_the_lease_can_neither_renew_nor_end_it(self, open_store: OpenStore) -> None:
         first, second, third = open_store(), open_store(), open_store()
@@ -74,7 +84,7 @@ class LeaseContract:
         link = a_link(first, lead("a"), person("1"))
         row = an_open_row(first, link)
         second.acquire_lease("second", 60, later(60))
-        writes = [
+        writes: list[Callable[[], object]] = [
             lambda: save(first, a_state(lead("b"), 9), cursor="lost"),
             lambda: first.next_read_number(),
             lambda: first.reset_cursor(Side.CRM, LEAD),
@@ -148,7 +158,7 @@ class ExtractContract:
         store.reset_cursor(Side.CRM, LEAD)
         assert (store.load_cursor(Side.CRM, LEAD), store.load_watermark(Side.CRM, LEAD)) == (None, None)
 
-    @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
+    @each_example_uses_records_of_its_own
     @given(readings=READINGS, is_one_page=st.booleans())
     def test_the_newest_reading_stays(
         self, store: Store, readings: list[tuple[int, Presence]], is_one_page: bool

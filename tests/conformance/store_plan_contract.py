@@ -1,7 +1,7 @@
 """What committing a plan does, all of it or nothing."""
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tandem.core.errors import StoreError
@@ -29,6 +29,7 @@ from tests.conformance.store_world import (
     claim,
     commit,
     contact,
+    each_example_uses_records_of_its_own,
     finish,
     keys_of,
     later,
@@ -121,7 +122,7 @@ class PlanContract:
         store.commit_plan(Plan(ignored=(InboxRef(lead("b"), ReadNumber(1)),)), "run", NOW)
         assert keys_of(claim(store)) == [lead("b")]
 
-    @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40)
+    @each_example_uses_records_of_its_own
     @given(stored=ORDERS, wanted=ORDERS)
     def test_a_base_follows_the_mapping_by_name(self, store: Store, stored: list[str], wanted: list[str]) -> None:
         store.use_mappings({LEAD: stored}, {})

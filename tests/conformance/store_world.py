@@ -4,6 +4,8 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeAlias
 
+from hypothesis import HealthCheck, settings
+
 from tandem.core.mapping import Winner
 from tandem.core.plan import Action, ActionKind, Conflict, ConflictKind, FieldWrite, InboxRef, LinkPlan, Plan
 from tandem.core.record import (
@@ -28,6 +30,11 @@ from tandem.core.record import (
     Version,
 )
 from tandem.ports import Claim, JournalRow, JournalState, Outcome, Store
+
+# Examples share a store, and the three stores share a test: both do no harm where no example meets another's records.
+each_example_uses_records_of_its_own = settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.differing_executors]
+)
 
 OpenStore: TypeAlias = Callable[[], Store]
 

@@ -55,13 +55,6 @@ def release(tx: Transaction, fence: int) -> None:
     tx.connection.execute(update(leases).where(is_ours).values(holder=None, expires_at=None))
 
 
-def load(tx: Transaction) -> Lease | None:
-    row = tx.connection.execute(
-        select(leases.c.holder, leases.c.fence, leases.c.expires_at).where(leases.c.sync_id == tx.sync)
-    ).one()
-    return Lease(row.holder, row.fence, row.expires_at) if row.holder is not None else None
-
-
 def _save(tx: Transaction, holder: str, fence: int, expires_at: datetime) -> None:
     values = {"holder": holder, "fence": fence, "expires_at": expires_at}
     tx.connection.execute(update(leases).where(leases.c.sync_id == tx.sync).values(values))

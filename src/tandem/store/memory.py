@@ -135,9 +135,6 @@ class MemoryStore:
     def load_lease(self) -> Lease | None:
         return self.state.lease
 
-    def load_lease(self) -> Lease | None:
-        return self.state.lease
-
     def _writable(self) -> MemoryState:
         if self._fence is not None and self._fence != self.state.fence:
             raise LeaseLostError("Another worker holds this sync now; nothing was written.")
@@ -497,7 +494,9 @@ class MemoryStore:
                 row = self._done(row, outcome, written)
             case JournalState.REJECTED:
                 holds = state.holds.get(number, {})
-                state.holds[number] = rules.holds_after_rejection(holds, row, outcome.error or "rejected", now)
+                state.holds[number] = rules.holds_after_rejection(holds, row, outcome, now)
+                if outcome.parked:
+                    state.due.setdefault(number)
             case JournalState.WITHDRAWN:
                 state.due.setdefault(number)
             case _:

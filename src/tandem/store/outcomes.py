@@ -48,8 +48,9 @@ def _gather(tx: Transaction, batch: _Batch, row: JournalRow, outcome: Outcome) -
             batch.entities[row.link] = row.crm_entity
         case JournalState.REJECTED:
             known = batch.holds.get(row.link, {})
-            batch.holds[row.link] = rules.holds_after_rejection(known, row, outcome.error or "rejected", batch.now)
+            batch.holds[row.link] = rules.holds_after_rejection(known, row, outcome, batch.now)
             batch.held.add(row.link)
+            batch.due.extend([row.link] if outcome.parked else [])
         case JournalState.WITHDRAWN:
             batch.due.append(row.link)
         case _:

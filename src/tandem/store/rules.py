@@ -123,15 +123,15 @@ class Held:
 Holds = Mapping[str | None, Held]
 
 
-def holds_after_rejection(known: Holds, row: JournalRow, error: str, now: datetime) -> dict[str | None, Held]:
-    """Each written field is held; a rejected create holds the record."""
+def holds_after_rejection(known: Holds, row: JournalRow, outcome: Outcome, now: datetime) -> dict[str | None, Held]:
+    """The fields at fault are held with the values that were refused: those the side named, else all of an update's.
+    A create refused for no field in particular holds the record, and any change of it is a reason to try again."""
+    error = outcome.error or "rejected"
+    if row.action.kind is ActionKind.CREATE and not outcome.parked:
+        return {**known, None: Held(None, error, now, {}, row.number)}
     refused = {write.pair: write.source for write in row.action.writes}
-    fresh: dict[str | None, Held]
-    if row.action.kind is ActionKind.CREATE:
-        fresh = {None: Held(None, error, now, refused, row.number)}
-    else:
-        fresh = {pair: Held(pair, error, now, {pair: value}, row.number) for pair, value in refused.items()}
-    return {**known, **fresh}
+    named = {pair: refused[pair] for pair in outcome.parked if pair in refused} or refused
+    return {**known, **{pair: Held(pair, error, now, {pair: value}, row.number) for pair, value in named.items()}}
 
 
 def holds_after_plan(known: Holds, planned: Sequence[Hold], now: datetime) -> dict[str | None, Held]:

@@ -103,10 +103,6 @@ class SqlStore:
         with self._reading() as tx:
             return leases.load(tx)
 
-    def load_lease(self) -> Lease | None:
-        with self._reading() as tx:
-            return leases.load(tx)
-
     # settings and shapes
 
     def load_setting(self, name: str) -> str | None:
