@@ -346,6 +346,9 @@ class Store(Protocol):
 
     def release_lease(self) -> None: ...
 
+    def load_lease(self) -> Lease | None:
+        """Whoever's lease it is; None when nobody holds it."""
+
     # settings of the sync, small texts
     def load_setting(self, name: str) -> str | None: ...
 

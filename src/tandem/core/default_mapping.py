@@ -28,6 +28,7 @@ class DefaultPair:
     direction: Direction = Direction.BOTH
     opt_out: bool = False
     parent: Entity | None = None
+    can_be_emptied: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +141,13 @@ _LEAD: Final = (
 
 _CONTACT: Final = (
     DefaultPair("mkt_leadscore", "leadScore"),
-    _one_way("parentcustomerid", "externalCompanyId", parent=ACCOUNT),
+    DefaultPair(
+        "parentcustomerid",
+        "externalCompanyId",
+        direction=Direction.TO_MARKETING,
+        parent=ACCOUNT,
+        can_be_emptied=False,
+    ),
 )
 
 _ACCOUNT: Final = (

@@ -51,6 +51,7 @@ class FieldPair:
     ``@type`` (Lead or Contact), ``@deleted`` (true once the record is gone).
     ``parent`` names the crm entity whose record the value is the id of: the value waits until that record is linked.
     ``opt_out`` marks a field whose true must never be weakened (R8); ``only_if_empty`` fills, never replaces.
+    ``can_be_emptied`` is False where Marketo keeps a value for ever (a person cannot lose its company).
     """
 
     crm: str
@@ -62,6 +63,7 @@ class FieldPair:
     opt_out: bool = False
     only_if_empty: bool = False
     parent: Entity | None = None
+    can_be_emptied: bool = True
 
     @property
     def name(self) -> str:

@@ -327,6 +327,7 @@ def _field_pair(line: _Line, marketing: str, transform: Transform, direction: Di
         opt_out=line.pair.opt_out,
         only_if_empty=line.said.only_if_empty,
         parent=line.pair.parent,
+        can_be_emptied=line.pair.can_be_emptied,
     )
 
 

@@ -98,6 +98,11 @@ def agree(pair: FieldPair, crm: Value, marketing: Value) -> bool:
     return pair.direction.allows(Side.CRM) and _spells(pair, marketing, Side.CRM, crm)
 
 
+def is_drift(pair: FieldPair, crm: Value, marketing: Value) -> bool:
+    """Whether the two values ought to agree and do not. What Marketo cannot express is no drift."""
+    return not agree(pair, crm, marketing) and (pair.can_be_emptied or not is_empty(crm))
+
+
 def _spells(pair: FieldPair, value: Value, to: Side, present: Value) -> bool:
     try:
         return same(pair.carry(value, to=to), present)
@@ -165,4 +170,6 @@ def _carry(seen: Sighting, *, to: Side, reason: str, conflict: Conflict | None =
         after = seen.pair.carry(seen.value(to.other), to=to)
     except NotExpressibleError as error:
         return Held(f"{seen.pair.field_on(to)} in {to} cannot hold the value: {error}", conflict)
+    if is_empty(after) and to is Side.MARKETING and not seen.pair.can_be_emptied:
+        return Held(f"{seen.pair.marketing} cannot be emptied in marketing", conflict)
     return Carry(to, after, reason, conflict)

@@ -58,8 +58,9 @@ class Subject:
     ``crm`` and ``marketing`` are present or ``GONE`` readings, None where the link has no such end. ``candidates`` are
     marketing persons that the unlinked crm record may already be, none of them linked. ``dedupe_taken``: a person with
     this e-mail exists and belongs to another record. ``origin`` is the link of the lead that this contact came from.
-    ``superseded``: the record lives on under another one's link. ``is_complete``: the marketing feed has been read past
-    the moment of the marketing reading. ``refs`` are the inbox rows this subject uses up.
+    ``superseded``: the record lives on under another one's link; ``is_blocked``: its origin's link has an open action.
+    ``is_complete``: the marketing feed has been read past the moment of the marketing reading. ``refs`` are the inbox
+    rows this subject uses up.
     """
 
     crm_entity: Entity
@@ -70,6 +71,7 @@ class Subject:
     dedupe_taken: bool = False
     origin: Link | None = None
     superseded: bool = False
+    is_blocked: bool = False
     sent: tuple[SentWrite, ...] = ()
     records: tuple[ChangeRecord, ...] = ()
     rejected: Mapping[str, Value] = field(default_factory=dict)
@@ -148,8 +150,12 @@ class _Planner:
             return _Ignore() if link is None else self._tombstone(link, "deleted in crm before it was carried over")
         if link is not None and link.marketing is not None and self.subject.marketing is not None:
             return self._join(crm, self.subject.marketing, "created in crm")
-        if self.subject.origin is not None and link is None:
+        if self.subject.is_blocked:
+            return _Defer(self.rules.retry_s)
+        if self.subject.origin is not None and self.subject.origin.marketing is not None:
             return self._take_over(self.subject.origin, crm)
+        if self.subject.origin is not None:
+            self.subject = replace(self.subject, link=self.subject.origin)
         found = match_record(self.mapping, crm, self.subject.candidates, self.policy.prefer)
         match found:
             case Ambiguous(reason):
@@ -185,9 +191,7 @@ class _Planner:
     def _take_over(self, origin: Link, crm: State) -> LinkPlan | _Ignore | _Defer:
         """A contact takes over the link and the base of the lead it came from: one person in Marketo."""
         marketing = self.subject.marketing
-        if origin.marketing is None or marketing is None or not marketing.is_present:
-            return _Defer(self.rules.retry_s)
-        if not self._reserve(origin.number):
+        if marketing is None or not marketing.is_present or not self._reserve(origin.number):
             return _Defer(self.rules.retry_s)
         base = convert_base(origin.base, self.rules.mappings[LEAD], self.mapping)
         plan = self._merge(crm, marketing, base, status=LinkStatus.LIVE, title="qualified: the contact takes over")
@@ -425,7 +429,7 @@ class _Planner:
             conflicts=tuple(merged.conflicts),
             holds=tuple(merged.holds),
             waits_for=tuple(merged.waits),
-            aliases=self._origin_aliases(crm) if link is None else (),
+            aliases=self._origin_aliases(crm) if link is None or link.crm != crm.key else (),
             changes_link=merged.has_news or bool(actions) or link is None or link.status is not status,
         )
 

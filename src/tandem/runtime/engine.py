@@ -65,6 +65,9 @@ class Engine:
     policies: Mapping[Entity, EntityPolicy]
     settings: PassSettings
     tell: Callable[[News], None] = lambda news: None
+    holder: str = "tandem"
+    is_gone: Callable[[str], bool] = lambda holder: False
+    """Whether the named lease holder is known to be dead, so that its lease need not be waited for."""
     _marks: list[tuple[ReadNumber, datetime]] = field(default_factory=list)
 
     def connector(self, side: Side) -> Connector:

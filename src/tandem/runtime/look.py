@@ -44,6 +44,7 @@ class _Work:
     crm_is_taken: bool = False
     origin: Link | None = None
     superseded: bool = False
+    is_blocked: bool = False
 
     @property
     def link(self) -> Link | None:
@@ -179,8 +180,17 @@ async def _find_origins(engine: Engine, marketing_entity: Entity, works: Sequenc
         is_leads = link is not None and link.crm is not None and link.crm.entity == LEAD
         if work.link is None and link is not None and is_leads and link.status is not LinkStatus.TOMBSTONE:
             work.origin = link
+    _block_open_origins(engine, works)
     _supersede(works, born)
     await _read_origins(engine, marketing_entity, [work for work in works if work.origin])
+
+
+def _block_open_origins(engine: Engine, works: Sequence[_Work]) -> None:
+    """A lead that is being created, or whose write is undecided, cannot be taken over yet."""
+    if any(work.origin for work in works):
+        busy = {row.link for row in engine.store.load_open_rows()}
+        for work in works:
+            work.is_blocked = work.origin is not None and work.origin.number in busy
 
 
 def _supersede(works: Sequence[_Work], born: Iterable[RecordId]) -> None:
@@ -202,7 +212,7 @@ async def _read_origins(engine: Engine, marketing_entity: Entity, works: Sequenc
 
 
 async def _find_candidates(engine: Engine, marketing_entity: Entity, works: Sequence[_Work], *, in_inbox: bool) -> None:
-    unlinked = [work for work in works if work.is_unlinked_crm and work.origin is None]
+    unlinked = [w for w in works if w.is_unlinked_crm and (w.origin is None or w.origin.marketing is None)]
     by_inbox = [work for work in unlinked if in_inbox and work.link is None]
     by_call = [work for work in unlinked if work not in by_inbox] if len(by_inbox) < len(unlinked) else []
     if by_inbox:
@@ -326,6 +336,7 @@ def _to_subject(engine: Engine, work: _Work, is_complete: bool) -> Subject:
         dedupe_taken=is_taken or work.crm_is_taken,
         origin=work.origin,
         superseded=work.superseded,
+        is_blocked=work.is_blocked,
         sent=tuple(
             SentWrite(row.number, row.action.kind is ActionKind.CREATE, row.action.writes) for row in claim.written
         ),

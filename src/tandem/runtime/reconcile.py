@@ -14,7 +14,7 @@ from itertools import islice
 from tandem.core.errors import AccessError, RejectedError, TransientError
 from tandem.core.mapping import EntityMapping
 from tandem.core.match import fold
-from tandem.core.merge import agree
+from tandem.core.merge import is_drift
 from tandem.core.record import (
     CONTACT,
     LEAD,
@@ -241,7 +241,7 @@ def _compare_values(mapping: EntityMapping, crm: Values, reading: Reading, findi
     pairs = zip(mapping.pairs, mapping.crm_values(crm), mapping.marketing_values(reading.values), strict=True)
     crm_id = RecordId(str(mapping.crm_value(crm, "@id")))
     for pair, crm_value, marketing_value in pairs:
-        if not agree(pair, crm_value, marketing_value):
+        if is_drift(pair, crm_value, marketing_value):
             detail = f"{pair.crm} and {pair.marketing} differ"
             findings.add(Difference("field differs", mapping.crm_entity, crm_id, reading.id, pair.name, detail))
 

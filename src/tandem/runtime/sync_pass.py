@@ -13,7 +13,7 @@ from tandem.core.errors import LeaseLostError
 from tandem.core.guard import Totals, guard_plan
 from tandem.core.plan import Plan
 from tandem.core.planner import Rules, plan_pass
-from tandem.core.record import Entity, Side
+from tandem.core.record import Entity, RecordKey
 from tandem.ports import Claim, JournalRow, RunSummary
 from tandem.runtime.apply import apply
 from tandem.runtime.engine import STAGES, Engine, News
@@ -52,8 +52,7 @@ async def run_pass(engine: Engine) -> PassResult:
         TransientError, AccessError: a side stopped the pass; the next one goes on where this one ended.
     """
     run_id, started_at = engine.ids.new_id(), engine.clock.now()
-    if engine.store.acquire_lease(run_id, engine.settings.lease_s, started_at) is None:
-        raise LeaseLostError("another process is working on this sync; wait for it to end")
+    await _acquire_lease(engine)
     progress = _Progress()
     error: str | None = None
     try:
@@ -65,6 +64,20 @@ async def run_pass(engine: Engine) -> PassResult:
         finished_at = engine.clock.now()
         _finish(engine, RunSummary(run_id, started_at, finished_at, dict(progress.counts), error))
     return PassResult(run_id, dict(progress.counts), tuple(progress.questions), started_at, finished_at)
+
+
+async def _acquire_lease(engine: Engine) -> None:
+    """Take the lease over from a holder that is gone, or wait as long as one lease for a holder elsewhere."""
+    store, ttl = engine.store, engine.settings.lease_s
+    deadline = engine.clock.now() + timedelta(seconds=ttl if engine.settings.settle_wait_s else 0)
+    while store.acquire_lease(engine.holder, ttl, engine.clock.now()) is None:
+        held = store.load_lease()
+        if held is not None and engine.is_gone(held.holder):
+            store.acquire_lease(held.holder, ttl, engine.clock.now())
+            return
+        if engine.clock.now() >= deadline:
+            raise LeaseLostError("another process is working on this sync; wait for it to end")
+        await engine.clock.sleep(1.0)
 
 
 def _finish(engine: Engine, run: RunSummary) -> None:
@@ -114,6 +127,8 @@ async def _run_round(
     guarded = guard_plan(plan, engine.settings.rails, progress.totals)
     progress.totals = guarded.totals
     progress.questions.extend(guarded.questions)
+    if any(claim.crm is None and claim.link is None for claim in claims):
+        _stop_looking_in_inbox(engine)
     rows = engine.store.commit_plan(guarded.plan, run_id, engine.clock.now())
     _count_plan(guarded.plan, guarded.held, progress)
     engine.tell(News("plan", str(marketing_entity), len(claims)))
@@ -123,20 +138,30 @@ async def _run_round(
     return bool(applied or guarded.plan.ignored or any(link.consumed for link in guarded.plan.links))
 
 
-async def plan_claims(engine: Engine, marketing_entity: Entity, claims: Sequence[Claim]) -> Plan:
-    """The plan for `claims`; nothing is written on either side."""
+async def plan_claims(
+    engine: Engine,
+    marketing_entity: Entity,
+    claims: Sequence[Claim],
+    *,
+    also_linked: frozenset[RecordKey] = frozenset(),
+) -> Plan:
+    """The plan for `claims`; nothing is written on either side. `also_linked` are parents that count as linked."""
     in_inbox = engine.store.load_setting(LOOK_IN_INBOX) == "yes"
     subjects = await look(engine, marketing_entity, claims, in_inbox=in_inbox)
-    if in_inbox and any(claim.crm is None and claim.link is None for claim in claims):
-        engine.store.save_setting(LOOK_IN_INBOX, "")
     rules = Rules(
         sync_id=engine.settings.sync_id,
         mappings=engine.mappings,
         policies=engine.policies,
-        parents=linked_parents(engine, subjects),
+        parents=linked_parents(engine, subjects) | also_linked,
         retry_s=engine.settings.feed_lag_s + 1,
     )
     return plan_pass(subjects, rules)
+
+
+def _stop_looking_in_inbox(engine: Engine) -> None:
+    """Unlinked marketing people leave the inbox now: from here on the look is a call."""
+    if engine.store.load_setting(LOOK_IN_INBOX):
+        engine.store.save_setting(LOOK_IN_INBOX, "")
 
 
 def _count_plan(plan: Plan, held_back: int, progress: _Progress) -> None:
@@ -165,18 +190,3 @@ async def _wait_for_settling(engine: Engine, run_id: str, progress: _Progress) -
 
 def _open_rows(engine: Engine) -> Sequence[JournalRow]:
     return engine.store.load_open_rows()
-
-
-def lag_s(engine: Engine) -> float | None:
-    """Age of the older side's watermark; None before both feeds were read to their end."""
-    marks = []
-    for marketing_entity, crm_entities in STAGES:
-        for side, entities in ((Side.CRM, crm_entities), (Side.MARKETING, (marketing_entity,))):
-            for entity in entities:
-                if (side is Side.CRM and entity not in engine.mappings) or not engine.connector(side).has_feed(entity):
-                    continue
-                marks.append(engine.store.load_watermark(side, entity))
-    if not marks or any(mark is None for mark in marks):
-        return None
-    oldest = min(mark for mark in marks if mark is not None)
-    return (engine.clock.now() - oldest).total_seconds()

@@ -18,7 +18,7 @@ from tandem.app.demo.live import go_live
 from tandem.app.demo.stage import FEED_LAG_S, Stage, prepared_stage
 from tandem.app.demo.typists import Typist, type_in
 from tandem.app.demo.world import CRM, MARKETING, Deeds, Typed, World
-from tandem.app.reports import Observer, SyncReport
+from tandem.app.reports import Difference, Observer, SyncReport
 
 ROUNDS: Final = 5
 RIVALS_A_ROUND: Final = 10
@@ -128,7 +128,7 @@ class _Play:
         verified = await commands.verify(self._stage.config)
         extra = await self._written_by_one_more_pass()
         verdict = judge(self._before, await self._stage.look(), self.deeds, self._recorded())
-        for line in _complaints(verdict):
+        for line in [*_complaints(verdict), *map(_found, verified.differences[:10])]:
             self._tell(line)
         summary = await self._summary(verdict, verified.difference_count + len(verified.unread), extra)
         for line in _lines(summary):
@@ -204,6 +204,11 @@ def _complaints(verdict: Verdict) -> list[str]:
         "conflict not recorded": verdict.unrecorded,
     }
     return [f"{kind}: {line}" for kind, lines in kinds.items() for line in lines[:10]]
+
+
+def _found(difference: Difference) -> str:
+    ids = f"{difference.crm_id} and {difference.marketing_id}"
+    return f"verify: {difference.kind}: {difference.entity} {ids} {difference.field or ''}"
 
 
 def _lines(summary: Summary) -> list[str]:

@@ -118,17 +118,15 @@ class Typist:
         return self._counterparts[typed.side, typed.id]
 
     def _draw(self, among: Sequence[Candidate], name: str, *, clears: bool = False) -> tuple[Candidate, Pair] | None:
-        """Somebody whose field `name` nobody has typed into, and whom typing would change; None when rare."""
+        """Somebody whose field `name` is in step, whom typing would change, and nobody has typed into; None when rare."""
         for _ in range(200):
             candidate = self._rng.choice(among)
             if name in _LEADS_ONLY and candidate.entity != "lead":
                 continue
             pair = find_pair(candidate.entity, name)
             crm, marketing = pair.crm_reading(candidate.crm), pair.marketing_reading(candidate.marketing)
-            would_change = (
-                (crm is not None and marketing is not None) if clears else not (crm is True or marketing is True)
-            )
-            if would_change and (candidate.crm_id, name) not in self._taken:
+            would_change = crm is not None if clears else crm is not True
+            if crm == marketing and would_change and (candidate.crm_id, name) not in self._taken:
                 self._taken.add((candidate.crm_id, name))
                 return candidate, pair
         return None

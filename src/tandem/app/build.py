@@ -1,0 +1,201 @@
+"""Puts an engine together from the settings: the only place that names concrete classes."""
+
+import json
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from tandem.app.preview import PreviewConnector
+from tandem.app.reports import Observer, Progress
+from tandem.app.system import RandomIds, SystemClock, holder_name, is_holder_gone
+from tandem.config.model import Config
+from tandem.config.policies import directions, field_overrides, policies, rails
+from tandem.config.secrets import Secrets, load_secrets
+from tandem.connectors.dynamics.connector import DynamicsConnector
+from tandem.connectors.marketo.connector import MarketoConnector
+from tandem.connectors.marketo.feed import FeedCadence
+from tandem.core.default_mapping import DEFAULT_MAPPINGS
+from tandem.core.errors import ConfigError
+from tandem.core.mapping import EntityMapping, share_shapes
+from tandem.core.mapping_resolver import ResolvedMapping, distinct_new_fields, resolve_mapping
+from tandem.core.record import PERSON, Entity, Side
+from tandem.core.schema import EntitySchema, NewField
+from tandem.ports import Connector, Store
+from tandem.runtime.engine import Engine, News, PassSettings
+from tandem.store import open_store
+
+SYNC_NAME = "default"
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """An engine with what its mapping could not carry. ``missing_fields`` are still to be created in Marketo."""
+
+    engine: Engine
+    resolved: Mapping[Entity, ResolvedMapping]
+    missing_fields: tuple[NewField, ...]
+
+
+def open_state(config: Config) -> Store:
+    return open_store(config.store.url, SYNC_NAME)
+
+
+def connect_crm(config: Config, secrets: Secrets) -> DynamicsConnector:
+    crm = config.crm
+    return DynamicsConnector(
+        url=crm.url,
+        tenant_id=crm.tenant_id,
+        client_id=crm.client_id,
+        client_secret=secrets.crm_client_secret,
+        username=crm.username,
+        password=secrets.crm_password,
+        auth="password" if crm.auth == "password" else "client_credentials",
+        authority=crm.authority,
+        ca_file=str(crm.ca_file) if crm.ca_file else None,
+        clock=SystemClock(),
+        settle_s=crm.settle_s,
+    )
+
+
+def connect_marketing(config: Config, secrets: Secrets) -> MarketoConnector:
+    marketing = config.marketing
+    return MarketoConnector(
+        url=marketing.url,
+        munchkin_id=marketing.munchkin_id,
+        client_id=marketing.client_id,
+        client_secret=secrets.marketing_client_secret,
+        ca_file=str(marketing.ca_file) if marketing.ca_file else None,
+        clock=SystemClock(),
+        daily_share=marketing.calls_per_day,
+        calls_per_20_s=marketing.calls_per_20_s,
+        max_concurrent=marketing.calls_at_once,
+        cadence=FeedCadence(
+            changes_s=marketing.changes_interval_s,
+            merges_s=marketing.merges_interval_s,
+            deletions_s=marketing.deletions_interval_s,
+            overlap_s=marketing.overlap_s,
+        ),
+        settle_s=marketing.settle_s,
+    )
+
+
+@asynccontextmanager
+async def connected(config: Config) -> AsyncIterator[tuple[Connector, Connector]]:
+    """Both sides, closed at the end."""
+    secrets = load_secrets(config)
+    crm, marketing = connect_crm(config, secrets), connect_marketing(config, secrets)
+    try:
+        yield crm, marketing
+    finally:
+        await crm.close()
+        await marketing.close()
+
+
+@asynccontextmanager
+async def opened(
+    config: Config, observer: Observer | None = None, *, creates_fields: bool, settle_wait_s: float = 0.0
+) -> AsyncIterator[Setup]:
+    """An engine ready for passes. `creates_fields`: make the Marketo fields that the mapping needs and lacks; without
+    it they read as empty.
+
+    Raises:
+        ConfigError: the settings cannot work with what the two sides are.
+        AccessError, TransientError: a side cannot be reached or refuses.
+    """
+    async with connected(config) as (crm, marketing):
+        store = open_state(config)
+        try:
+            sync_id = await _pin_sides(store, crm, marketing)
+            resolved = await resolve(config, crm, marketing)
+            missing = distinct_new_fields(resolved.values())
+            if missing and creates_fields:
+                await marketing.create_fields(PERSON, missing)
+                missing = ()
+            mappings = share_shapes(item.mapping for item in resolved.values())
+            seen = PreviewConnector(marketing, frozenset(field.name for field in missing)) if missing else marketing
+            _declare(store, mappings, config)
+            engine = Engine(
+                crm=crm,
+                marketing=seen,
+                store=store,
+                clock=SystemClock(),
+                ids=RandomIds(),
+                mappings=mappings,
+                policies=policies(config),
+                settings=_pass_settings(config, sync_id, settle_wait_s),
+                tell=_teller(observer, crm, marketing),
+                holder=holder_name(),
+                is_gone=is_holder_gone,
+            )
+            yield Setup(engine, resolved, missing)
+        finally:
+            store.close()
+
+
+async def resolve(config: Config, crm: Connector, marketing: Connector) -> dict[Entity, ResolvedMapping]:
+    """The mapping of every entity that is configured, from both sides' schemas as they are now."""
+    overrides, ways = field_overrides(config), directions(config)
+    described: dict[Entity, EntitySchema] = {}
+    resolved = {}
+    for entity in policies(config):
+        default = DEFAULT_MAPPINGS[entity]
+        target = default.marketing_entity
+        if target not in described:
+            described[target] = await marketing.fetch_schema(target)
+        schema = await crm.fetch_schema(entity)
+        resolved[entity] = resolve_mapping(
+            default, schema, described[target], overrides=overrides[entity], direction=ways[entity]
+        )
+    return resolved
+
+
+def _pass_settings(config: Config, sync_id: str, settle_wait_s: float) -> PassSettings:
+    return PassSettings(
+        sync_id=sync_id,
+        feed_lag_s=config.marketing.feed_lag_s,
+        settle_wait_s=settle_wait_s,
+        lease_s=config.run.lease_s,
+        rails=rails(config),
+    )
+
+
+def _teller(observer: Observer | None, crm: Connector, marketing: Connector) -> Callable[[News], None]:
+    def tell(news: News) -> None:
+        if observer is not None:
+            calls = crm.calls + marketing.calls
+            observer(Progress(news.phase, news.entity, news.done, news.expected, calls))
+
+    return tell
+
+
+async def _pin_sides(store: Store, crm: Connector, marketing: Connector) -> str:
+    """The identity of this sync. A side that is another one than before is refused: its ids mean other people."""
+    pins = {
+        Side.CRM: ((await crm.fetch_identity())["organization_id"], "Dynamics organisation", "crm.url"),
+        Side.MARKETING: ((await marketing.fetch_identity())["munchkin_id"], "Marketo subscription", "marketing.url"),
+    }
+    for side, (found, what, setting) in pins.items():
+        known = store.load_setting(f"identity:{side}")
+        if known is not None and known != found:
+            raise ConfigError(
+                f"{setting} leads to another {what} than this store was made with; "
+                "give the new one a store of its own (store.url), or correct the address."
+            )
+        if known is None:
+            store.save_setting(f"identity:{side}", found)
+    return ":".join(found for found, _, _ in pins.values())
+
+
+def _declare(store: Store, mappings: Mapping[Entity, EntityMapping], config: Config) -> None:
+    """Tell the store the shapes; a side whose shape has changed, or whose people may now be created, is read anew."""
+    shapes = {(Side.CRM, entity): mapping.crm_fields for entity, mapping in mappings.items()}
+    shapes |= {(Side.MARKETING, m.marketing_entity): m.marketing_fields for m in mappings.values()}
+    store.use_mappings({entity: mapping.names for entity, mapping in mappings.items()}, shapes)
+    creates = any(policy.create_in_crm for policy in policies(config).values())
+    for (side, entity), fields in shapes.items():
+        shape = json.dumps([*fields, creates] if entity == PERSON else fields)
+        known = store.load_setting(f"shape:{side}:{entity}")
+        if known is not None and known != shape:
+            store.reset_cursor(side, entity)
+        if known != shape:
+            store.save_setting(f"shape:{side}:{entity}", shape)

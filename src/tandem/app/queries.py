@@ -1,0 +1,92 @@
+"""What can be asked without asking either side: everything is read from the store."""
+
+from tandem.app.build import open_state
+from tandem.app.reports import ConflictLine, EntityLine, StatusReport
+from tandem.config.model import Config
+from tandem.core.record import ACCOUNT, CONTACT, LEAD, PERSON, RecordKey, Side
+from tandem.ports import ConflictRow, EntityStatus, HoldRow, JournalRow, Store
+
+_LINES_MAX = 50
+
+
+def status(config: Config) -> StatusReport:
+    """Per entity: linked, waiting, held; the last pass, the lag and what is held or rejected."""
+    store = open_state(config)
+    try:
+        run = next(iter(store.load_runs(1)), None)
+        ended = run.finished_at if run else None
+        return StatusReport(
+            entities=tuple(_entity_line(line) for line in store.load_status()),
+            last_pass_at=run.started_at if run else None,
+            last_pass_seconds=(ended - run.started_at).total_seconds() if run and ended else None,
+            last_error=run.error if run else None,
+            lag_s=_lag_s(store),
+            holds=tuple(_hold_line(row) for row in store.load_holds(_LINES_MAX)),
+            rejected=tuple(_rejected_line(row) for row in store.load_rejected(_LINES_MAX)),
+        )
+    finally:
+        store.close()
+
+
+def conflicts(config: Config, limit: int, only_open: bool = False) -> list[ConflictLine]:
+    """The newest conflicts, with both values."""
+    store = open_state(config)
+    try:
+        return [_conflict_line(row) for row in store.load_conflicts(limit, only_open=only_open)]
+    finally:
+        store.close()
+
+
+def _lag_s(store: Store) -> float | None:
+    """How far the older of the feeds was behind when the last pass ended."""
+    run = next(iter(store.load_runs(1)), None)
+    feeds = ((Side.CRM, ACCOUNT), (Side.CRM, LEAD), (Side.CRM, CONTACT), (Side.MARKETING, PERSON))
+    marks = [store.load_watermark(side, entity) for side, entity in feeds]
+    known = [mark for mark in marks if mark is not None]
+    if run is None or run.finished_at is None or len(known) < len(marks):
+        return None
+    return max(0.0, (run.finished_at - min(known)).total_seconds())
+
+
+def _entity_line(line: EntityStatus) -> EntityLine:
+    return EntityLine(
+        entity=str(line.crm_entity),
+        linked=line.linked,
+        pending=line.pending,
+        tombstoned=line.tombstoned,
+        waiting=line.waiting,
+        open_actions=line.open_actions,
+        rejected=line.rejected,
+        held=line.held,
+        conflicts=line.conflicts,
+    )
+
+
+def _hold_line(row: HoldRow) -> str:
+    what = f"field {row.field}" if row.field else "the record"
+    return f"{_name(row.crm or row.marketing)}: {what} since {row.since:%Y-%m-%d %H:%M:%S}: {row.reason}"
+
+
+def _rejected_line(row: JournalRow) -> str:
+    target = row.crm if row.action.side is Side.CRM else row.marketing
+    return f"{row.action.kind} {row.action.entity} {_name(target or row.crm or row.marketing)}: {row.error}"
+
+
+def _name(key: RecordKey | None) -> str:
+    return f"{key.entity} {key.id}" if key else "record"
+
+
+def _conflict_line(row: ConflictRow) -> ConflictLine:
+    return ConflictLine(
+        at=row.at,
+        kind=row.conflict.kind.value,
+        crm_entity=str(row.crm.entity) if row.crm else "",
+        crm_id=row.crm.id if row.crm else None,
+        marketing_id=row.marketing.id if row.marketing else None,
+        field=row.conflict.field,
+        crm=row.conflict.crm,
+        marketing=row.conflict.marketing,
+        winner=row.conflict.winner.value,
+        is_open=row.is_open,
+        reason=row.conflict.reason,
+    )
