@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from tandem import telemetry
 from tandem.cli import demo, passes, setup, state
 from tandem.cli.boundary import Boundary, Wishes
 
@@ -17,11 +18,14 @@ app = typer.Typer(
 )
 
 DebugOption = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
+VerboseOption = Annotated[bool, typer.Option("--verbose", help="Tell every event of a pass on standard error.")]
 
 
 @app.callback()
-def tandem(context: typer.Context, debug: DebugOption = False) -> None:
+def tandem(context: typer.Context, debug: DebugOption = False, verbose: VerboseOption = False) -> None:
     Wishes.of(context).debug = debug
+    # A service tells its passes without being asked; elsewhere only what went wrong is worth a line.
+    telemetry.configure(level="info" if verbose or context.invoked_subcommand == "run" else "warning")
 
 
 for command in (setup.init, setup.check, passes.plan, passes.sync, passes.run, state.status, state.verify, demo.demo):

@@ -18,7 +18,7 @@ from tandem_emulators.marketo.subscription import Subscription
 HISTORY_DAYS = 730
 EVERY_TWIN = 97  # one in so many is a second entry of the person before
 SOURCES = ("Web form fillout", "List import", "New lead", "Web service API")
-LEAD_SOURCES = ("Website", "Trade show", "Webinar", "Referral", None)
+LEAD_SOURCES = ("Web", "Trade Show", "Partner", "Seminar", None)  # as Dynamics words them, too
 LISTS = (("Newsletter", 0.3), ("Trade fair visitors", 0.05), ("Nobody yet", 0.0))
 
 

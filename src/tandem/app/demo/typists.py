@@ -118,7 +118,7 @@ class Typist:
         return self._counterparts[typed.side, typed.id]
 
     def _draw(self, among: Sequence[Candidate], name: str, *, clears: bool = False) -> tuple[Candidate, Pair] | None:
-        """Somebody whose field `name` is in step, whom typing would change, and nobody has typed into; None when rare."""
+        """Somebody whose field `name` is in step, untouched so far, and would change by typing; None when rare."""
         for _ in range(200):
             candidate = self._rng.choice(among)
             if name in _LEADS_ONLY and candidate.entity != "lead":
