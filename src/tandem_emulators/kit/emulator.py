@@ -8,7 +8,7 @@ import dataclasses
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 from tandem_emulators.kit.clock import Clock
 from tandem_emulators.kit.counters import Counters
@@ -37,7 +37,7 @@ class Emulator(ABC):
     service: str
     settings: Any
     # Switches that take one of a few words.
-    choices: Mapping[str, tuple[str, ...]] = {}
+    choices: ClassVar[Mapping[str, tuple[str, ...]]] = {}
 
     def __init__(self, options: Options) -> None:
         self.options = options

@@ -70,6 +70,7 @@ def make_server(
         access_log=False,
         log_level="warning",
         server_header=False,
+        timeout_keep_alive=75,
         timeout_graceful_shutdown=1,
         backlog=1024,
     )

@@ -1,5 +1,6 @@
 """Sheet sections 2 and 3: rows, query options, filters, paging."""
 
+from typing import Any
 from urllib.parse import unquote
 from xml.etree import ElementTree
 
@@ -7,7 +8,7 @@ import pytest
 
 from tests.contract.dataverse.client import Running
 
-PEOPLE = [
+PEOPLE: list[dict[str, Any]] = [
     {"firstname": "Ann", "lastname": "Grey", "emailaddress1": "ann@a.example", "numberofchildren": 2},
     {"firstname": "Bob", "lastname": "O'Bryan", "jobtitle": "Chief_X", "numberofchildren": 0, "donotemail": True},
     {"firstname": "Żaneta", "lastname": "Łoś", "birthdate": "1990-02-03"},
@@ -110,7 +111,7 @@ def test_3_2_what_is_not_on_the_supported_list_is_refused(crm: Running, conditio
 
 def test_3_1_a_row_has_its_etag_first_its_key_always_and_nulls(some: Running) -> None:
     row = some.get("contacts?$select=firstname&$filter=lastname eq 'grey' and firstname eq null").rows[0]
-    assert list(row)[0] == "@odata.etag"
+    assert next(iter(row)) == "@odata.etag"
     assert row["firstname"] is None
     assert set(row) == {"@odata.etag", "firstname", "contactid"}
 

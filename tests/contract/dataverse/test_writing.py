@@ -107,7 +107,8 @@ def test_5_1_a_bad_property_is_named_in_the_payload_error(crm: Running, body: di
             "accounts",
             {"revenue": -1.5},
             "0x80044330",
-            "A validation error occurred. A decimal value provided is outside of the allowed values for this attribute.",
+            "A validation error occurred. A decimal value provided is outside of the allowed values for this "
+            "attribute.",
         ),
         (
             "contacts",
