@@ -17,7 +17,7 @@ from tandem.core.record import Side
 
 API_ROOT: Final = "/api/data/v9.2/"
 
-# `If-None-Match: null` keeps caches on the way from answering (section 2.2).
+# `If-None-Match: null` keeps caches on the way from answering.
 _HEADERS: Final = {
     "Accept": "application/json",
     "OData-MaxVersion": "4.0",

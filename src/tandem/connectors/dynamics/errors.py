@@ -1,6 +1,7 @@
 """What an answer of Dataverse means for the caller: one pure function for whole calls, one for the parts of a batch.
 
-Codes decide, statuses are the fallback: Dataverse says 400 for a deadlock's cousin and for an expired delta link alike.
+Codes decide, statuses are the fallback: 500 is a deadlock that passes as well as a plug-in that always fails, and 400
+covers an expired delta link.
 Messages name the table, the column and the privilege. The service's own text may quote what was sent, so it is shown
 only after the values that were sent, quoted literals and mail addresses have been taken out of it.
 """
@@ -51,7 +52,7 @@ _ACCESS_REMEDIES: Final = {
 }
 """What a Dynamics admin does about each refusal of access; sentences without their full stop."""
 
-# Rolled back by the database, or refused before it began: the same call may pass later (sections 2.6 and 7.1).
+# Rolled back by the database, or refused before it began: the same call may pass later.
 _TRANSIENT_CODES: Final = frozenset(
     {"0x80044150", "0x80044151", "0x80048544", "0x80072324", "0x80072321", "0x80072322", "0x80072326"}
 )

@@ -24,7 +24,7 @@ from tandem.core.record import Cursor, Side
 from tandem.ports import Clock, Page
 
 COUNT_MAX: Final = 5000
-"""``$count`` never says more (section 3.2)."""
+"""``$count`` never says more."""
 
 OVERLAP_S: Final = 60.0
 _WINDOW_MAX: Final = 1000

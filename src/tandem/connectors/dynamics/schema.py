@@ -117,7 +117,7 @@ class Table:
 
 async def load_table(client: DynamicsClient, entity: Entity) -> Table:
     """One batch of metadata reads. An attribute list without a cast shows only what all types share, so lengths,
-    targets and options are read by their own casts (section 6.1)."""
+    targets and options are read by their own casts."""
     operation = f"read metadata of {entity}"
     root = f"EntityDefinitions(LogicalName='{entity}')"
     casts = {
@@ -155,7 +155,7 @@ async def load_table(client: DynamicsClient, entity: Entity) -> Table:
 
 
 async def load_set_name(client: DynamicsClient, entity: str) -> str:
-    """Where the rows of `entity` live; never computed from its name (section 2.1)."""
+    """Where the rows of `entity` live; never computed from its name."""
     path = f"EntityDefinitions(LogicalName='{entity}')?$select=EntitySetName"
     return (await client.get_json(f"read metadata of {entity}", path, _SetName)).set_name
 

@@ -27,7 +27,7 @@ _TYPES: Final[Mapping[FieldKind, Any]] = {
     FieldKind.NUMBER: float | None,
     FieldKind.BOOLEAN: bool | None,
 }
-"""Everything else is text on the wire (section 3.1)."""
+"""Everything else is text on the wire."""
 
 _GUID: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE)
 
