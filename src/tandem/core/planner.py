@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 
 from tandem.core.mapping import Direction, EntityMapping, FieldPair, NotExpressibleError, Winner
 from tandem.core.match import Ambiguous, Matched, derived_crm_id, fold, match_record
-from tandem.core.merge import Agreed, Carry, Held, Quiet, Sighting, merge_pair
+from tandem.core.merge import Agreed, Carry, Held, Quiet, Sighting, agree, merge_pair
 from tandem.core.plan import (
     Action,
     ActionKind,
@@ -26,7 +26,6 @@ from tandem.core.read_back import Arrived, Narrowed, Overtaken, Refused, TooEarl
 from tandem.core.record import (
     CONTACT,
     LEAD,
-    UNKNOWN,
     Base,
     ChangeRecord,
     Entity,
@@ -590,13 +589,24 @@ class _ReadBack:
 
 def convert_base(base: Base, old: EntityMapping, new: EntityMapping) -> Base:
     """The base of a lead's link as the contact takes it over: a place goes on where both mappings pair the same crm
-    column with the same Marketo field; every other pair starts without a base."""
+    column with the same Marketo field; every other pair starts without a base.
+
+    One column may spell differently in the two tables (a lead's status 0 is Open, a contact's is Active). The crm half
+    is then what the contact would hold if it were still in step with Marketo, or empty where it cannot be.
+    """
     places = {name: place for place, name in enumerate(old.names)}
     kept: dict[int, tuple[Value, Value]] = {}
-    for place, name in enumerate(new.names):
-        crm, marketing = (
-            (base.crm[places[name]], base.marketing[places[name]]) if name in places else (UNKNOWN, UNKNOWN)
-        )
+    for place, pair in enumerate(new.pairs):
+        if pair.name not in places:
+            continue
+        crm, marketing = base.crm[places[pair.name]], base.marketing[places[pair.name]]
         if not isinstance(crm, Unknown) and not isinstance(marketing, Unknown):
-            kept[place] = (crm, marketing)
+            kept[place] = (crm if agree(pair, crm, marketing) else _in_step(pair, marketing), marketing)
     return Base.unknown(len(new.pairs)).replaced(kept)
+
+
+def _in_step(pair: FieldPair, marketing: Value) -> Value:
+    try:
+        return pair.carry(marketing, to=Side.CRM)
+    except NotExpressibleError:
+        return None

@@ -153,12 +153,16 @@ def _report_missing(
     findings: Findings,
 ) -> None:
     superseded = _leads_that_live_on(engine, crm)
-    closed = _deleted_in_marketing(engine, mapped)
-    for key in crm:
-        is_wanted = key.entity in mapped and engine.policies[key.entity].create_in_marketing
-        if is_wanted and key.id not in owners and key not in superseded and key not in closed:
+    for entity in mapped:
+        if not engine.policies[entity].create_in_marketing:
+            continue
+        ids = [k.id for k in crm if k.entity == entity and k.id not in owners and k not in superseded]
+        links = engine.store.find_links(Side.CRM, entity, ids)
+        for id_ in ids:
+            if id_ in links and links[id_].status is LinkStatus.TOMBSTONE:
+                continue  # Its person was deleted, or it lives on as a contact that was: wanted, not drift (N63).
             detail = "no person carries this record's key"
-            findings.add(Difference("not in marketing", key.entity, key.id, None, None, detail))
+            findings.add(Difference("not in marketing", entity, id_, None, None, detail))
 
 
 def _leads_that_live_on(engine: Engine, crm: dict[RecordKey, Values]) -> set[RecordKey]:
@@ -168,16 +172,6 @@ def _leads_that_live_on(engine: Engine, crm: dict[RecordKey, Values]) -> set[Rec
     mapping = engine.mappings[CONTACT]
     origins = (fold(mapping.crm_value(v, "originatingleadid")) for k, v in crm.items() if k.entity == CONTACT)
     return {RecordKey(Side.CRM, LEAD, RecordId(origin)) for origin in origins if origin}
-
-
-def _deleted_in_marketing(engine: Engine, mapped: Sequence[Entity]) -> set[RecordKey]:
-    """Records whose person was deleted in Marketo: that they have none is what a person wanted (N63), not drift."""
-    return {
-        link.crm
-        for entity in mapped
-        for link in engine.store.iter_links(entity)
-        if link.status is LinkStatus.TOMBSTONE and link.crm is not None
-    }
 
 
 # --- companies and sales persons
