@@ -126,7 +126,7 @@ class _Batch:
             if wanted is None:
                 raise _missing(kind.id_field)
             self._check_once(str(wanted))
-            return self._records.find_by_id(wanted) if isinstance(wanted, int | str) else None
+            return self._records.find_by_id(wanted)
         key = self._records.key(values)
         if key is None:
             raise _missing(next(name for name in kind.dedupe_fields if values.get(name) is None))
@@ -185,7 +185,7 @@ def _addressed(records: Records, by_id: bool, raw: Mapping[str, Any]) -> Record 
         wanted = raw.get(kind.id_field)
         if wanted is None:
             raise _missing(kind.id_field)
-        return records.find_by_id(wanted) if isinstance(wanted, int | str) else None
+        return records.find_by_id(wanted)
     key = records.key(read_values(kind, raw, _STRICT))
     if key is None:
         raise _missing(next(name for name in kind.dedupe_fields if raw.get(name) is None))

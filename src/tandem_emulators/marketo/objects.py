@@ -99,6 +99,11 @@ class Records:
         return _record(row) if row else None
 
     def find_by_id(self, value: Any) -> Record | None:
+        """The record of that id, in whatever form the id was written; None for what can be nobody's id."""
+        if isinstance(value, bool) or not isinstance(value, int | str):
+            return None
+        if isinstance(value, int) and not 0 < value < 2**63:
+            return None
         column = "id" if self.kind.id_field == "id" else "guid"
         row = self._store.one(
             f"SELECT {_COLUMNS} FROM record WHERE object = ? AND {column} = ?", (self.kind.name, value)

@@ -13,7 +13,7 @@ from tandem_emulators.marketo.errors import RefusalError
 from tandem_emulators.marketo.lead_end import merge_leads, remove
 from tandem_emulators.marketo.lead_sync import Reader, write_company_of
 from tandem_emulators.marketo.lists import add_members, create_list, remove_members
-from tandem_emulators.marketo.objects import Records, read_values
+from tandem_emulators.marketo.objects import Record, Records, read_values
 from tandem_emulators.marketo.people import COMPANY_LINK, UI, Lead, iso
 from tandem_emulators.marketo.store import decode
 from tandem_emulators.marketo.subscription import Subscription
@@ -100,8 +100,9 @@ class Office:
             return {"id": create_list(self._subscription, _text(values, "name"), now_s)}
         if entity not in PERSON:
             records = self._records(entity)
-            record = records.insert(read_values(records.kind, values, self._subscription.rules()), int(now_s))
-            return {"id": records.public_id(record)}
+            read = read_values(records.kind, values, self._subscription.rules())
+            _check_key_is_free(records, read, None)
+            return {"id": records.public_id(records.insert(read, int(now_s)))}
         change, company_values = Reader(self._subscription).read(values)
         if company_values and change.company_id is None:
             change.company_id = self._subscription.companies.insert(company_values, int(now_s)).id
@@ -127,6 +128,7 @@ class Office:
         if record is None:
             raise ControlError(f"There is no {entity} {edit.get('id')!r}.")
         read = read_values(records.kind, values, self._subscription.rules())
+        _check_key_is_free(records, record.values | read, record)
         if records is self._subscription.companies:
             return self._subscription.change_company(record, read, UI, now_s)
         return records.update(record, read, int(now_s))
@@ -187,7 +189,8 @@ class Office:
         return int(row[0]), ids
 
     def _lead(self, number: Any) -> Lead:
-        found = self._subscription.leads.load([number]).get(number) if isinstance(number, int) else None
+        is_id = isinstance(number, int) and 0 < number < 2**63
+        found = self._subscription.leads.load([number]).get(number) if is_id else None
         if found is None:
             raise ControlError(f"There is no person {number!r}.")
         return found
@@ -198,6 +201,13 @@ class Office:
                 return records
         names = ", ".join(["person", *(records.kind.name for records in self._subscription.records.values()), "list"])
         raise ControlError(f"There are records of {names}, not of {entity!r}.")
+
+
+def _check_key_is_free(records: Records, values: Mapping[str, Any], owner: Record | None) -> None:
+    key = records.key(values)
+    holder = records.find_by_key(key) if key is not None else None
+    if holder is not None and (owner is None or holder.id != owner.id):
+        raise ControlError(f"There is a {records.kind.name} with that key already.")
 
 
 def _raw(lead: Lead, company: Mapping[str, Any]) -> dict[str, Any]:

@@ -88,6 +88,8 @@ class TestAPerson:
             ("/people/edit", {"entity": "unicorn", "id": 1, "values": {}}),
             ("/people/create", {"entity": "person", "values": {"shoeSize": 1}}),
             ("/people/create", {"entity": "person"}),
+            ("/people/create", {"entity": "salesperson", "values": {"externalSalesPersonId": "s"}}),
+            ("/people/edit", {"entity": "person", "id": 2**70, "values": {}}),
             ("/people/merge", {"entity": "person", "winner": 1, "loser": 2}),
             ("/people/promote", {}),
             ("/settings", {"limits": "some"}),
@@ -97,6 +99,7 @@ class TestAPerson:
         ],
     )
     def test_nonsense_is_answered_with_a_sentence(self, marketo: Running, path: str, body: dict[str, Any]) -> None:
+        marketo.post("/rest/v1/salespersons.json", {"input": [{"externalSalesPersonId": "s"}]})
         answer = marketo.send("POST", "/_emulator" + path, json.dumps(body).encode())
         assert answer.status == 400
         assert answer.body["error"].endswith(".")

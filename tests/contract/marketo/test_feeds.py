@@ -279,6 +279,24 @@ class TestTime:
         dates = [entry["activityDate"] for entry in seen]
         assert dates != sorted(dates)
 
+    def test_small_pages_over_entries_out_of_order_miss_nothing(self, lagging: Running) -> None:
+        token = lagging.start_of_feed()
+        written = [lagging.create(email=f"p{number}@b.example") for number in range(40)]
+        lagging.advance(60)
+        found, _ = lagging.chain(CHANGES, token, fields="city", batchSize=7)
+        assert sorted(entry["leadId"] for entry in found) == written
+
+    def test_a_chain_shows_what_was_dated_before_its_start_but_committed_after(self, lagging: Running) -> None:
+        early = [lagging.create(email=f"p{number}@b.example") for number in range(10)]
+        lagging.advance(1)
+        late = lagging.create(email="late@b.example")
+        at_once, token = lagging.changes(lagging.start_of_feed("2026-03-02T12:00:01Z"), "city")
+        lagging.advance(60)
+        afterwards, _ = lagging.changes(token, "city")
+        assert len(afterwards) > 5
+        assert {entry["leadId"] for entry in at_once + afterwards} <= {*early, late}
+        assert late in {entry["leadId"] for entry in at_once + afterwards}
+
     def test_a_reader_with_a_new_date_token_each_time_misses_late_ones(self, lagging: Running) -> None:
         written = {lagging.create(email=f"p{number}@b.example") for number in range(40)}
         lagging.advance(30)

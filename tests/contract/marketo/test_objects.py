@@ -126,6 +126,14 @@ def test_by_id_only_updates(marketo: Running) -> None:
     assert answer.error == ("1003", "Invalid dedupeBy 'yoyoto' value")
 
 
+@pytest.mark.parametrize("odd", [True, 2**63, -1, 1.5, "x", [1]])
+def test_an_odd_id_is_nobodys(marketo: Running, odd: object) -> None:
+    sync(marketo, a_company())
+    record = {"id": odd, "company": "New"}
+    result = sync(marketo, record, action="updateOnly", dedupeBy="idField")
+    assert result == [skipped(0, "1013", "Object not found")]
+
+
 def test_null_and_empty_text_both_clear(marketo: Running) -> None:
     sync(marketo, a_company(industry="Toys", site="Main"))
     sync(marketo, a_company(industry=None, site=""))
