@@ -52,7 +52,7 @@ def _check_lines(report: CheckReport) -> list[str]:
     lines = []
     for line in report.access:
         mark = "ok  " if line.is_ok else "FAIL" if line.is_required else "warn"
-        lines.append(f"{mark}  {line.side}: {line.what}")
+        lines.append(f"{mark}  {line.what}")
         if not line.is_ok and line.remedy:
             lines.append(f"      {line.remedy}")
     if report.fields_to_create:
