@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from itertools import count
 from pathlib import Path
 
 import pytest
-from sqlalchemy import make_url
 
 from tandem.ports import Store
 from tandem.store import open_store as open_by_url
@@ -14,10 +14,20 @@ from tests.conformance.store_contract import StoreContract
 from tests.conformance.store_world import FIELDS, PAIRS, OpenStore
 from tests.postgresql_server import PostgresqlServer
 
+NUMBERS = count(1)
+
 
 @pytest.fixture
 def store(open_store: OpenStore) -> Store:
     return open_store()
+
+
+@pytest.fixture(scope="session")
+def migrated(postgresql_server: PostgresqlServer) -> str:
+    """A database for all tests: each has a sync of its own in it, which must be enough to keep them apart."""
+    url = postgresql_server.create_database()
+    open_by_url(url, "main").close()
+    return url
 
 
 class TestMemoryStore(StoreContract):
@@ -35,27 +45,19 @@ class TestSqliteStore(StoreContract):
 
 
 class TestPostgresqlStore(StoreContract):
-    @pytest.fixture(scope="class")
-    def migrated(self, postgresql_server: PostgresqlServer) -> str:
-        url = postgresql_server.create_database()
-        open_by_url(url, "template").close()
-        return make_url(url).database or ""
-
     @pytest.fixture
-    def open_store(self, postgresql_server: PostgresqlServer, migrated: str) -> Iterator[OpenStore]:
-        url = postgresql_server.create_database(template=migrated)
-        with opened(url) as open_one:
+    def open_store(self, migrated: str) -> Iterator[OpenStore]:
+        with opened(migrated, sync_name=f"sync {next(NUMBERS)}") as open_one:
             yield open_one
-        postgresql_server.drop_database(url)
 
 
 @contextmanager
-def opened(url: str) -> Iterator[OpenStore]:
+def opened(url: str, sync_name: str = "main") -> Iterator[OpenStore]:
     """A function that opens stores on `url`; they are closed with the block."""
     with ExitStack() as stack:
 
         def open_one() -> Store:
-            one = open_by_url(url, "main")
+            one = open_by_url(url, sync_name)
             stack.callback(one.close)
             return declared(one)
 
