@@ -255,6 +255,27 @@ async def test_no_error_shows_a_url_or_a_body(server: Server) -> None:
     assert caught.value.__suppress_context__
 
 
+@pytest.mark.parametrize("url", ["htp://127.0.0.1:9", "example.com", "https://"])
+async def test_a_url_that_is_none_is_a_setting_to_correct(url: str) -> None:
+    client = a_client(url, FakeClock())
+    with pytest.raises(ConfigError, match="url"):
+        await client.request("x", "GET", "/")
+    await client.close()
+
+
+async def test_a_busy_side_holds_every_call_of_ours(server: Server) -> None:
+    server.handlers = [status(429, Retry_After="7"), text("done")]
+    clock = FakeClock()
+    pacer = Pacer(clock)
+    before = clock.now()
+    client = HttpClient(Side.CRM, server.url, None, pacer, clock, attempts_max=1)
+    with pytest.raises(TransientError):
+        await client.request("x", "GET", "/")
+    await client.request("y", "GET", "/")
+    await client.close()
+    assert clock.now() - before == timedelta(seconds=7)
+
+
 async def test_an_unreadable_ca_file_is_a_setting_to_correct() -> None:
     clock = FakeClock()
     client = HttpClient(Side.CRM, "https://127.0.0.1:9", None, Pacer(clock), clock, ca_file="no-such-file.pem")

@@ -346,8 +346,8 @@ class HttpClient:
         error_of_side = self._classify(call, response)
         if error_of_side is None:
             return response
-        if isinstance(error_of_side, TransientError) and error_of_side.retry_after_s is not None:
-            self._pacer.pause(min(error_of_side.retry_after_s, RETRY_AFTER_MAX_S))
+        if isinstance(error_of_side, TransientError) and _is_worth_waiting(error_of_side):
+            self._pacer.pause(error_of_side.retry_after_s or 0.0)
         raise error_of_side
 
     async def _send(
@@ -361,6 +361,8 @@ class HttpClient:
                 method, url, headers=headers, data=body, timeout=timeout, allow_redirects=False
             ) as answer:
                 return Response(answer.status, answer.headers, await answer.read())
+        except (aiohttp.InvalidURL, aiohttp.NonHttpUrlClientError):
+            raise ConfigError(f"The url of the {call.side} side is not an address that starts with https://.") from None
         except (aiohttp.ClientConnectorCertificateError, aiohttp.ClientConnectorSSLError) as error:
             raise _untrusted(call, error) from None
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
