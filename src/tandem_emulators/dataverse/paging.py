@@ -31,9 +31,16 @@ def parse_token(text: str) -> DeltaToken:
     version, _, moment = text.partition("!")
     try:
         issued_at = datetime.strptime(moment, "%m/%d/%Y %H:%M:%S").replace(tzinfo=UTC)
-        return DeltaToken(int(version), issued_at)
+        return DeltaToken(parse_version(version), issued_at)
     except (ValueError, OverflowError) as error:
         raise errors.query_error(f"The delta token '{text[:60]}' is not valid.") from error
+
+
+def parse_version(text: str) -> int:
+    """A row version is a signed 64-bit number; anything else is a ValueError."""
+    if not re.fullmatch(r"-?[0-9]{1,18}", text):
+        raise ValueError("not a row version")
+    return int(text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,11 +91,11 @@ def parse_cookie(text: str) -> Cookie:
         to = outer.get("deltato")
         since = outer.get("deltafrom")
         return Cookie(
-            page=int(outer.attrib["pagenumber"]),
+            page=parse_version(outer.attrib["pagenumber"]),
             last=tuple((element.tag, _read_bound(element, "last")) for element in inner),
             first=tuple((element.tag, _read_bound(element, "first")) for element in inner),
             delta_to=parse_token(to) if to else None,
-            delta_from=int(since) if since else None,
+            delta_from=parse_version(since) if since else None,
             in_deletes=outer.get("deletes") == "True",
         )
     except (KeyError, ValueError, ElementTree.ParseError) as error:

@@ -15,7 +15,7 @@ from tandem_emulators.dataverse import errors
 from tandem_emulators.dataverse.annotations import Annotator
 from tandem_emulators.dataverse.filters import Filter, order_terms
 from tandem_emulators.dataverse.options import PAGE_SIZE_MAX, Preferences, QueryOptions
-from tandem_emulators.dataverse.paging import Cookie, DeltaToken, parse_cookie, parse_token
+from tandem_emulators.dataverse.paging import Cookie, DeltaToken, parse_cookie, parse_token, parse_version
 from tandem_emulators.dataverse.schema import Column, Schema, Table
 from tandem_emulators.dataverse.security import Caller, Security
 from tandem_emulators.dataverse.settings import Settings
@@ -55,6 +55,21 @@ class Page:
 class _Condition:
     sql: str
     arguments: tuple[Any, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Span:
+    """The row versions that a read of changes covers, and how far it has come: first the rows, then the deletions."""
+
+    since: int
+    upto: DeltaToken
+    position: int
+    in_deletes: bool
+
+    def cookie_after(self, cookie: Cookie | None) -> Cookie:
+        bound = (("versionnumber", str(self.position)),)
+        page = (cookie.page if cookie else 1) + 1
+        return Cookie(page, bound, bound, delta_to=self.upto, delta_from=self.since, in_deletes=self.in_deletes)
 
 
 @dataclass
@@ -212,59 +227,46 @@ class Reader:
         root: str,
         cookie: Cookie | None,
     ) -> Page:
-        for option in _TRACKING_REFUSES:
-            if option in options.given:
-                raise errors.not_with_tracking(option)
-        if cookie is not None and cookie.delta_to is not None and cookie.delta_from is not None:
-            self._require_tracked(table)
-            upto, position, in_deletes = cookie.delta_to, int(cookie.last[0][1] or 0), cookie.in_deletes
-            since = cookie.delta_from
-        else:
-            since = self._live_token(table, options.deltatoken or "").version
-            upto, position, in_deletes = self._token_now(), since, False
+        span = self._span(table, options, cookie)
         size = preferences.page_size or PAGE_SIZE_MAX
         page = Page([], f"{_context(root, table, options)}/$delta")
-        if not in_deletes:
-            rows, position = self._changed_rows(caller, table, options, position, upto.version, size + 1)
+        if not span.in_deletes:
+            rows = self._changed_rows(caller, table, options, span, size + 1)
             page.rows = self._annotated(table, rows[:size], preferences)
             if len(rows) > size:
-                last = int(rows[size - 1]["@odata.etag"][3:-1])
-                page.next_link = self._next_changes(root, table, options, cookie, since, upto, last, False)
+                reached = replace(span, position=int(rows[size - 1]["@odata.etag"][3:-1]))
+                page.next_link = _link(root, table, options, "$skiptoken", reached.cookie_after(cookie).render())
                 return page
-            position, in_deletes = since, True
+            span = replace(span, position=span.since, in_deletes=True)
         room = size - len(page.rows)
-        gone = self.store.deleted_between(table, position, upto.version, room + 1)
+        gone = self.store.deleted_between(table, span.position, span.upto.version, room + 1)
         item_context = f"{root}$metadata#{table.set_name}/$deletedEntity"
         page.rows += [{"@odata.context": item_context, "id": key, "reason": "deleted"} for key, _ in gone[:room]]
         if len(gone) > room:
-            last = gone[room - 1][1] if room else position
-            page.next_link = self._next_changes(root, table, options, cookie, since, upto, last, True)
+            reached = replace(span, position=gone[room - 1][1] if room else span.position)
+            page.next_link = _link(root, table, options, "$skiptoken", reached.cookie_after(cookie).render())
         else:
-            page.delta_link = _delta_link(root, table, options, upto)
+            page.delta_link = _delta_link(root, table, options, span.upto)
         return page
 
-    def _changed_rows(
-        self, caller: Caller, table: Table, options: QueryOptions, after: int, upto: int, limit: int
-    ) -> tuple[list[Row], int]:
+    def _span(self, table: Table, options: QueryOptions, cookie: Cookie | None) -> _Span:
+        """Where a read of changes goes on: from its cookie, or from the start of its token."""
+        for option in _TRACKING_REFUSES:
+            if option in options.given:
+                raise errors.not_with_tracking(option)
+        if cookie is None or cookie.delta_to is None or cookie.delta_from is None:
+            since = self._live_token(table, options.deltatoken or "").version
+            return _Span(since, self._token_now(), since, in_deletes=False)
+        self._require_tracked(table)
+        bound = cookie.last[0][1] if cookie.last else None
+        if bound is None or not re.fullmatch(r"\d{1,18}", bound):
+            raise errors.cookie_order_mismatch()
+        return _Span(cookie.delta_from, cookie.delta_to, int(bound), in_deletes=cookie.in_deletes)
+
+    def _changed_rows(self, caller: Caller, table: Table, options: QueryOptions, span: _Span, limit: int) -> list[Row]:
         columns = self._columns(caller, table, options.select)
         tail = 'WHERE "versionnumber" > ? AND "versionnumber" <= ? ORDER BY "versionnumber" LIMIT ?'
-        return self.store.select(table, columns, tail, (after, upto, limit)), after
-
-    def _next_changes(
-        self,
-        root: str,
-        table: Table,
-        options: QueryOptions,
-        cookie: Cookie | None,
-        since: int,
-        upto: DeltaToken,
-        last: int,
-        in_deletes: bool,
-    ) -> str:
-        bound = (("versionnumber", str(last)),)
-        page = (cookie.page if cookie else 1) + 1
-        following = Cookie(page, bound, bound, delta_to=upto, delta_from=since, in_deletes=in_deletes)
-        return _link(root, table, options, "$skiptoken", following.render())
+        return self.store.select(table, columns, tail, (span.position, span.upto.version, limit))
 
 
 def _selected(table: Table, select: Sequence[str]) -> list[str]:
@@ -331,7 +333,7 @@ def _typed(column: Column, text: str | None) -> Any:
         return None
     try:
         if column.type in _NUMERIC:
-            return int(text)
+            return parse_version(text)
         return float(text) if column.type in _FRACTIONAL else text
     except ValueError as error:
         raise errors.cookie_order_mismatch() from error

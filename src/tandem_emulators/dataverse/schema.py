@@ -6,7 +6,7 @@ A column has two names: the one it is stored and described under, and the one it
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 from importlib import resources
 from typing import Any
 from uuid import NAMESPACE_URL, uuid5
@@ -259,7 +259,9 @@ class Schema:
         return [relation for relation in self.relationships if relation.parent == table.name]
 
 
+@cache
 def load_schema() -> Schema:
+    """The tables of the data files. Nothing changes them, so every organisation in a process shares them."""
     supplement = _read("supplement")
     tables = []
     for name in _TABLE_FILES:

@@ -62,6 +62,7 @@ def names(crm: Running, condition: str) -> list[str]:
             ["O'Bryan"],
         ),
         ("firstname eq 'Microsoft.Dynamics.CRM.In(x)'", []),
+        ("modifiedon eq createdon", ["Grey", "O'Bryan", "Łoś", "grey"]),
     ],
 )
 def test_3_2_filters(some: Running, condition: str, expected: list[str]) -> None:

@@ -1,6 +1,7 @@
 """Whatever is sent, the emulator answers like a service: a refusal, never a fault of its own."""
 
 import random
+import re
 import string
 
 import pytest
@@ -73,6 +74,26 @@ def test_random_sign_ins_never_make_a_fault(crm: Running, field: str) -> None:
 @pytest.mark.parametrize("cookie", ["", "x", "<cookie/>", "<cookie pagenumber='x' pagingcookie='' />", "<!DOCTYPE a>"])
 def test_a_broken_cookie_is_refused(crm: Running, cookie: str) -> None:
     assert crm.get(f"contacts?$skiptoken={cookie}").status == 400
+
+
+@pytest.mark.parametrize("number", ["9" * 40, "-1", "x", "1.5"])
+@pytest.mark.parametrize("where", ["version", "span", "page", "token"])
+def test_a_forged_number_in_a_link_is_refused_or_finds_nothing(crm: Running, where: str, number: str) -> None:
+    first = crm.get("contacts?$select=lastname", Prefer="odata.track-changes").body["@odata.deltaLink"]
+    for name in "AB":
+        crm.create("contacts", lastname=name)
+    link = crm.get(first, Prefer="odata.maxpagesize=1").body["@odata.nextLink"]
+    patterns = {
+        "version": (link, r"last%253D%2522(\d+)"),
+        "span": (link, r"deltafrom=%22(\d+)"),
+        "page": (link, r"number=%22(\d+)"),
+        "token": (first, r"\$deltatoken=(\d+)"),
+    }
+    source, pattern = patterns[where]
+    found = re.search(pattern, source)
+    assert found is not None
+    forged = source[: found.start(1)] + number + source[found.end(1) :]
+    assert crm.get(forged).status in (200, 400)
 
 
 def test_a_deep_filter_is_answered(crm: Running) -> None:
