@@ -118,6 +118,35 @@ class TestMissingPeople:
         assert harm(verdict_on(a_world(companies=[]))) == {"differences": 1}
 
 
+class TestStuck:
+    """Dynamics lets nobody change a closed lead, so what Marketo always knew differently about it stays different."""
+
+    KNOWN = a_person(1, email="ash@a.example", lastName="Ash", title="Chief")
+
+    def verdict(
+        self, lead: dict[str, Any], person: dict[str, Any], *, earlier: dict[str, Any] | None = None
+    ) -> Verdict:
+        start = a_world(leads=[earlier or lead], people=[self.KNOWN], companies=[])
+        return judge(start, a_world(leads=[lead], people=[person, bob()]), Deeds(), ())
+
+    def test_an_old_difference_of_a_closed_lead_is_told_apart(self) -> None:
+        verdict = self.verdict(a_lead(statecode=2, jobtitle="Clerk"), anna(title="Chief"))
+        assert (verdict.stuck, harm(verdict)) == ((f"lead {ANNA} jobtitle",), {})
+
+    def test_of_an_open_lead_it_is_a_difference(self) -> None:
+        verdict = self.verdict(a_lead(statecode=0, jobtitle="Clerk"), anna(title="Chief"))
+        assert (verdict.stuck, harm(verdict)) == ((), {"differences": 1})
+
+    def test_a_value_that_came_later_on_either_side_is_a_difference(self) -> None:
+        closed = a_lead(statecode=2, jobtitle="Clerk")
+        assert harm(self.verdict(closed, anna(title="Boss"))) == {"differences": 1}
+        assert harm(self.verdict(closed, anna(title="Chief"), earlier=a_lead(statecode=2))) == {"differences": 1}
+
+    def test_a_new_marketo_person_has_no_excuse(self) -> None:
+        lead = a_lead(statecode=2, jobtitle="Clerk", emailaddress1=None)
+        assert harm(self.verdict(lead, anna(id=3, email=None, title="Chief"))) == {"differences": 1}
+
+
 class TestDoubledPeople:
     def test_two_marketo_people_for_one_lead(self) -> None:
         verdict = verdict_on(a_world(people=[anna(), bob(), {**anna(), "id": 3}]))

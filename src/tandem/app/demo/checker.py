@@ -3,7 +3,8 @@
 A CRM person is a lead or contact; its Marketo person is the one that carries its key. Four things can go wrong, and
 each is counted from the dumps alone: a person missing, a person doubled, an edit lost, a difference.
 An edit is lost when its value is neither on both sides, nor replaced by a later edit, nor kept with its rival in a
-conflict record.
+conflict record. A difference from before the first copy about a closed lead, which Dynamics lets nobody change, is
+*stuck*: it is told apart, because no sync can mend it without throwing Marketo's value away.
 """
 
 from collections import Counter, defaultdict
@@ -37,6 +38,7 @@ class Verdict:
     doubled: tuple[str, ...]
     lost: tuple[str, ...]
     differences: tuple[str, ...]
+    stuck: tuple[str, ...]
 
     @property
     def conflicts_recorded(self) -> int:
@@ -47,7 +49,8 @@ def judge(before: World, after: World, deeds: Deeds, recorded: Iterable[Recorded
     """`before` is the picture from before the first copy, `after` the one to judge."""
     court = _Court(after, deeds, recorded)
     persons, keyed = after.crm_persons(), after.persons_by_key()
-    rivals = list(court.iter_rivals())
+    rivals, differing = list(court.iter_rivals()), list(_iter_differing(after))
+    stuck = [place for place in differing if _is_stuck(place, before, after)]
     return Verdict(
         people_linked=len(persons.keys() & keyed.keys()),
         accounts_linked=len(after.crm["account"].keys() & after.companies_by_key().keys()),
@@ -57,7 +60,11 @@ def judge(before: World, after: World, deeds: Deeds, recorded: Iterable[Recorded
         missing=tuple(f"{persons[key][0]} {key}" for key in persons if key not in keyed),
         doubled=tuple(sorted(f"{side} {record}" for side, record in _doubled(before, after, deeds))),
         lost=tuple(_name(typed) for number, typed in enumerate(deeds.typed) if court.is_lost(number)),
-        differences=tuple(_differences(after)),
+        differences=(
+            *(str(place) for place in differing if place not in stuck),
+            *(f"account {key} has no company" for key in after.crm["account"].keys() - after.companies_by_key().keys()),
+        ),
+        stuck=tuple(map(str, stuck)),
     )
 
 
@@ -65,13 +72,40 @@ def _name(typed: Typed) -> str:
     return f"{typed.entity} {typed.id} {typed.field}"
 
 
-def _differences(world: World) -> Iterator[str]:
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """A field of two linked records."""
+
+    entity: str
+    crm_id: str
+    marketing_id: str
+    pair: Pair
+
+    def __str__(self) -> str:
+        return f"{self.entity} {self.crm_id} {self.pair.crm}"
+
+
+def _iter_differing(world: World) -> Iterator[_Place]:
     for entity, key, record, counterpart in world.iter_linked():
         for pair in PAIRS[entity]:
             if pair.crm_reading(record) != pair.marketing_reading(counterpart):
-                yield f"{entity} {key} {pair.crm}"
-    companies = world.companies_by_key()
-    yield from (f"account {key} has no company" for key in world.crm["account"] if key not in companies)
+                yield _Place(entity, key, str(counterpart["id"]), pair)
+
+
+def _is_stuck(place: _Place, before: World, after: World) -> bool:
+    """A closed lead, and on both sides the value from before the first copy."""
+    lead = after.crm["lead"].get(place.crm_id)
+    if lead is None or not lead.get("statecode"):
+        return False
+    person = place.marketing_id
+    earlier_lead, earlier_person = before.crm["lead"].get(place.crm_id), before.marketing["person"].get(person)
+    return (
+        earlier_lead is not None
+        and earlier_person is not None
+        and place.pair.crm_reading(earlier_lead) == place.pair.crm_reading(lead)
+        and place.pair.marketing_reading(earlier_person)
+        == place.pair.marketing_reading(after.marketing["person"][person])
+    )
 
 
 # --- doubled people -----------------------------------------------------------------------------------------------

@@ -18,13 +18,13 @@ from tandem.app.demo.live import go_live
 from tandem.app.demo.stage import FEED_LAG_S, Stage, prepared_stage
 from tandem.app.demo.typists import Typist, type_in
 from tandem.app.demo.world import CRM, MARKETING, Deeds, Typed, World
-from tandem.app.reports import Difference, Observer, SyncReport
+from tandem.app.reports import Observer, SyncReport, VerifyReport
 
 ROUNDS: Final = 5
 RIVALS_A_ROUND: Final = 10
 SINGLES_A_ROUND: Final = 20
 PASSES_MAX: Final = 12
-_CONFLICTS_MAX: Final = 100_000
+_ALL: Final = 100_000
 
 Tell = Callable[[str], None]
 
@@ -41,7 +41,9 @@ class Settings:
 @dataclass(frozen=True, slots=True)
 class Summary:
     """The sum of a demonstration. Calls and written records are the emulators' own counts; ``differences``,
-    ``people_missing``, ``people_doubled`` and ``edits_lost`` are the judge's, ``verify_differences`` the product's."""
+    ``people_missing``, ``people_doubled`` and ``edits_lost`` are the judge's, ``verify_differences`` the product's.
+    ``stuck`` are fields of closed leads on which the sides differed from the start (see ``checker``); not counted
+    among the differences."""
 
     people_linked: int
     accounts_linked: int
@@ -53,6 +55,7 @@ class Summary:
     marketing_calls: int
     differences: int
     verify_differences: int
+    stuck: int
     extra_pass_writes: int
     people_missing: int
     people_doubled: int
@@ -125,12 +128,13 @@ class _Play:
     async def close(self) -> Summary:
         """Pass until quiet, verify, pass once more, and let the judge look."""
         await self._pass_until_quiet()
-        verified = await commands.verify(self._stage.config)
+        verified = await commands.verify(self._stage.config, limit=_ALL)
         extra = await self._written_by_one_more_pass()
         verdict = judge(self._before, await self._stage.look(), self.deeds, self._recorded())
-        for line in [*_complaints(verdict), *map(_found, verified.differences[:10])]:
+        found = _unexplained(verified, verdict)
+        for line in [*_complaints(verdict), *found[:10]]:
             self._tell(line)
-        summary = await self._summary(verdict, verified.difference_count + len(verified.unread), extra)
+        summary = await self._summary(verdict, len(found), extra)
         for line in _lines(summary):
             self._tell(line)
         return summary
@@ -159,7 +163,7 @@ class _Play:
     def _recorded(self) -> list[Recorded]:
         return [
             Recorded(line.crm_id, line.marketing_id, line.field, line.crm, line.marketing)
-            for line in queries.conflicts(self._stage.config, _CONFLICTS_MAX)
+            for line in queries.conflicts(self._stage.config, _ALL)
         ]
 
     async def _summary(self, verdict: Verdict, verify_differences: int, extra: int) -> Summary:
@@ -176,6 +180,7 @@ class _Play:
             marketing_calls=marketing.calls,
             differences=len(verdict.differences),
             verify_differences=verify_differences,
+            stuck=len(verdict.stuck),
             extra_pass_writes=extra,
             people_missing=len(verdict.missing),
             people_doubled=len(verdict.doubled),
@@ -206,9 +211,14 @@ def _complaints(verdict: Verdict) -> list[str]:
     return [f"{kind}: {line}" for kind, lines in kinds.items() for line in lines[:10]]
 
 
-def _found(difference: Difference) -> str:
-    ids = f"{difference.crm_id} and {difference.marketing_id}"
-    return f"verify: {difference.kind}: {difference.entity} {ids} {difference.field or ''}"
+def _unexplained(verified: VerifyReport, verdict: Verdict) -> list[str]:
+    """What the product's own proof found beyond the places that are stuck."""
+    found = [f"verify could not read {name}" for name in verified.unread]
+    for line in verified.differences:
+        place = f"{line.entity} {line.crm_id} {(line.field or '').partition('|')[0]}"
+        if place not in verdict.stuck:
+            found.append(f"verify: {line.kind}: {place} ({line.marketing_id})")
+    return found
 
 
 def _lines(summary: Summary) -> list[str]:
@@ -219,6 +229,7 @@ def _lines(summary: Summary) -> list[str]:
         f"Edits: {summary.edits:,}, lost {summary.edits_lost}; "
         f"conflicts: {summary.conflicts}, recorded with both values {summary.conflicts_recorded}.",
         f"People missing {summary.people_missing}, doubled {summary.people_doubled}; "
-        f"differences {summary.differences}; written by one more pass {summary.extra_pass_writes}.",
+        f"differences {summary.differences} (and {summary.stuck} in closed leads from before the first copy); "
+        f"written by one more pass {summary.extra_pass_writes}.",
         f"Calls: {calls}; {summary.seconds:.0f} s in all.",
     ]
