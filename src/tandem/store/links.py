@@ -215,7 +215,8 @@ def clear_due(tx: Transaction, numbers: Iterable[LinkNumber]) -> None:
 def replace_waits(tx: Transaction, waiting: Mapping[LinkNumber, Sequence[RecordKey]]) -> None:
     """A parent that was linked since the plan was made is not waited for: the link is due again at once."""
     for chunk in in_chunks(waiting):
-        tx.connection.execute(delete(waits).where(waits.c.sync_id == tx.sync, waits.c.link.in_(chunk)))
+        # Without the sync's id, which would lead SQLite to the index of the other end.
+        tx.connection.execute(delete(waits).where(waits.c.link.in_(chunk)))
     there = _live_keys(tx, {key for keys in waiting.values() for key in keys})
     rows = [
         _key_values(tx, key) | {"link": number}
