@@ -21,13 +21,9 @@ from tandem.config.policies import policies
 from tandem.core.default_mapping import DEFAULT_MAPPINGS
 from tandem.core.errors import AccessError, LeaseLostError, TransientError
 from tandem.core.mapping_resolver import distinct_new_fields
-from tandem.runtime.engine import Engine
 from tandem.runtime.reconcile import reconcile
-from tandem.runtime.sync_pass import run_pass
+from tandem.runtime.sync_pass import FIRST_COPY, run_pass
 from tandem.telemetry import get_logger
-
-FIRST_COPY = "first_copy"
-"""Setting: ``done`` once a pass has come to its end."""
 
 _SETTLE_WAIT_S = 300.0
 """How long one ``tandem sync`` waits for writes whose answer was lost, so that it can finish their records too."""
@@ -115,8 +111,6 @@ async def _pass(setup: Setup) -> SyncReport:
     if is_first:
         crm_calls = marketing_calls = 0
     result = await run_pass(engine)
-    if is_first:
-        _finish_first_copy(engine)
     records = sum(count for name, count in result.counts.items() if name.startswith("read.crm."))
     return SyncReport(
         run_id=result.run_id,
@@ -128,9 +122,3 @@ async def _pass(setup: Setup) -> SyncReport:
         records=records,
         guard=result.questions,
     )
-
-
-def _finish_first_copy(engine: Engine) -> None:
-    engine.store.acquire_lease(engine.holder, engine.settings.lease_s, engine.clock.now())
-    engine.store.save_setting(FIRST_COPY, "done")
-    engine.store.release_lease()

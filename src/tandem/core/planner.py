@@ -127,12 +127,15 @@ class _Planner:
         self.taken = taken
         self.mapping = rules.mappings[subject.crm_entity]
         self.policy = rules.policies[subject.crm_entity]
+        self.is_closed = is_closed(self.mapping, subject.crm)
+        if self.is_closed:
+            self.policy = replace(self.policy, winner=Winner.CRM, first_link=Winner.CRM)
 
     def plan(self) -> LinkPlan | _Ignore | _Defer:
         subject = self.subject
         link = subject.link
         if subject.superseded:
-            return _Ignore() if link is None else self._unchanged(link)
+            return _Ignore()
         if link is not None and link.status is LinkStatus.TOMBSTONE:
             return self._unchanged(link)
         if link is not None and link.crm and link.marketing:
@@ -457,6 +460,9 @@ class _Planner:
         name = seen.pair.field_on(carry.to)
         if carry.to is Side.MARKETING and (parent := self._missing_parent(seen.pair, source)):
             merged.waits.append(parent)
+        elif carry.to is Side.CRM and self.is_closed:
+            merged.holds.append(Hold(seen.pair.name, "the lead is closed in crm and takes no changes until it is open"))
+            merged.conflicts.extend([carry.conflict] if carry.conflict else [])
         elif self._was_rejected(seen.pair, source):
             merged.holds.append(Hold(seen.pair.name, f"{name} in {carry.to} was rejected with this value"))
         elif name not in merged.writes[carry.to]:
@@ -585,6 +591,14 @@ class _ReadBack:
         self.typed[place] = text
         reason = "restored: edited in marketing just before our write"
         self.restored[pair.marketing] = FieldWrite(pair.name, pair.marketing, present, text, source, reason)
+
+
+def is_closed(mapping: EntityMapping, crm: State | None) -> bool:
+    """Whether Dynamics keeps this record as it is: a lead that is qualified or disqualified is read-only until it is
+    reactivated (dataverse-web-api 5.9). Its own values prevail meanwhile."""
+    if crm is None or not crm.is_present or mapping.crm_entity != LEAD:
+        return False
+    return mapping.crm_value(crm.values, "statecode") not in (None, 0)
 
 
 def convert_base(base: Base, old: EntityMapping, new: EntityMapping) -> Base:

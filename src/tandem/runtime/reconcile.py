@@ -15,17 +15,21 @@ from tandem.core.errors import AccessError, RejectedError, TransientError
 from tandem.core.mapping import EntityMapping
 from tandem.core.match import fold
 from tandem.core.merge import is_drift
+from tandem.core.planner import is_closed
 from tandem.core.record import (
     CONTACT,
     LEAD,
     PERSON,
     Entity,
     LinkStatus,
+    ReadNumber,
     RecordId,
     RecordKey,
     Side,
+    State,
     Values,
 )
+from tandem.core.values import is_empty
 from tandem.ports import Reading
 from tandem.runtime.engine import STAGES, Engine, News
 
@@ -234,7 +238,10 @@ def _compare_values(mapping: EntityMapping, crm: Values, reading: Reading, findi
     findings.compared[str(mapping.crm_entity)] += 1
     pairs = zip(mapping.pairs, mapping.crm_values(crm), mapping.marketing_values(reading.values), strict=True)
     crm_id = RecordId(str(mapping.crm_value(crm, "@id")))
+    closed = is_closed(mapping, State(RecordKey(Side.CRM, mapping.crm_entity, crm_id), ReadNumber(0), crm))
     for pair, crm_value, marketing_value in pairs:
+        if closed and is_empty(crm_value):
+            continue  # A closed lead takes no value, so what Marketo had before it was linked stays there alone.
         if is_drift(pair, crm_value, marketing_value):
             detail = f"{pair.crm} and {pair.marketing} differ"
             findings.add(Difference("field differs", mapping.crm_entity, crm_id, reading.id, pair.name, detail))

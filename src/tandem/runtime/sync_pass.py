@@ -25,6 +25,9 @@ from tandem.telemetry import get_logger
 _MAX_FRUITLESS_ROUNDS = 3
 """Rounds in a row that applied nothing and used nothing up: what is left is left for the next pass."""
 
+FIRST_COPY = "first_copy"
+"""Setting: ``done`` once a first copy has come to its end."""
+
 log = get_logger()
 
 
@@ -95,9 +98,25 @@ async def _run(engine: Engine, run_id: str, progress: _Progress) -> None:
     progress.totals = Totals(links=sum(status.linked for status in engine.store.load_status()))
     progress.counts["undecided"] = settle(engine)
     await _work_off(engine, run_id, progress)
+    if engine.store.load_setting(FIRST_COPY) is None:
+        await _read_back(engine, run_id, progress)
     await _wait_for_settling(engine, run_id, progress)
     horizon = engine.clock.now() - timedelta(days=2)
     engine.store.drop_records_before(horizon)
+
+
+async def _read_back(engine: Engine, run_id: str, progress: _Progress) -> None:
+    """A first copy ends when what it wrote was read back, so that live edits do not queue behind its echo."""
+    await engine.clock.sleep(engine.settings.feed_lag_s)
+    await _look_again(engine, run_id, progress)
+    engine.store.save_setting(FIRST_COPY, "done")
+
+
+async def _look_again(engine: Engine, run_id: str, progress: _Progress) -> None:
+    engine.mark_time()
+    await extract(engine)
+    progress.counts["undecided"] = settle(engine)
+    await _work_off(engine, run_id, progress)
 
 
 async def _work_off(engine: Engine, run_id: str, progress: _Progress) -> None:
@@ -182,10 +201,7 @@ async def _wait_for_settling(engine: Engine, run_id: str, progress: _Progress) -
         if engine.clock.now() + timedelta(seconds=pause) > deadline:
             return
         await engine.clock.sleep(pause)
-        engine.mark_time()
-        progress.counts.update(await extract(engine))
-        progress.counts["undecided"] = settle(engine)
-        await _work_off(engine, run_id, progress)
+        await _look_again(engine, run_id, progress)
 
 
 def _open_rows(engine: Engine) -> Sequence[JournalRow]:
