@@ -486,7 +486,7 @@ class MemoryStore:
                     raise StoreError("A record would be part of two links; none of these outcomes was stored.")
 
     def _record(self, row: JournalRow, outcome: Outcome, written: ReadNumber, now: datetime) -> None:
-        state, number = self.state, row.link
+        state, number, key = self.state, row.link, rules.key_of(row)
         finished = None if outcome.state.is_open else now
         row = replace(row, state=outcome.state, finished_at=finished, error=outcome.error)
         match outcome.state:
@@ -502,7 +502,6 @@ class MemoryStore:
             case _:
                 assert outcome.state is JournalState.UNKNOWN, f"{outcome.state} is not an outcome"
         self._put_row(row)
-        key = rules.key_of(row)
         if outcome.suspect and key:
             self._save_state(State(key, written, presence=Presence.SUSPECT))
 

@@ -63,14 +63,15 @@ def _gather(tx: Transaction, batch: _Batch, row: JournalRow, outcome: Outcome) -
 
 def _fate_of(row: JournalRow, outcome: Outcome, now: datetime) -> dict[str, Any]:
     """What Dataverse answers is certain; a marketing write is confirmed by a later reading."""
-    is_certain = outcome.state is JournalState.DONE and row.action.side is Side.CRM
+    is_done = outcome.state is JournalState.DONE
+    given = outcome.id if is_done else None
     return {
         "b_number": row.number,
-        "record_id": row.action.id if row.action.id is not None else outcome.id,
+        "record_id": row.action.id if row.action.id is not None else given,
         "state": outcome.state.value,
         "error": outcome.error,
         "finished_at": None if outcome.state.is_open else now,
-        "confirmed_at": now if is_certain else None,
+        "confirmed_at": now if is_done and row.action.side is Side.CRM else None,
     }
 
 
