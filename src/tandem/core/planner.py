@@ -215,13 +215,23 @@ class _Planner:
             crm=crm.key,
             marketing=None,
             status=LinkStatus.PENDING,
-            base=Base.unknown(len(self.mapping.pairs)),
-            crm_version=crm.version,
+            base=self._base_of_empties(crm),
+            crm_version=None if holds or waits else crm.version,
             actions=actions,
             holds=holds,
             waits_for=tuple(waits),
             aliases=self._origin_aliases(crm),
         )
+
+    def _base_of_empties(self, crm: State) -> Base:
+        """A create writes every value there is; what is empty in crm will be empty in marketing, and that is agreed."""
+        empties: dict[int, tuple[Value, Value]] = {}
+        for place, (pair, value) in enumerate(
+            zip(self.mapping.pairs, self.mapping.crm_values(crm.values), strict=True)
+        ):
+            if value is None and pair.direction.allows(Side.MARKETING):
+                empties[place] = (None, pair.carry(None, to=Side.MARKETING))
+        return Base.unknown(len(self.mapping.pairs)).replaced(empties)
 
     def _origin_aliases(self, crm: State) -> tuple[RecordKey, ...]:
         """The lead a new contact came from belongs to the contact's link even if it was never linked itself."""
@@ -326,7 +336,7 @@ class _Planner:
             confirmed=read_back.confirmed,
             changes_link=plan.changes_link
             or read_back.base != link.base
-            or crm.version != link.crm_version
+            or plan.crm_version != link.crm_version
             or bool(read_back.conflicts or read_back.holds),
         )
 
@@ -417,7 +427,7 @@ class _Planner:
         if read_back:
             merged.writes[Side.MARKETING].update(read_back.restored)
         actions = self._actions(merged, crm, marketing)
-        link = self.subject.link
+        link, agreed = self.subject.link, base.replaced(merged.agreed)
         return LinkPlan(
             title=title,
             crm_entity=self.subject.crm_entity,
@@ -425,8 +435,8 @@ class _Planner:
             crm=crm.key,
             marketing=marketing.key,
             status=status,
-            base=base.replaced(merged.agreed),
-            crm_version=crm.version,
+            base=agreed,
+            crm_version=crm.version if self._stands_for(agreed, crm) else None,
             actions=actions,
             conflicts=tuple(merged.conflicts),
             holds=tuple(merged.holds),
@@ -434,6 +444,9 @@ class _Planner:
             aliases=self._origin_aliases(crm) if link is None or link.crm != crm.key else (),
             changes_link=merged.has_news or bool(actions) or link is None or link.status is not status,
         )
+
+    def _stands_for(self, base: Base, crm: State) -> bool:
+        return all(map(same, base.crm, self.mapping.crm_values(crm.values)))
 
     def _sightings(self, crm: State, marketing: State, base: Base, read_back: "_ReadBack | None") -> Iterator[Sighting]:
         crm_values = self.mapping.crm_values(crm.values)

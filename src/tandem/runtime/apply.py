@@ -10,7 +10,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TypeAlias
 
 from tandem.core.errors import AccessError, RejectedError, TransientError, UnknownOutcomeError
-from tandem.core.match import fold
 from tandem.core.plan import Action, ActionKind
 from tandem.core.record import Entity, Side, Value
 from tandem.core.values import same
@@ -67,12 +66,19 @@ def _batches(engine: Engine, rows: Sequence[JournalRow]) -> Iterator[Sequence[Jo
 
 
 async def _apply_batch(engine: Engine, batch: Sequence[JournalRow], counts: Counts) -> None:
-    if batch[0].action.kind is ActionKind.CREATE and batch[0].action.side is Side.MARKETING:
+    if _creates_by_dedupe_key(engine, batch[0].action):
         batch = await _look_again(engine, batch, counts)
     if batch:
         _keep_lease(engine)
         engine.store.mark_sent([row.number for row in batch], engine.clock.now())
         await _send(engine, batch, counts)
+
+
+def _creates_by_dedupe_key(engine: Engine, action: Action) -> bool:
+    """A create refuses the field it looks up by itself (1005, 1017), so only the other key needs one more look."""
+    if action.kind is not ActionKind.CREATE or action.side is not Side.MARKETING:
+        return False
+    return action.lookup == engine.mapping_of(action.entity).dedupe_field
 
 
 def _keep_lease(engine: Engine) -> None:
@@ -81,36 +87,22 @@ def _keep_lease(engine: Engine) -> None:
 
 
 async def _look_again(engine: Engine, batch: Sequence[JournalRow], counts: Counts) -> Sequence[JournalRow]:
-    """The look that decided, repeated right before the call: creates whose key exists by now are planned again, and
-    what was found waits in the inbox."""
-    entity, lookup = batch[0].action.entity, batch[0].action.lookup
-    mapping = engine.mapping_of(entity)
+    """The look by crm key, repeated right before the call: a record that somebody carries by now is planned again, and
+    who was found waits in the inbox."""
+    entity = batch[0].action.entity
     try:
-        keys = [row.crm.id for row in batch if row.crm]
-        dedupes = [text for row in batch if lookup == mapping.dedupe_field and (text := _lookup_value(row.action))]
-        by_key, by_dedupe = await find_in_marketing(engine, entity, keys, dedupes)
+        found, _ = await find_in_marketing(engine, entity, [row.crm.id for row in batch if row.crm], [])
     except (TransientError, AccessError):
         _record(engine, [Outcome(row.number, JournalState.WITHDRAWN) for row in batch], counts, batch)
         raise
-    found = [state for state in (*by_key, *by_dedupe) if state.is_present]
     if not found:
         return batch
     search = search_keys(engine, entity, found)
     engine.store.save_page(Side.MARKETING, entity, found, [], None, complete_until=None, search=search)
-    taken_keys = {key for key, _ in search.values() if key}
-    taken_dedupes = {dedupe for _, dedupe in search.values() if dedupe}
-    exists = [
-        row
-        for row in batch
-        if (row.crm and row.crm.id in taken_keys)
-        or (lookup == mapping.dedupe_field and _lookup_value(row.action) in taken_dedupes)
-    ]
+    taken = {key for key, _ in search.values()}
+    exists = [row for row in batch if row.crm and row.crm.id in taken]
     _record(engine, [Outcome(row.number, JournalState.WITHDRAWN) for row in exists], counts, exists)
     return [row for row in batch if row not in exists]
-
-
-def _lookup_value(action: Action) -> str | None:
-    return next((fold(write.after) for write in action.writes if write.field == action.lookup), None)
 
 
 async def _send(engine: Engine, batch: Sequence[JournalRow], counts: Counts) -> None:
@@ -151,11 +143,15 @@ def to_write(action: Action) -> Write:
 
 
 def to_outcome(row: JournalRow, result: WriteResult) -> Outcome:
-    """What one record's answer means for its journal row."""
+    """What one record's answer means for its journal row.
+
+    The version that Dynamics answers is not kept: a plug-in may have changed other columns with the same write, so it
+    does not stand for the whole base. The next reading does.
+    """
     match result:
-        case Written(id_, version, values):
+        case Written(id_, _, values):
             answered = _answered(row.action, values or {})
-            return Outcome(row.number, JournalState.DONE, id=id_, version=version, answered=answered)
+            return Outcome(row.number, JournalState.DONE, id=id_, answered=answered)
         case Stale() | Taken():
             return Outcome(row.number, JournalState.WITHDRAWN)
         case Missing():

@@ -16,6 +16,7 @@ from tandem.core.planner import SentWrite, Subject
 from tandem.core.record import (
     CONTACT,
     LEAD,
+    UNKNOWN,
     Entity,
     Link,
     LinkStatus,
@@ -23,6 +24,7 @@ from tandem.core.record import (
     RecordKey,
     Side,
     State,
+    Unknown,
     Value,
 )
 from tandem.ports import Claim
@@ -110,12 +112,31 @@ async def _read_ends(engine: Engine, marketing_entity: Entity, works: Sequence[_
             state = work.claim.crm if side is Side.CRM else work.claim.marketing
             if state is not None and (_is_usable(state, work.link) or not work.needs_reading):
                 _set_end(work, side, state)
+            elif side is Side.CRM and (known := _known_crm(engine, work)):
+                work.crm = known
             elif work.needs_reading and (key := _key_to_read(engine, work, side, marketing_entity)):
                 wanted[side, key.entity][key.id].append(work)
     for (side, entity), by_id in wanted.items():
         for state in await read_by_id(engine, side, entity, list(by_id)):
             for work in by_id[state.key.id]:
                 _set_end(work, side, _with_survivor(state, work))
+
+
+def _known_crm(engine: Engine, work: _Work) -> State | None:
+    """The crm record as the base has it, where the version we saw still stands for the base: every write is guarded by
+    that version, so no call is needed to know more. A link that is due has just been found to be otherwise."""
+    link, told = work.link, work.claim.marketing
+    if link is None or link.crm is None or told is None or work.claim.crm is not None or not work.needs_reading:
+        return None
+    if link.status is not LinkStatus.LIVE or link.crm_version is None or UNKNOWN in link.base.crm:
+        return None
+    mapping = engine.mappings[link.crm.entity]
+    values: dict[int, Value] = {}
+    for place, value in zip(mapping.crm_places, link.base.crm, strict=True):
+        assert not isinstance(value, Unknown)
+        values[place] = value
+    shape = tuple(values.get(place) for place in range(len(mapping.crm_fields)))
+    return State(link.crm, told.read_number, shape, link.crm_version)
 
 
 def _is_usable(state: State, link: Link | None) -> bool:

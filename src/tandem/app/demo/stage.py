@@ -18,7 +18,7 @@ from tandem.app.settings import Config, load_config, write_settings
 ACTIVITY_LAG_S: Final = 0.5
 FEED_INTERVAL_S: Final = 1.0
 PASS_INTERVAL_S: Final = 2.0
-OVERLAP_S: Final = 30.0
+OVERLAP_S: Final = 600.0
 SETTLE_S: Final = 5.0
 QUOTA_SHARE: Final = 0.9
 FEED_LAG_S: Final = ACTIVITY_LAG_S + FEED_INTERVAL_S + 0.1
