@@ -569,7 +569,7 @@ class MemoryStore:
 
     def _entity_of(self, key: RecordKey) -> Entity:
         """The crm entity an inbox row counts for; that of an unlinked marketing row is not known."""
-        number = None if key.side is Side.CRM else self._link_of(key)
+        number = None if key.side is Side.CRM else self.state.live.get(key)
         return key.entity if number is None else self.state.links[number].crm_entity
 
     def _status_of(self, entity: Entity) -> EntityStatus:

@@ -4,12 +4,12 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
-from sqlalchemy import and_, distinct, func, or_, select
+from sqlalchemy import and_, distinct, func, select
 
 from tandem.core.record import Entity, LinkStatus, RecordKey, Side
 from tandem.ports import ConflictRow, EntityStatus, HoldRow, RunSummary
 from tandem.store import codec
-from tandem.store.tables import IS_DUE, IS_OPEN, conflicts, holds, inbox, journal, links, runs
+from tandem.store.tables import IS_DUE, IS_NOT_TOMBSTONE, IS_OPEN, conflicts, holds, inbox, journal, links, runs
 from tandem.store.transaction import Transaction
 
 _ENDS = (links.c.crm_entity, links.c.crm_id, links.c.marketing_entity, links.c.marketing_id)
@@ -125,7 +125,7 @@ def _count_inbox(tx: Transaction) -> dict[Entity, int]:
         links.c.sync_id == inbox.c.sync_id,
         links.c.marketing_entity == inbox.c.entity,
         links.c.marketing_id == inbox.c.record_id,
-        or_(links.c.status == "live", links.c.status == "pending"),
+        IS_NOT_TOMBSTONE,
     )
     counted_for = func.coalesce(links.c.crm_entity, inbox.c.entity)
     rows = select(counted_for, func.count()).select_from(inbox.outerjoin(links, is_linked))
