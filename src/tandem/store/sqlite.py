@@ -12,8 +12,9 @@ from tandem.core.errors import ConfigError
 __all__ = ["insert", "lock_schema", "open_engine"]
 
 BUSY_TIMEOUT_MS = 10_000
-# FULL costs an fsync a transaction (measured: 0.6 ms instead of 0.2), and a transaction is a page or a batch of calls. NORMAL could lose the last ones
-# in a power cut: a journal row that says `intended` although its call began is the one thing a restart cannot see.
+# FULL costs an fsync a transaction (measured: 0.6 ms instead of 0.2), and a transaction is a page or a batch of calls.
+# NORMAL could lose the last ones in a power cut: a journal row that says `intended` although its call began is the one
+# thing a restart cannot see.
 PRAGMAS = (
     "PRAGMA journal_mode = WAL",
     "PRAGMA synchronous = FULL",
