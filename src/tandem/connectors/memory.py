@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-from tandem.core.errors import CursorExpiredError, TransientError, UnknownOutcomeError
+from tandem.core.errors import CursorExpiredError, RejectedError, TransientError, UnknownOutcomeError
 from tandem.core.plan import ActionKind
 from tandem.core.record import (
     PERSON,
@@ -193,6 +193,9 @@ class MemoryConnector:
         return [Access(f"read {entity}", True) for entity in entities]
 
     async def create_fields(self, entity: Entity, fields: Sequence[NewField]) -> None:
+        if self.side is Side.CRM:
+            names = ", ".join(new.name for new in fields)
+            raise RejectedError(f"an admin adds {names} to {entity}", side=self.side)
         known = dict((await self.fetch_schema(entity)).fields)
         for new in fields:
             known[new.name] = FieldInfo(new.name, new.label, FieldKind.TEXT, new.native_type)
@@ -212,14 +215,15 @@ class MemoryConnector:
             yield page
 
     async def fetch_records(self, entity: Entity, fields: Sequence[str], ids: Sequence[RecordId]) -> Sequence[Reading]:
-        self.calls += 1
+        self.calls += bool(ids)
         return [self._read(entity, id_, fields) for id_ in ids]
 
     async def find_records(
         self, entity: Entity, fields: Sequence[str], by: str, values: Sequence[Value]
     ) -> Sequence[Reading]:
-        self.calls += 1
-        ids = dict.fromkeys(id_ for value in values for id_ in self.system.find(entity, by, value))
+        wanted = [value for value in values if value is not None]
+        self.calls += bool(wanted)
+        ids = dict.fromkeys(id_ for value in wanted for id_ in self.system.find(entity, by, value))
         return [self._read(entity, id_, fields) for id_ in ids]
 
     def batch_size(self, entity: Entity, kind: ActionKind) -> int:
@@ -244,11 +248,12 @@ class MemoryConnector:
 
     def _full_page(self, entity: Entity, start: str, after: str, fields: Sequence[str]) -> Page:
         self.calls += 1
-        ids = sorted(id_ for id_ in self.system.records.get(entity, {}) if id_ > after)
+        everyone = self.system.records.get(entity, {})
+        ids = sorted(id_ for id_ in everyone if id_ > after)
         shown, rest = ids[: self.page_size], ids[self.page_size :]
         cursor = Cursor(f"full:{start}:{shown[-1]}" if rest else start)
         readings = [self._read(entity, id_, fields) for id_ in shown]
-        return Page(readings, cursor, is_last=False, is_full_read=True, rows_expected=len(ids))
+        return Page(readings, cursor, is_last=False, is_full_read=True, rows_expected=len(everyone))
 
     async def _log_pages(self, entity: Entity, start: int, fields: Sequence[str]) -> AsyncIterator[Page]:
         if start < self.system.forgotten_before:

@@ -67,9 +67,8 @@ class Filter:
             raise errors.query_error("The recursion limit has been exceeded.")
         match node:
             case ast.BoolOp():
-                operator = "AND" if isinstance(node.op, ast.And) else "OR"
-                left = self._condition(node.left, depth + 1)
-                return f"({left} {operator} {self._condition(node.right, depth + 1)})"
+                operator = " AND " if isinstance(node.op, ast.And) else " OR "
+                return f"({operator.join(self._condition(part, depth + 1) for part in _chain(node))})"
             case ast.UnaryOp(op=ast.Not()):
                 return f"(NOT coalesce({self._condition(node.operand, depth + 1)}, 0))"
             case ast.Compare(left=ast.Identifier(name=name)) if name.startswith("crm__function__"):
@@ -180,6 +179,19 @@ class Filter:
             f'WHERE linked."{target.key}" = "{self._table.name}"."{found[0].name}")'
         )
         return sql, column
+
+
+def _chain(node: ast.BoolOp) -> list[Any]:
+    """The parts of a chain of one operator, in order: SQLite takes hundreds side by side and few in one another."""
+    parts: list[Any] = []
+    waiting: list[Any] = [node]
+    while waiting:
+        part = waiting.pop()
+        if isinstance(part, ast.BoolOp) and type(part.op) is type(node.op):
+            waiting += [part.right, part.left]
+        else:
+            parts.append(part)
+    return parts
 
 
 def order_terms(table: Table, text: str | None) -> list[tuple[Column, bool]]:
