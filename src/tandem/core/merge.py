@@ -64,6 +64,10 @@ class Sighting:
         half = self.base_crm if side is Side.CRM else self.base_marketing
         return not same(self.value(side), half)
 
+    @property
+    def is_opted_out(self) -> bool:
+        return self.pair.opt_out and (self.crm is True or self.marketing is True)
+
     def conflict(self, kind: ConflictKind, winner: Winner, reason: str) -> Conflict:
         return Conflict(
             kind, self.pair.name, self.base_crm, self.base_marketing, self.crm, self.marketing, winner, reason
@@ -79,7 +83,7 @@ def merge_pair(seen: Sighting, policy: EntityPolicy) -> Verdict:
         return QUIET
     if agree(seen.pair, seen.crm, seen.marketing):
         return AGREED
-    if seen.pair.opt_out:
+    if seen.is_opted_out:
         return _merge_opt_out(seen)
     if seen.pair.direction is not Direction.BOTH:
         return _merge_one_way(seen)
@@ -114,7 +118,7 @@ def _merge_without_base(seen: Sighting, policy: EntityPolicy) -> Verdict:
     """The first link of a pair: equal values become the base, an empty side is filled, an empty value never wins."""
     if agree(seen.pair, seen.crm, seen.marketing):
         return AGREED
-    if seen.pair.opt_out:
+    if seen.is_opted_out:
         return _merge_opt_out(seen)
     for empty in (Side.MARKETING, Side.CRM):
         if _is_blank(seen.value(empty)) and not _is_blank(seen.value(empty.other)):
@@ -164,7 +168,7 @@ def _settle(seen: Sighting, kind: ConflictKind, winner: Winner) -> Verdict:
 
 
 def _carry(seen: Sighting, *, to: Side, reason: str, conflict: Conflict | None = None) -> Verdict:
-    if seen.pair.only_if_empty and not is_empty(seen.value(to)):
+    if seen.pair.only_if_empty and not _is_blank(seen.value(to)):
         return AGREED
     try:
         after = seen.pair.carry(seen.value(to.other), to=to)
