@@ -83,7 +83,7 @@ class TestSync:
         answers("sync", PASS)
         result = tandem("sync", "--config", config)
         assert result.exit_code == 0
-        assert "1,000 records, 3 writes, 5 calls" in result.stdout
+        assert "1,000 records read from Dynamics, 3 written, 5 calls" in result.stdout
         assert "Calls per 1,000" not in result.stdout
 
     def test_a_first_copy_says_what_it_cost(self, config: Path, answers: Answers) -> None:
@@ -221,7 +221,7 @@ class TestState:
 
         monkeypatch.setattr("tandem.app.queries.conflicts", conflicts)
         told = tandem("conflicts", "list", "--config", config, "--open", "--limit", "5").stdout
-        for part in (KEY, "[Chief]", "(empty)", "crm (open)"):
+        for part in (KEY, "[Chief]", "(empty)", "(why; open)"):
             assert part in told
         document = json.loads(tandem("conflicts", "list", "--config", config, "--json").stdout)
         assert document["conflicts"][0]["crm"] == "[Chief]"

@@ -1,13 +1,14 @@
 """Puts an engine together from the settings: the only place that names concrete classes."""
 
 import json
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from tandem.app.preview import PreviewConnector
-from tandem.app.reports import Observer, Progress
+from tandem.app.reports import Observer
 from tandem.app.system import RandomIds, SystemClock, holder_name, is_holder_gone
+from tandem.app.telling import Teller
 from tandem.config.model import Config
 from tandem.config.policies import directions, field_overrides, policies, rails
 from tandem.config.secrets import Secrets, load_secrets
@@ -123,7 +124,7 @@ async def opened(
                 mappings=mappings,
                 policies=policies(config),
                 settings=_pass_settings(config, sync_id, settle_wait_s),
-                tell=_teller(observer, crm, marketing),
+                tell=Teller(observer, crm, marketing, store) if observer else _say_nothing,
                 holder=holder_name(),
                 is_gone=is_holder_gone,
             )
@@ -159,13 +160,8 @@ def _pass_settings(config: Config, sync_id: str, settle_wait_s: float) -> PassSe
     )
 
 
-def _teller(observer: Observer | None, crm: Connector, marketing: Connector) -> Callable[[News], None]:
-    def tell(news: News) -> None:
-        if observer is not None:
-            calls = crm.calls + marketing.calls
-            observer(Progress(news.phase, news.entity, news.done, news.expected, calls))
-
-    return tell
+def _say_nothing(news: News) -> None:
+    """Nobody watches."""
 
 
 async def _pin_sides(store: Store, crm: Connector, marketing: Connector) -> str:

@@ -41,8 +41,11 @@ def print_lines(lines: Iterable[str]) -> None:
         out.print(line, markup=False)
 
 
-def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    table = Table(*columns, title=title or None, title_justify="left", box=None, pad_edge=False, header_style="bold")
+def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """The first column names the row; the others are numbers."""
+    table = Table(box=None, pad_edge=False, collapse_padding=True, header_style="bold")
+    for place, name in enumerate(columns):
+        table.add_column(name, justify="right" if place else "left", no_wrap=True)
     for row in rows:
         table.add_row(*(_cell(value) for value in row))
     console().print(table)
@@ -54,6 +57,12 @@ def shown(value: Value) -> str:
         return "(empty)"
     text = " ".join(str(value).split())
     return text if len(text) <= 40 else f"{text[:39]}…"
+
+
+def named_pair(name: str) -> str:
+    """A pair of fields by both names, or by one where they are the same."""
+    crm, _, marketing = name.partition("|")
+    return crm if marketing in ("", crm) else f"{crm} and {marketing}"
 
 
 def _cell(value: object) -> str:

@@ -2,14 +2,14 @@
 
 import asyncio
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import typer
 
 from tandem.app.reports import PlannedAction, PlannedConflict, PlanReport, SyncReport
 from tandem.cli.boundary import DONE, NEEDS_A_PERSON
 from tandem.cli.options import DEFAULT_CONFIG, ConfigOption, JsonOption, LimitOption
-from tandem.cli.output import document, print_json, print_lines, shown
+from tandem.cli.output import document, named_pair, print_json, print_lines, shown
 from tandem.cli.running import conduct
 
 
@@ -80,11 +80,15 @@ def _plan_lines(report: PlanReport) -> Iterator[str]:
         yield _conflict_line(conflict)
     yield from (f"held  {hold}" for hold in report.holds)
     for field, count in report.first_link_fields.items():
-        yield f"first link: {count:,} records differ in {field}"
+        yield f"first link: {count:,} records differ in {named_pair(field)}"
     if report.is_empty:
         yield "Nothing to write."
         return
-    yield "In all: " + ", ".join(f"{name} {count:,}" for name, count in sorted(report.counts.items()))
+    for side, title in (("crm", "In Dynamics"), ("marketing", "In Marketo")):
+        if written := _named(report.counts, f"{side}."):
+            yield f"{title}: {written}"
+    if links := report.counts.get("link"):
+        yield f"Linked without a write: {links:,}"
     yield f"Applying it takes about {report.calls:,} calls and {report.seconds:,.0f} s."
 
 
@@ -98,20 +102,45 @@ def _action_lines(action: PlannedAction) -> Iterator[str]:
 
 
 def _conflict_line(conflict: PlannedConflict) -> str:
+    where = f"{conflict.entity} {conflict.crm_id} and {conflict.marketing_id}: {named_pair(conflict.field)}"
     return (
-        f"{conflict.kind}  {conflict.entity} {conflict.crm_id}/{conflict.marketing_id} {conflict.field}: "
-        f"crm {shown(conflict.crm)}, marketing {shown(conflict.marketing)}: {conflict.winner} ({conflict.reason})"
+        f"{conflict.kind}  {where}: "
+        f"crm {shown(conflict.crm)}, marketing {shown(conflict.marketing)}  ({conflict.reason})"
     )
 
 
 def _sync_lines(report: SyncReport) -> Iterator[str]:
     name = "First copy" if report.is_first_copy else "Pass"
     calls = report.crm_calls + report.marketing_calls
-    did = f"{report.records:,} records, {report.writes:,} writes, {calls:,} calls"
+    did = f"{report.records:,} records read from Dynamics, {report.writes:,} written, {calls:,} calls"
     yield f"{name} done in {report.seconds:.1f} s: {did}."
-    if report.is_first_copy:
+    if report.is_first_copy and report.records:
         yield f"Calls per 1,000 records: {report.calls_per_1000_records:.1f}"
-    for name, count in sorted(report.counts.items()):
-        yield f"    {name}: {count:,}"
+    for side, title in _SIDES.items():
+        if written := _named(report.counts, f"applied.{side}."):
+            yield f"    {title}: {written}"
+    for count, meaning in _MEANINGS.items():
+        if report.counts.get(count):
+            yield f"    {meaning}: {report.counts[count]:,}"
     for question in report.guard:
         yield f"Waits for a person: {question}"
+
+
+_SIDES = {"crm": "written to Dynamics", "marketing": "written to Marketo"}
+
+_MEANINGS = {
+    "linked": "newly linked",
+    "conflicts": "conflicts, with both values in `tandem conflicts list`",
+    "held": "held, with the reason in `tandem status`",
+    "rejected": "rejected, with the reason in `tandem status`",
+    "unknown": "written without an answer; the next pass looks what came of it",
+    "withdrawn": "withdrawn because they moved under us; planned again",
+    "undecided": "written earlier without an answer, and not yet settled",
+}
+"""The counts of a pass that a person can do something with; `--json` has all of them."""
+
+
+def _named(counts: Mapping[str, int], prefix: str) -> str:
+    """``create person 5, update person 3`` of the counts under `prefix`."""
+    found = {name.removeprefix(prefix): count for name, count in counts.items() if name.startswith(prefix)}
+    return ", ".join(f"{name.replace('.', ' ')} {count:,}" for name, count in sorted(found.items()))

@@ -1,14 +1,21 @@
 """What a pass tells of its progress, drawn as bars on standard error: rows, rate and time left."""
 
+from datetime import timedelta
 from types import TracebackType
 
-from rich.progress import BarColumn, Progress, ProgressColumn, Task, TaskID, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, ProgressColumn, Task, TaskID, TextColumn
+from rich.table import Column
 from rich.text import Text
 
 from tandem.app import reports
 from tandem.cli.output import error_console
 
 _VERBS = {"read": "reading", "plan": "planning", "apply": "writing"}
+_BAR_WIDTH = 16  # every column fits into 80 characters beside it
+
+
+def _column() -> Column:
+    return Column(no_wrap=True, justify="right")
 
 
 class RowsColumn(ProgressColumn):
@@ -25,6 +32,16 @@ class RateColumn(ProgressColumn):
         return Text(f"{speed:,.0f} rows/s" if speed else "", style="progress.data.speed")
 
 
+class TimeLeftColumn(ProgressColumn):
+    """Empty where nobody knows how much is to come, and where nothing is."""
+
+    max_refresh = 0.5
+
+    def render(self, task: Task) -> Text:
+        left = task.time_remaining
+        return Text(f"{timedelta(seconds=int(left))} left" if left else "", style="progress.remaining")
+
+
 class Watch:
     """Observes a pass: remembers whether anything was heard of it, and draws bars where a terminal is watching.
 
@@ -34,8 +51,15 @@ class Watch:
     def __init__(self, *, draws: bool = True) -> None:
         self.has_started = False
         terminal = error_console()
-        columns = TextColumn("{task.description}"), BarColumn(), RowsColumn(), RateColumn(), TimeRemainingColumn()
-        self._bars = Progress(*columns, console=terminal, disable=not (draws and terminal.is_terminal))
+        self._bars = Progress(
+            TextColumn("{task.description}", table_column=Column(no_wrap=True)),
+            BarColumn(_BAR_WIDTH),
+            RowsColumn(_column()),
+            RateColumn(_column()),
+            TimeLeftColumn(_column()),
+            console=terminal,
+            disable=not (draws and terminal.is_terminal),
+        )
         self._tasks: dict[tuple[str, str], TaskID] = {}
 
     def __enter__(self) -> "Watch":
@@ -45,12 +69,18 @@ class Watch:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
+        if error is None:  # what was done is all there was
+            for task in self._bars.tasks:
+                self._bars.update(task.id, total=task.completed)
         self._bars.stop()
 
     def __call__(self, news: reports.Progress) -> None:
+        """A feed that is read once more in the same pass starts from nothing; its bar keeps the longer reading."""
         self.has_started = self.has_started or news.done > 0
         key = (news.phase, news.entity)
         if key not in self._tasks:
-            title = f"{_VERBS.get(news.phase, news.phase)} {news.entity}"
-            self._tasks[key] = self._bars.add_task(title, total=news.expected)
-        self._bars.update(self._tasks[key], completed=news.done, total=news.expected)
+            what = news.entity.rpartition(" ")[2]
+            self._tasks[key] = self._bars.add_task(f"{_VERBS.get(news.phase, news.phase)} {what}", total=news.expected)
+        task = self._bars.tasks[self._tasks[key]]
+        if news.done >= task.completed:
+            self._bars.update(task.id, completed=news.done, total=news.expected)

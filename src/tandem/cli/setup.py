@@ -1,11 +1,12 @@
 """Before the first pass: write the settings file, and try every connection and permission."""
 
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from tandem.app.reports import CheckReport
+from tandem.app.reports import CheckReport, LeftOutField
 from tandem.cli.boundary import CANNOT_START, DONE
 from tandem.cli.options import DEFAULT_CONFIG, ConfigOption, JsonOption
 from tandem.cli.output import document, print_json, print_lines
@@ -43,8 +44,10 @@ def _next_steps(config: Path) -> list[str]:
     return [
         f"Wrote {config}. Now",
         "  1. fill in where Dynamics and Marketo are;",
-        "  2. put the secrets into TANDEM_CRM_CLIENT_SECRET and TANDEM_MARKETING_CLIENT_SECRET;",
-        f"  3. try it: tandem check --config {config}",
+        "  2. put the secrets into TANDEM_CRM_CLIENT_SECRET and TANDEM_MARKETING_CLIENT_SECRET,",
+        "     or into the keyring: keyring set tandem crm_client_secret (and marketing_client_secret);",
+        f"  3. try it: tandem check --config {config};",
+        f"  4. see what it would write: tandem plan --config {config}",
     ]
 
 
@@ -56,10 +59,20 @@ def _check_lines(report: CheckReport) -> list[str]:
         if not line.is_ok and line.remedy:
             lines.append(f"      {line.remedy}")
     if report.fields_to_create:
-        lines.append(f"The first pass creates these fields in Marketo: {', '.join(report.fields_to_create)}")
-    for field in report.left_out:
-        lines.append(f"Left out  {field.entity}: {field.crm_field} and {field.marketing_field}: {field.reason}")
-        if field.remedy:
-            lines.append(f"      {field.remedy}")
+        lines.append(f"The first pass creates in Marketo: {', '.join(report.fields_to_create)}")
+    lines.extend(_left_out_lines(report.left_out))
     lines.append("Everything that the sync needs works." if report.is_ok else "The sync cannot start like this.")
     return lines
+
+
+def _left_out_lines(fields: Iterable[LeftOutField]) -> Iterator[str]:
+    """Each remedy once, below everything that it helps."""
+    by_remedy: dict[str, list[LeftOutField]] = {}
+    for field in fields:
+        by_remedy.setdefault(field.remedy, []).append(field)
+    for remedy, helped in by_remedy.items():
+        for field in helped:
+            pair = f"{field.crm_field} and {field.marketing_field}"
+            yield f"Not synced  {field.entity}: {pair}: {field.reason}"
+        if remedy:
+            yield f"      {remedy}"

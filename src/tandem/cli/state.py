@@ -5,10 +5,10 @@ from typing import Annotated
 
 import typer
 
-from tandem.app.reports import StatusReport, VerifyReport
+from tandem.app.reports import ConflictLine, StatusReport, VerifyReport
 from tandem.cli.boundary import DONE, NEEDS_A_PERSON
 from tandem.cli.options import DEFAULT_CONFIG, ConfigOption, JsonOption, LimitOption
-from tandem.cli.output import document, print_json, print_lines, print_table, shown
+from tandem.cli.output import document, named_pair, print_json, print_lines, print_table, shown
 from tandem.cli.running import conduct
 
 OpenOption = Annotated[bool, typer.Option("--open", help="Only those that wait for a person.")]
@@ -25,10 +25,23 @@ def status(config: ConfigOption = DEFAULT_CONFIG, json: JsonOption = False) -> N
     if json:
         print_json(document(report))
         return
-    columns = ("linked", "pending", "tombstoned", "waiting", "open_actions", "rejected", "held", "conflicts")
-    rows = [(line.entity, *(f"{getattr(line, name):,}" for name in columns)) for line in report.entities]
-    print_table("", ("entity", *(name.replace("_", " ") for name in columns)), rows)
+    rows = [(line.entity, *(f"{getattr(line, name):,}" for name in _COLUMNS)) for line in report.entities]
+    if rows:
+        print_table(("entity", *_COLUMNS.values()), rows)
     print_lines(_status_lines(report))
+
+
+_COLUMNS = {
+    "linked": "linked",
+    "pending": "pending",
+    "tombstoned": "tombstoned",
+    "waiting": "waiting",
+    "open_actions": "writing",
+    "rejected": "rejected",
+    "held": "held",
+    "conflicts": "conflicts",
+}
+"""Counts of an entity, and their titles: all of them fit beside each other in 80 characters."""
 
 
 @conflicts_app.command("list")
@@ -46,15 +59,9 @@ def list_conflicts(
     if json:
         print_json({"conflicts": [document(line) for line in lines]})
         return
-    columns = ("at", "kind", "entity", "crm id", "marketing id", "field", "crm", "marketing", "winner")
-    rows = [
-        (
-            f"{line.at:%Y-%m-%d %H:%M:%S}", line.kind, line.crm_entity, line.crm_id, line.marketing_id, line.field,
-            shown(line.crm), shown(line.marketing), f"{line.winner}{' (open)' if line.is_open else ''}",
-        )
-        for line in lines
-    ]  # fmt: skip
-    print_table("", columns, rows)
+    print_lines(text for line in lines for text in _conflict_lines(line))
+    if not lines:
+        print_lines(["No conflicts."])
 
 
 def verify(config: ConfigOption = DEFAULT_CONFIG, limit: LimitOption = 100, json: JsonOption = False) -> None:
@@ -74,6 +81,13 @@ def verify(config: ConfigOption = DEFAULT_CONFIG, limit: LimitOption = 100, json
     raise typer.Exit(DONE if report.is_clean else NEEDS_A_PERSON)
 
 
+def _conflict_lines(line: ConflictLine) -> Iterator[str]:
+    ids = f"{line.crm_id or '(none)'} and {line.marketing_id or '(none)'}"
+    yield f"{line.at:%Y-%m-%d %H:%M:%S}  {line.kind}  {line.crm_entity} {ids}"
+    values = f"crm {shown(line.crm)}, marketing {shown(line.marketing)}"
+    yield f"    {named_pair(line.field)}: {values}  ({line.reason}{'; open' if line.is_open else ''})"
+
+
 def _status_lines(report: StatusReport) -> Iterator[str]:
     if report.last_pass_at is None:
         yield "No pass has run yet."
@@ -91,7 +105,7 @@ def _status_lines(report: StatusReport) -> Iterator[str]:
 def _verify_lines(report: VerifyReport) -> Iterator[str]:
     for found in report.differences:
         ids = f"{found.crm_id or '(none)'} and {found.marketing_id or '(none)'}"
-        where = f" {found.field}" if found.field else ""
+        where = f" {named_pair(found.field)}" if found.field else ""
         yield f"{found.kind}  {found.entity} {ids}{where}: {found.detail}"
     if hidden := report.difference_count - len(report.differences):
         yield f"... and {hidden:,} more"

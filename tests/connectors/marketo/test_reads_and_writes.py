@@ -359,13 +359,13 @@ async def test_check_finds_everything_in_order(connector: MarketoConnector, emul
 @pytest.mark.parametrize(
     ("revoked", "failing", "remedy"),
     [
-        (["Read-Write Lead"], "marketing: write person", "'Read-Write Person'"),
-        (["Read-Only Activity", "Read-Write Activity"], "marketing: read the activity log", "'Read-Only Activity'"),
-        (["Read-Write Company"], "marketing: write company", "'Read-Write Company'"),
-        (["Read-Write Sales Person"], "marketing: write salesperson", "'Read-Write Sales Person'"),
+        (["Read-Write Lead"], "Marketo: write person", "'Read-Write Person'"),
+        (["Read-Only Activity", "Read-Write Activity"], "Marketo: read the activity log", "'Read-Only Activity'"),
+        (["Read-Write Company"], "Marketo: write company", "'Read-Write Company'"),
+        (["Read-Write Sales Person"], "Marketo: write salesperson", "'Read-Write Sales Person'"),
         (
             ["Read-Write Schema Standard Field", "Read-Write Schema Custom Field"],
-            "marketing: create fields",
+            "Marketo: create fields",
             "'Read-Write Schema Custom Field'",
         ),
     ],
@@ -384,7 +384,7 @@ async def test_check_explains_a_native_crm_sync(connector: MarketoConnector, emu
     emulator.settings(native_crm="dynamics")
     lines = await connector.check_access([PERSON, COMPANY])
     broken = [line for line in lines if not line.is_ok]
-    assert [line.what for line in broken] == ["marketing: write company"]
+    assert [line.what for line in broken] == ["Marketo: write company"]
     assert "native CRM sync" in broken[0].remedy
 
 

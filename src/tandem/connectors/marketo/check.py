@@ -33,22 +33,22 @@ async def check_access(client: MarketoClient, entities: Sequence[Entity]) -> lis
     try:
         await client.tokens.token()
     except AccessError as error:
-        return [Access("marketing: sign in", False, str(error))]
+        return [Access("Marketo: sign in", False, str(error))]
     trials = [trial for entity in entities if entity in PATHS for trial in _trials(client, entity)]
-    return [Access("marketing: sign in", True), *[await _try(trial) for trial in trials]]
+    return [Access("Marketo: sign in", True), *[await _try(trial) for trial in trials]]
 
 
 def _trials(client: MarketoClient, entity: Entity) -> list[_Trial]:
     word = WORDS[entity]
     trials = [
-        _Trial(f"marketing: read {entity}", f"Read-Only {word}", lambda: _read(client, entity)),
-        _Trial(f"marketing: write {entity}", f"Read-Write {word}", lambda: _write(client, entity)),
+        _Trial(f"Marketo: read {entity}", f"Read-Only {word}", lambda: _read(client, entity)),
+        _Trial(f"Marketo: write {entity}", f"Read-Write {word}", lambda: _write(client, entity)),
     ]
     if entity == PERSON:
         trials += [
-            _Trial("marketing: read the activity log", "Read-Only Activity", lambda: _read_activities(client)),
+            _Trial("Marketo: read the activity log", "Read-Only Activity", lambda: _read_activities(client)),
             _Trial(
-                "marketing: create fields",
+                "Marketo: create fields",
                 "Read-Write Schema Custom Field",
                 lambda: _read_lead_fields(client),
                 is_required=False,
