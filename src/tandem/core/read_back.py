@@ -11,7 +11,7 @@ from typing import TypeAlias
 
 from tandem.core.plan import FieldWrite
 from tandem.core.record import ChangeRecord, Value
-from tandem.core.values import same, shows
+from tandem.core.values import is_empty, same, shows
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,9 +26,9 @@ class Arrived:
 
 @dataclass(frozen=True, slots=True)
 class Overtaken:
-    """We wrote over `text`, which somebody had entered after we had looked (its display string)."""
+    """We wrote over `text`, which somebody had entered after we had looked (its display string; None: emptied)."""
 
-    text: str
+    text: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +58,8 @@ def judge(
     """
     ours = [record for record in records if shows(record.new, write.after)]
     for record in ours:
-        known = (write.before, write.after, present)
-        if not is_create and record.old and not any(shows(record.old, value) for value in known):
-            return Overtaken(record.old)
+        if not is_create and _is_strangers(record.old, (write.before, write.after, present)):
+            return Overtaken(record.old or None)
     if same(present, write.after):
         return Arrived(is_final=is_create or bool(ours) or is_complete)
     if any(shows(record.new, present) and (ours or not _is_api(record)) for record in records):
@@ -70,6 +69,13 @@ def judge(
     if same(present, write.before) and not is_create:
         return Refused()
     return Narrowed()
+
+
+def _is_strangers(old: str | None, known: Sequence[Value]) -> bool:
+    """Whether the value that ours replaced is none of `known`. Where the log shows nothing, a boolean was unset."""
+    if not old:
+        return not any(is_empty(value) or value is False for value in known)
+    return not any(shows(old, value) for value in known)
 
 
 def _is_api(record: ChangeRecord) -> bool:
