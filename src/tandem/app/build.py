@@ -97,7 +97,7 @@ async def opened(
     config: Config, observer: Observer | None = None, *, creates_fields: bool, settle_wait_s: float = 0.0
 ) -> AsyncIterator[Setup]:
     """An engine ready for passes. `creates_fields`: make the Marketo fields that the mapping needs and lacks; without
-    it they read as empty.
+    it they read as if nobody had filled them.
 
     Raises:
         ConfigError: the settings cannot work with what the two sides are.
@@ -113,7 +113,7 @@ async def opened(
                 await marketing.create_fields(PERSON, missing)
                 missing = ()
             mappings = share_shapes(item.mapping for item in resolved.values())
-            seen = PreviewConnector(marketing, frozenset(field.name for field in missing)) if missing else marketing
+            seen = PreviewConnector(marketing, missing) if missing else marketing
             _declare(store, mappings, config)
             engine = Engine(
                 crm=crm,

@@ -1,20 +1,24 @@
 """Marketo as it would be with the fields that the first sync creates: for a plan, which must create nothing."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 from typing import Any
 
 from tandem.core.record import Cursor, Entity, RecordId, Value
+from tandem.core.schema import NewField
 from tandem.ports import Connector, Page, Reading
 
 
 class PreviewConnector:
-    """Reads `absent` fields as empty, finds nobody by them, and hands everything else on."""
+    """Reads the fields that are `missing` as Marketo shows a field nobody has filled (a boolean as false), finds nobody
+    by them, and hands everything else on."""
 
-    def __init__(self, connector: Connector, absent: frozenset[str]) -> None:
+    def __init__(self, connector: Connector, missing: Iterable[NewField]) -> None:
         self._connector = connector
-        self._absent = absent
+        self._absent: dict[str, Value] = {
+            field.name: False if field.native_type == "boolean" else None for field in missing
+        }
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._connector, name)
@@ -46,5 +50,5 @@ class PreviewConnector:
     def _filled(self, reading: Reading, fields: Sequence[str], real: Sequence[str]) -> Reading:
         if not reading.values:
             return reading
-        values = dict(zip(real, reading.values, strict=True))
-        return replace(reading, values=tuple(values.get(name) for name in fields))
+        values = {**self._absent, **dict(zip(real, reading.values, strict=True))}
+        return replace(reading, values=tuple(values[name] for name in fields))

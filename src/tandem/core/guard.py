@@ -74,8 +74,11 @@ def _broken_rail(link: LinkPlan, rails: Rails, so_far: Totals) -> str | None:
 
 
 def _is_deletion(link: LinkPlan) -> bool:
-    flags = any(write.pair.startswith("@deleted|") for action in link.actions for write in action.writes)
-    is_flagging = flags and all(action.kind is ActionKind.UPDATE for action in link.actions)
+    is_flagging = any(
+        action.kind is ActionKind.UPDATE and write.pair.startswith("@deleted|") and write.source is True
+        for action in link.actions
+        for write in action.writes
+    )
     return is_flagging or (link.status is LinkStatus.TOMBSTONE and link.changes_link)
 
 
