@@ -146,7 +146,8 @@ class Connector(Protocol):
     and counted in ``calls``.
     """
 
-    side: Side
+    @property
+    def side(self) -> Side: ...
 
     @property
     def calls(self) -> int:

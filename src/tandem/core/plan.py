@@ -107,7 +107,8 @@ class LinkPlan:
     ``link`` is None where the link is new. ``aliases`` are further records that belong to this link (the lead a
     contact came from). ``crm_version`` is the version for which ``base.crm`` holds, None when that is not known.
     ``waits_for`` are parents (accounts, users) named by a field and not linked yet: the link is due once they are.
-    ``confirmed`` are journal numbers whose write was seen to have arrived.
+    ``confirmed`` are journal numbers whose write was seen to have arrived. ``revisit_s``: a field cannot be judged yet,
+    so the inbox rows stay and are looked at again after so long.
     """
 
     title: str
@@ -125,6 +126,7 @@ class LinkPlan:
     waits_for: tuple[RecordKey, ...] = ()
     confirmed: tuple[int, ...] = ()
     consumed: tuple[InboxRef, ...] = ()
+    revisit_s: float | None = None
     changes_link: bool = True
     """False where nothing about the link, its base or its version changed: only the inbox rows go."""
 

@@ -22,7 +22,7 @@ from tandem.core.plan import (
     Plan,
 )
 from tandem.core.policy import DeleteRule, EntityPolicy
-from tandem.core.read_back import Arrived, Narrowed, Overtaken, Refused, TooEarly, judge
+from tandem.core.read_back import Arrived, Narrowed, Overtaken, Refused, TooEarly, Verdict, judge
 from tandem.core.record import (
     CONTACT,
     LEAD,
@@ -99,6 +99,9 @@ def plan_pass(subjects: Iterable[Subject], rules: Rules) -> Plan:
     for subject in subjects:
         outcome = _Planner(subject, rules, taken).plan()
         match outcome:
+            case LinkPlan(revisit_s=float(seconds)):
+                links.append(outcome)
+                deferred.extend((ref, seconds) for ref in subject.refs)
             case LinkPlan():
                 links.append(replace(outcome, consumed=subject.refs))
             case _Ignore():
@@ -137,7 +140,7 @@ class _Planner:
         if subject.superseded:
             return _Ignore()
         if link is not None and link.status is LinkStatus.TOMBSTONE:
-            return self._unchanged(link)
+            return _Ignore() if subject.refs else self._tombstone(link, "deleted on one side")
         if link is not None and link.crm and link.marketing:
             return self._plan_live(link)
         if subject.crm is not None:
@@ -150,13 +153,18 @@ class _Planner:
         link = self.subject.link
         if not crm.is_present:
             return _Ignore() if link is None else self._tombstone(link, "deleted in crm before it was carried over")
-        if link is not None and link.marketing is not None and self.subject.marketing is not None:
-            return self._join(crm, self.subject.marketing, "created in crm")
+        marketing = self.subject.marketing
+        if link is not None and link.marketing is not None and marketing is not None:
+            if not marketing.is_present:
+                return replace(self._tombstone(link, "deleted in marketing while it was created in crm"), crm=crm.key)
+            return self._join(crm, marketing, "created in crm")
         if self.subject.is_blocked:
             return _Defer(self.rules.retry_s)
         if self.subject.origin is not None and self.subject.origin.marketing is not None:
             return self._take_over(self.subject.origin, crm)
         if self.subject.origin is not None:
+            if not self._reserve(self.subject.origin.number):
+                return _Defer(self.rules.retry_s)
             self.subject = replace(self.subject, link=self.subject.origin)
         found = match_record(self.mapping, crm, self.subject.candidates, self.policy.prefer)
         match found:
@@ -191,12 +199,18 @@ class _Planner:
         return self._merge(crm, marketing, base, status=LinkStatus.LIVE, title=f"link: {reason}")
 
     def _take_over(self, origin: Link, crm: State) -> LinkPlan | _Ignore | _Defer:
-        """A contact takes over the link and the base of the lead it came from: one person in Marketo."""
-        marketing = self.subject.marketing
-        if marketing is None or not marketing.is_present or not self._reserve(origin.number):
+        """A contact takes over the link and the base of the lead it came from: one person in Marketo. A person that
+        was deleted there does not come back with the contact."""
+        if not self._reserve(origin.number):
             return _Defer(self.rules.retry_s)
-        base = convert_base(origin.base, self.rules.mappings[LEAD], self.mapping)
-        plan = self._merge(crm, marketing, base, status=LinkStatus.LIVE, title="qualified: the contact takes over")
+        marketing, base = self.subject.marketing, convert_base(origin.base, self.rules.mappings[LEAD], self.mapping)
+        if origin.status is LinkStatus.TOMBSTONE or marketing is None or not marketing.is_present:
+            edits = self._deletion_conflicts(replace(origin, base=base), Side.CRM, self.mapping.crm_values(crm.values))
+            plan = self._tombstone(origin, "its lead's person was deleted in marketing", edits)
+            plan = replace(plan, base=base, crm=crm.key, crm_version=None)
+        else:
+            title = "qualified: the contact takes over"
+            plan = self._merge(crm, marketing, base, status=LinkStatus.LIVE, title=title)
         aliases = (origin.crm,) if origin.crm else ()
         return replace(plan, link=origin.number, aliases=aliases, changes_link=True)
 
@@ -258,7 +272,10 @@ class _Planner:
         )
         return self._pending(crm, actions=(action,), holds=holds, waits=waits)
 
-    def _create_in_crm(self, marketing: State) -> LinkPlan:
+    def _create_in_crm(self, marketing: State) -> LinkPlan | _Defer:
+        dedupe = fold(self.mapping.marketing_value(marketing.values, self.mapping.dedupe_field or ""))
+        if not self._reserve(marketing.key) or (dedupe is not None and not self._reserve(dedupe)):
+            return _Defer(0.0)
         writes, holds, _ = self._initial_writes(self.mapping.marketing_values(marketing.values), Side.CRM)
         link = self.subject.link
         crm_id = derived_crm_id(self.rules.sync_id, marketing.key.id)
@@ -326,14 +343,13 @@ class _Planner:
         if not crm.is_present:
             return self._deleted_in_crm(link, marketing)
         read_back = self._read_back(link, marketing)
-        if isinstance(read_back, _Defer):
-            return read_back
         plan = self._merge(crm, marketing, read_back.base, status=link.status, title="update", read_back=read_back)
         return replace(
             plan,
             conflicts=(*read_back.conflicts, *plan.conflicts),
             holds=(*read_back.holds, *plan.holds),
             confirmed=read_back.confirmed,
+            revisit_s=self.rules.retry_s if read_back.is_early else None,
             changes_link=plan.changes_link
             or read_back.base != link.base
             or plan.crm_version != link.crm_version
@@ -495,7 +511,7 @@ class _Planner:
 
     # --- what came of our own writes
 
-    def _read_back(self, link: Link, marketing: State) -> "_ReadBack | _Defer":
+    def _read_back(self, link: Link, marketing: State) -> "_ReadBack":
         """Judge our unconfirmed writes, as far as they still are the base: a newer agreement leaves nothing to tell."""
         result = _ReadBack(link.base)
         values = self.mapping.marketing_values(marketing.values)
@@ -509,9 +525,7 @@ class _Planner:
                 verdict = judge(
                     write, values[place], records, is_create=sent.is_create, is_complete=self.subject.is_complete
                 )
-                if isinstance(verdict, TooEarly):
-                    return _Defer(self.rules.retry_s)
-                is_final &= not isinstance(verdict, Arrived) or verdict.is_final
+                is_final &= verdict.is_final if isinstance(verdict, Arrived) else not isinstance(verdict, TooEarly)
                 self._note(place, write, verdict, values[place], result)
             if is_final:
                 result.confirmed = (*result.confirmed, sent.journal)
@@ -521,7 +535,7 @@ class _Planner:
         self,
         place: int,
         write: FieldWrite,
-        verdict: Arrived | Overtaken | Narrowed | Refused,
+        verdict: Verdict,
         present: Value,
         result: "_ReadBack",
     ) -> None:
@@ -529,6 +543,9 @@ class _Planner:
         match verdict:
             case Arrived():
                 return
+            case TooEarly():
+                result.is_early = True
+                result.skip |= {place}
             case Narrowed():
                 reason = f"{pair.marketing} came back changed by marketing; that reading is its base now"
                 result.conflicts.append(self._own_conflict(ConflictKind.NARROWED, pair, write, present, reason))
@@ -541,7 +558,7 @@ class _Planner:
                 self._note_overtaken(place, pair, write, text, present, result)
 
     def _note_overtaken(
-        self, place: int, pair: FieldPair, write: FieldWrite, text: str, present: Value, result: "_ReadBack"
+        self, place: int, pair: FieldPair, write: FieldWrite, text: str | None, present: Value, result: "_ReadBack"
     ) -> None:
         """Restore what a person had typed where marketing wins and the text converts back exactly; record it always."""
         reason = f"{pair.marketing} was edited in marketing just before our write"
@@ -549,7 +566,7 @@ class _Planner:
         winner = self.policy.winner_of(pair)
         if winner is Winner.CRM or not same(present, write.after) or pair.direction is Direction.TO_MARKETING:
             result.conflicts.append(conflict)
-        elif winner is Winner.MARKETING and isinstance(write.after, str):
+        elif winner is Winner.MARKETING and isinstance(write.after, str) and text is not None:
             result.conflicts.append(replace(conflict, winner=Winner.MARKETING))
             result.restore(place, pair, present, text)
         else:
@@ -593,6 +610,7 @@ class _ReadBack:
     conflicts: list[Conflict] = field(default_factory=list)
     holds: list[Hold] = field(default_factory=list)
     confirmed: tuple[int, ...] = ()
+    is_early: bool = False
 
     def restore(self, place: int, pair: FieldPair, present: Value, text: str) -> None:
         try:

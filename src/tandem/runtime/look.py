@@ -199,11 +199,15 @@ async def _find_origins(engine: Engine, marketing_entity: Entity, works: Sequenc
     for lead_id, work in born.items():
         link = links.get(lead_id)
         is_leads = link is not None and link.crm is not None and link.crm.entity == LEAD
-        if work.link is None and link is not None and is_leads and link.status is not LinkStatus.TOMBSTONE:
+        if work.link is None and link is not None and is_leads and (link.marketing or not _is_tombstone(link)):
             work.origin = link
     _block_open_origins(engine, works)
     _supersede(works, born)
     await _read_origins(engine, marketing_entity, [work for work in works if work.origin])
+
+
+def _is_tombstone(link: Link) -> bool:
+    return link.status is LinkStatus.TOMBSTONE
 
 
 def _block_open_origins(engine: Engine, works: Sequence[_Work]) -> None:
