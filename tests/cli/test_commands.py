@@ -83,7 +83,7 @@ class TestSync:
         answers("sync", PASS)
         result = tandem("sync", "--config", config)
         assert result.exit_code == 0
-        assert "1,000 records read from Dynamics, 3 written, 5 calls" in result.stdout
+        assert "1,000 records, 3 written, 5 calls" in result.stdout
         assert "Calls per 1,000" not in result.stdout
 
     def test_a_first_copy_says_what_it_cost(self, config: Path, answers: Answers) -> None:

@@ -111,7 +111,7 @@ async def _pass(setup: Setup) -> SyncReport:
     if is_first:
         crm_calls = marketing_calls = 0
     result = await run_pass(engine)
-    records = sum(count for name, count in result.counts.items() if name.startswith("read.crm."))
+    read = sum(count for name, count in result.counts.items() if name.startswith("read.crm."))
     return SyncReport(
         run_id=result.run_id,
         is_first_copy=is_first,
@@ -119,6 +119,6 @@ async def _pass(setup: Setup) -> SyncReport:
         counts={name: count for name, count in result.counts.items() if count},
         crm_calls=engine.crm.calls - crm_calls,
         marketing_calls=engine.marketing.calls - marketing_calls,
-        records=records,
+        records=max(read, result.counts.get("linked", 0)),  # a plan, or a pass that broke off, may have read them
         guard=result.questions,
     )

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from math import ceil
 
 from tandem.app.build import Setup
-from tandem.app.reports import PlannedAction, PlannedConflict, PlannedField, PlanReport
+from tandem.app.reports import PlannedAction, PlannedConflict, PlannedField, PlanReport, named_pair
 from tandem.core.guard import Totals, guard_plan
 from tandem.core.mapping import EntityMapping
 from tandem.core.plan import Action, ActionKind, ConflictKind, FieldWrite, LinkPlan
@@ -79,7 +79,7 @@ def _report(setup: Setup, planned: list[LinkPlan], questions: list[str], limit: 
 def _holds(planned: list[LinkPlan]) -> Iterator[str]:
     for link in planned:
         for hold in link.holds:
-            what = f"field {hold.field}" if hold.field else "the record"
+            what = f"field {named_pair(hold.field)}" if hold.field else "the record"
             yield f"{link.crm_entity} {_id(link.crm) or _id(link.marketing)}: {what}: {hold.reason}"
 
 

@@ -1,7 +1,7 @@
 """What can be asked without asking either side: everything is read from the store."""
 
 from tandem.app.build import open_state
-from tandem.app.reports import ConflictLine, EntityLine, StatusReport
+from tandem.app.reports import ConflictLine, EntityLine, StatusReport, named_pair
 from tandem.config.model import Config
 from tandem.core.record import ACCOUNT, CONTACT, LEAD, PERSON, RecordKey, Side
 from tandem.ports import ConflictRow, EntityStatus, HoldRow, JournalRow, Store
@@ -63,7 +63,7 @@ def _entity_line(line: EntityStatus) -> EntityLine:
 
 
 def _hold_line(row: HoldRow) -> str:
-    what = f"field {row.field}" if row.field else "the record"
+    what = f"field {named_pair(row.field)}" if row.field else "the record"
     return f"{_name(row.crm or row.marketing)}: {what} since {row.since:%Y-%m-%d %H:%M:%S}: {row.reason}"
 
 

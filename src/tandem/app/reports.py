@@ -22,6 +22,12 @@ class Progress:
 Observer = Callable[[Progress], None]
 
 
+def named_pair(name: str) -> str:
+    """A pair of fields by both names, or by one where they are the same."""
+    crm, _, marketing = name.partition("|")
+    return crm if marketing in ("", crm) else f"{crm} and {marketing}"
+
+
 @dataclass(frozen=True, slots=True)
 class AccessLine:
     side: str

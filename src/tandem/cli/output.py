@@ -59,12 +59,6 @@ def shown(value: Value) -> str:
     return text if len(text) <= 40 else f"{text[:39]}…"
 
 
-def named_pair(name: str) -> str:
-    """A pair of fields by both names, or by one where they are the same."""
-    crm, _, marketing = name.partition("|")
-    return crm if marketing in ("", crm) else f"{crm} and {marketing}"
-
-
 def _cell(value: object) -> str:
     text = "" if value is None else str(value)
     return text.replace("[", r"\[")

@@ -6,10 +6,10 @@ from collections.abc import Iterator, Mapping
 
 import typer
 
-from tandem.app.reports import PlannedAction, PlannedConflict, PlanReport, SyncReport
+from tandem.app.reports import PlannedAction, PlannedConflict, PlanReport, SyncReport, named_pair
 from tandem.cli.boundary import DONE, NEEDS_A_PERSON
 from tandem.cli.options import DEFAULT_CONFIG, ConfigOption, JsonOption, LimitOption
-from tandem.cli.output import document, named_pair, print_json, print_lines, shown
+from tandem.cli.output import document, print_json, print_lines, shown
 from tandem.cli.running import conduct
 
 
@@ -112,7 +112,7 @@ def _conflict_line(conflict: PlannedConflict) -> str:
 def _sync_lines(report: SyncReport) -> Iterator[str]:
     name = "First copy" if report.is_first_copy else "Pass"
     calls = report.crm_calls + report.marketing_calls
-    did = f"{report.records:,} records read from Dynamics, {report.writes:,} written, {calls:,} calls"
+    did = f"{report.records:,} records, {report.writes:,} written, {calls:,} calls"
     yield f"{name} done in {report.seconds:.1f} s: {did}."
     if report.is_first_copy and report.records:
         yield f"Calls per 1,000 records: {report.calls_per_1000_records:.1f}"

@@ -5,10 +5,10 @@ from typing import Annotated
 
 import typer
 
-from tandem.app.reports import ConflictLine, StatusReport, VerifyReport
+from tandem.app.reports import ConflictLine, StatusReport, VerifyReport, named_pair
 from tandem.cli.boundary import DONE, NEEDS_A_PERSON
 from tandem.cli.options import DEFAULT_CONFIG, ConfigOption, JsonOption, LimitOption
-from tandem.cli.output import document, named_pair, print_json, print_lines, print_table, shown
+from tandem.cli.output import document, print_json, print_lines, print_table, shown
 from tandem.cli.running import conduct
 
 OpenOption = Annotated[bool, typer.Option("--open", help="Only those that wait for a person.")]
