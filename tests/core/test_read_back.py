@@ -32,8 +32,7 @@ def verdict(
 def _records(changes: Sequence[Change]) -> list[ChangeRecord]:
     at = datetime(2026, 3, 1, tzinfo=UTC)
     return [
-        ChangeRecord(str(place), KEY, at, "phone", old, new, source)
-        for place, (old, new, source) in enumerate(changes)
+        ChangeRecord(str(place), KEY, at, "phone", old, new, source) for place, (old, new, source) in enumerate(changes)
     ]
 
 
