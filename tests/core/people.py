@@ -6,7 +6,7 @@ from typing import Any
 
 from tandem.core.mapping import EntityMapping
 from tandem.core.plan import Action, FieldWrite, InboxRef, LinkPlan, Plan
-from tandem.core.planner import Rules, Subject, plan_pass
+from tandem.core.planner import plan_pass
 from tandem.core.policy import EntityPolicy
 from tandem.core.record import (
     ACCOUNT,
@@ -29,6 +29,7 @@ from tandem.core.record import (
     Value,
     Version,
 )
+from tandem.core.subject import Rules, Subject
 from tests.builders import small_mappings, small_policies
 
 MAPPINGS = small_mappings()

@@ -67,6 +67,7 @@ class ConflictKind(StrEnum):
     OVERTAKEN = "overtaken write"
     DELETED = "deleted and edited"
     NARROWED = "narrowed"
+    REFUSED = "refused"
 
 
 @dataclass(frozen=True, slots=True)

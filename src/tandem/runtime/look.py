@@ -12,7 +12,6 @@ from datetime import timedelta
 from tandem.core.mapping import EntityMapping
 from tandem.core.match import derived_crm_id, fold
 from tandem.core.plan import ActionKind, InboxRef
-from tandem.core.planner import SentWrite, Subject
 from tandem.core.record import (
     CONTACT,
     LEAD,
@@ -27,6 +26,7 @@ from tandem.core.record import (
     Unknown,
     Value,
 )
+from tandem.core.subject import SentWrite, Subject
 from tandem.ports import Claim
 from tandem.runtime.engine import Engine
 from tandem.runtime.extract import read_by_id, search_keys, to_state

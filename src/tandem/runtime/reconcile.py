@@ -15,7 +15,6 @@ from tandem.core.errors import AccessError, RejectedError, TransientError
 from tandem.core.mapping import EntityMapping
 from tandem.core.match import fold
 from tandem.core.merge import is_drift
-from tandem.core.planner import is_closed
 from tandem.core.record import (
     CONTACT,
     LEAD,
@@ -29,6 +28,7 @@ from tandem.core.record import (
     State,
     Values,
 )
+from tandem.core.subject import is_closed
 from tandem.core.values import is_empty
 from tandem.ports import Reading
 from tandem.runtime.engine import STAGES, Engine, News

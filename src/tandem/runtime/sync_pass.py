@@ -12,8 +12,9 @@ from datetime import datetime, timedelta
 from tandem.core.errors import LeaseLostError
 from tandem.core.guard import Totals, guard_plan
 from tandem.core.plan import Plan
-from tandem.core.planner import Rules, plan_pass
+from tandem.core.planner import plan_pass
 from tandem.core.record import Entity, RecordKey
+from tandem.core.subject import Rules
 from tandem.ports import Claim, JournalRow, RunSummary
 from tandem.runtime.apply import apply
 from tandem.runtime.engine import STAGES, Engine, News

@@ -1,0 +1,115 @@
+"""A record that one side lacks: what is written into it, and by which key it must not exist yet."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from tandem.core.lineage import aliases_of
+from tandem.core.mapping import NotExpressibleError
+from tandem.core.match import derived_crm_id, fold
+from tandem.core.plan import Action, ActionKind, FieldWrite, Hold, LinkPlan
+from tandem.core.record import Base, LinkStatus, RecordKey, Side, State, Value
+from tandem.core.subject import Case
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """Every non-empty value that may go to a side, once per field; the holds; the parents still missing."""
+
+    writes: tuple[FieldWrite, ...]
+    holds: tuple[Hold, ...]
+    waits: tuple[RecordKey, ...]
+
+    def value_of(self, name: str | None) -> str | None:
+        """The written value of a field, as keys are compared."""
+        return next((fold(write.after) for write in self.writes if write.field == name), None)
+
+
+def content_for(case: Case, values: Sequence[Value], to: Side) -> Content:
+    writes: dict[str, FieldWrite] = {}
+    holds: list[Hold] = []
+    waits: list[RecordKey] = []
+    for pair, value in zip(case.mapping.pairs, values, strict=True):
+        name = pair.field_on(to)
+        if value is None or not pair.direction.allows(to) or name in writes:
+            continue
+        if to is Side.MARKETING and (parent := case.missing_parent(pair, value)):
+            waits.append(parent)
+        elif case.was_rejected(pair, value):
+            holds.append(Hold(pair.name, f"{name} in {to} was rejected with this value"))
+        else:
+            try:
+                after = pair.carry(value, to=to)
+            except NotExpressibleError as error:
+                holds.append(Hold(pair.name, f"{name} in {to} cannot hold the value: {error}"))
+                continue
+            if after is not None:
+                writes[name] = FieldWrite(pair.name, name, None, after, value, "new")
+    return Content(tuple(writes.values()), tuple(holds), tuple(waits))
+
+
+def create_in_marketing(case: Case, crm: State, content: Content) -> LinkPlan:
+    """Created by the dedupe field; by the crm key where there is no such value, or where it belongs to somebody else:
+    two crm records with one e-mail are two people (N67)."""
+    dedupe = case.mapping.dedupe_field
+    by_dedupe = content.value_of(dedupe) is not None and not case.subject.dedupe_taken
+    action = Action(
+        side=Side.MARKETING,
+        entity=case.mapping.marketing_entity,
+        kind=ActionKind.CREATE,
+        id=None,
+        writes=content.writes,
+        lookup=dedupe if by_dedupe else case.mapping.key_field,
+    )
+    return pending(case, crm, actions=(action,), holds=content.holds, waits=content.waits)
+
+
+def pending(
+    case: Case,
+    crm: State,
+    *,
+    actions: tuple[Action, ...] = (),
+    holds: tuple[Hold, ...] = (),
+    waits: tuple[RecordKey, ...] = (),
+) -> LinkPlan:
+    """A link whose marketing end does not exist yet."""
+    return LinkPlan(
+        title="create" if actions else "hold",
+        crm_entity=case.subject.crm_entity,
+        link=case.link_number,
+        crm=crm.key,
+        marketing=None,
+        status=LinkStatus.PENDING,
+        base=_base_of_empties(case, crm),
+        crm_version=None if holds or waits else crm.version,
+        actions=actions,
+        holds=holds,
+        waits_for=waits,
+        aliases=aliases_of(case.mapping, crm),
+    )
+
+
+def create_in_crm(case: Case, marketing: State) -> LinkPlan:
+    """Created under a GUID derived from the sync and the person, so that no second try can make it twice."""
+    content = content_for(case, case.mapping.marketing_values(marketing.values), Side.CRM)
+    crm_id = derived_crm_id(case.rules.sync_id, marketing.key.id)
+    return LinkPlan(
+        title="create",
+        crm_entity=case.subject.crm_entity,
+        link=case.link_number,
+        crm=None,
+        marketing=marketing.key,
+        status=LinkStatus.PENDING,
+        base=Base.unknown(len(case.mapping.pairs)),
+        actions=(Action(Side.CRM, case.subject.crm_entity, ActionKind.CREATE, crm_id, content.writes),),
+        holds=content.holds,
+    )
+
+
+def _base_of_empties(case: Case, crm: State) -> Base:
+    """A create writes every value there is; what is empty in crm will be empty in marketing, and that is agreed."""
+    values = case.mapping.crm_values(crm.values)
+    empties: dict[int, tuple[Value, Value]] = {}
+    for place, pair in enumerate(case.mapping.pairs):
+        if values[place] is None and pair.direction.allows(Side.MARKETING):
+            empties[place] = (None, pair.carry(None, to=Side.MARKETING))
+    return Base.unknown(len(case.mapping.pairs)).replaced(empties)

@@ -1,0 +1,86 @@
+"""What a deletion does: the link becomes a tombstone, the person is flagged, and edits that met it are recorded."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from tandem.core.mapping import Winner
+from tandem.core.plan import Action, ActionKind, Conflict, ConflictKind, FieldWrite, Hold, LinkPlan
+from tandem.core.policy import DeleteRule
+from tandem.core.record import Link, LinkStatus, Side, State, Unknown, Value
+from tandem.core.subject import Case
+from tandem.core.values import same
+
+
+def deleted_in_marketing(case: Case, link: Link, crm: State, marketing: State) -> LinkPlan:
+    """Never a licence to create: the link stays as a tombstone, and what crm edited meanwhile is recorded."""
+    where = f"merged into person {marketing.merged_into}" if marketing.merged_into else "deleted"
+    conflicts: tuple[Conflict, ...] = ()
+    if crm.is_present:
+        conflicts = deletion_conflicts(case, link, Side.CRM, case.mapping.crm_values(crm.values))
+    return tombstone(case, link, f"{where} in marketing; its record in crm is no longer carried over", conflicts)
+
+
+def deleted_in_crm(case: Case, link: Link, marketing: State) -> LinkPlan:
+    """The person stays and is flagged (N61); once the flag is there the link is a tombstone."""
+    values = case.mapping.marketing_values(marketing.values)
+    conflicts = deletion_conflicts(case, link, Side.MARKETING, values)
+    flag = next((place for place, pair in enumerate(case.mapping.pairs) if pair.crm == "@deleted"), None)
+    if case.policy.deleted_in_crm is DeleteRule.IGNORE or flag is None or values[flag] is True:
+        return tombstone(case, link, "deleted in crm", conflicts)
+    pair = case.mapping.pairs[flag]
+    if case.was_rejected(pair, True):
+        hold = Hold(pair.name, f"{pair.marketing} in marketing was rejected with this value")
+        return replace(unchanged(case, link), title="flag as deleted", holds=(hold,), conflicts=conflicts)
+    write = FieldWrite(pair.name, pair.marketing, values[flag], True, True, "deleted in crm")
+    action = Action(Side.MARKETING, case.mapping.marketing_entity, ActionKind.UPDATE, marketing.key.id, (write,))
+    return replace(unchanged(case, link), title="flag as deleted", actions=(action,), conflicts=conflicts)
+
+
+def deletion_conflicts(case: Case, link: Link, side: Side, values: Sequence[Value]) -> tuple[Conflict, ...]:
+    """An edit on `side` that meets a deletion on the other: one conflict for each edited field."""
+    half = link.base.crm if side is Side.CRM else link.base.marketing
+    found = []
+    for place, pair in enumerate(case.mapping.pairs):
+        before, value = half[place], values[place]
+        if isinstance(before, Unknown) or same(before, value) or not pair.direction.allows(side.other):
+            continue
+        crm, marketing = (value, None) if side is Side.CRM else (None, value)
+        found.append(
+            Conflict(
+                ConflictKind.DELETED,
+                pair.name,
+                link.base.crm[place],
+                link.base.marketing[place],
+                crm,
+                marketing,
+                Winner.HOLD,
+                f"edited in {side}, deleted in {side.other}",
+            )
+        )
+    return tuple(found)
+
+
+def tombstone(case: Case, link: Link, reason: str, conflicts: tuple[Conflict, ...] = ()) -> LinkPlan:
+    return replace(
+        unchanged(case, link),
+        title="tombstone",
+        status=LinkStatus.TOMBSTONE,
+        holds=(Hold(None, reason),),
+        conflicts=conflicts,
+        changes_link=True,
+    )
+
+
+def unchanged(case: Case, link: Link) -> LinkPlan:
+    """The link as it is; the inbox rows go."""
+    return LinkPlan(
+        title="nothing",
+        crm_entity=case.subject.crm_entity,
+        link=link.number,
+        crm=link.crm,
+        marketing=link.marketing,
+        status=link.status,
+        base=link.base,
+        crm_version=link.crm_version,
+        changes_link=False,
+    )

@@ -1,0 +1,123 @@
+"""The merge of one record: every pair in turn, then at most one action for each side.
+
+The base moves where both sides agree. What must wait (for a parent, for a lead to be reopened, after a rejection) keeps
+its base, so that the next plan finds the same difference.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from tandem.core.lineage import aliases_of
+from tandem.core.merge import Agreed, Carry, Held, Quiet, Sighting, merge_pair
+from tandem.core.plan import Action, ActionKind, Conflict, FieldWrite, Hold, LinkPlan
+from tandem.core.read_back import ReadBack
+from tandem.core.record import Base, LinkStatus, RecordKey, Side, State, Value
+from tandem.core.subject import Case
+from tandem.core.values import same
+
+
+def merge_record(case: Case, crm: State, marketing: State, read_back: ReadBack, *, title: str) -> LinkPlan:
+    """The live link of two present records, merged from `read_back.base`."""
+    merged = _Merged()
+    for place, seen in enumerate(_sightings(case, crm, marketing, read_back)):
+        is_quiet = same(seen.crm, seen.base_crm) and same(seen.marketing, seen.base_marketing)
+        if not is_quiet and place not in read_back.skip:
+            _merge_place(case, place, seen, merged)
+    merged.writes[Side.MARKETING].update(read_back.restored)
+    link, base = case.subject.link, read_back.base.replaced(merged.agreed)
+    actions = _actions(merged, crm, marketing)
+    is_new = (
+        link is None or link.status is not LinkStatus.LIVE or link.crm != crm.key or link.marketing != marketing.key
+    )
+    version = crm.version if _stands_for(case, base, crm) else None
+    return LinkPlan(
+        title=title,
+        crm_entity=case.subject.crm_entity,
+        link=case.link_number,
+        crm=crm.key,
+        marketing=marketing.key,
+        status=LinkStatus.LIVE,
+        base=base,
+        crm_version=version,
+        actions=actions,
+        conflicts=(*read_back.conflicts, *merged.conflicts),
+        holds=(*read_back.holds, *merged.holds),
+        waits_for=tuple(merged.waits),
+        aliases=aliases_of(case.mapping, crm) if link is None or link.crm != crm.key else (),
+        confirmed=read_back.confirmed,
+        revisit_s=case.rules.retry_s if read_back.is_early else None,
+        changes_link=is_new
+        or merged.has_news
+        or read_back.has_news
+        or bool(actions)
+        or link is None
+        or base != link.base
+        or version != link.crm_version,
+    )
+
+
+@dataclass(slots=True)
+class _Merged:
+    """What the pairs of one record came to."""
+
+    agreed: dict[int, tuple[Value, Value]] = field(default_factory=dict)
+    writes: dict[Side, dict[str, FieldWrite]] = field(default_factory=lambda: {Side.CRM: {}, Side.MARKETING: {}})
+    conflicts: list[Conflict] = field(default_factory=list)
+    holds: list[Hold] = field(default_factory=list)
+    waits: list[RecordKey] = field(default_factory=list)
+
+    @property
+    def has_news(self) -> bool:
+        return bool(self.agreed or self.conflicts or self.holds or self.waits)
+
+    def hold(self, pair: str, reason: str, conflict: Conflict | None) -> None:
+        self.holds.append(Hold(pair, reason))
+        self.conflicts.extend([conflict] if conflict else [])
+
+
+def _sightings(case: Case, crm: State, marketing: State, read_back: ReadBack) -> Iterator[Sighting]:
+    base = read_back.base
+    crm_values, marketing_values = case.mapping.crm_values(crm.values), case.mapping.marketing_values(marketing.values)
+    for place, pair in enumerate(case.mapping.pairs):
+        value = read_back.typed.get(place, marketing_values[place])
+        yield Sighting(pair, base.crm[place], base.marketing[place], crm_values[place], value)
+
+
+def _merge_place(case: Case, place: int, seen: Sighting, merged: _Merged) -> None:
+    match merge_pair(seen, case.policy):
+        case Quiet():
+            return
+        case Agreed():
+            merged.agreed[place] = (seen.crm, seen.marketing)
+        case Held(reason, conflict):
+            merged.hold(seen.pair.name, reason, conflict)
+        case Carry() as carry:
+            _carry(case, seen, carry, merged)
+
+
+def _carry(case: Case, seen: Sighting, carry: Carry, merged: _Merged) -> None:
+    pair, name = seen.pair, seen.pair.field_on(carry.to)
+    source = seen.value(carry.to.other)
+    if carry.to is Side.MARKETING and (parent := case.missing_parent(pair, source)):
+        merged.waits.append(parent)
+    elif carry.to is Side.CRM and case.is_closed:
+        merged.hold(pair.name, "the lead is closed in crm and takes no changes until it is open", carry.conflict)
+    elif case.was_rejected(pair, source):
+        merged.hold(pair.name, f"{name} in {carry.to} was rejected with this value", carry.conflict)
+    elif name not in merged.writes[carry.to]:
+        before = seen.value(carry.to)
+        merged.writes[carry.to][name] = FieldWrite(pair.name, name, before, carry.after, source, carry.reason)
+        merged.conflicts.extend([carry.conflict] if carry.conflict else [])
+
+
+def _actions(merged: _Merged, crm: State, marketing: State) -> tuple[Action, ...]:
+    return tuple(
+        Action(state.key.side, state.key.entity, ActionKind.UPDATE, state.key.id, writes, state.version)
+        for state in (crm, marketing)
+        if (writes := tuple(merged.writes[state.key.side].values()))
+    )
+
+
+def _stands_for(case: Case, base: Base, crm: State) -> bool:
+    """Whether the crm half is what the record held at this version: then no later look needs to read it."""
+    return all(map(same, base.crm, case.mapping.crm_values(crm.values)))

@@ -1,0 +1,102 @@
+"""What a plan is made from: a claim after the look, the rules of the pass, and both together as a *case*."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from tandem.core.mapping import EntityMapping, FieldPair, Winner
+from tandem.core.plan import FieldWrite, InboxRef
+from tandem.core.policy import EntityPolicy
+from tandem.core.record import LEAD, ChangeRecord, Entity, Link, LinkNumber, RecordId, RecordKey, Side, State, Value
+from tandem.core.values import same
+
+
+@dataclass(frozen=True, slots=True)
+class SentWrite:
+    """A finished marketing write that no reading has confirmed yet."""
+
+    journal: int
+    is_create: bool
+    writes: tuple[FieldWrite, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """One claim after the look.
+
+    ``crm`` and ``marketing`` are present or ``GONE`` readings, None where the link has no such end. ``candidates`` are
+    marketing persons that the unlinked crm record may already be, none of them linked. ``dedupe_taken``: a person with
+    this e-mail exists and belongs to another record. ``origin`` is the link of the lead that this contact came from.
+    ``superseded``: the record lives on under another one's link; ``is_blocked``: its origin's link has an open action.
+    ``is_complete``: the marketing feed has been read past the moment of the marketing reading. ``refs`` are the inbox
+    rows this subject uses up.
+    """
+
+    crm_entity: Entity
+    link: Link | None = None
+    crm: State | None = None
+    marketing: State | None = None
+    candidates: tuple[State, ...] = ()
+    dedupe_taken: bool = False
+    origin: Link | None = None
+    superseded: bool = False
+    is_blocked: bool = False
+    sent: tuple[SentWrite, ...] = ()
+    records: tuple[ChangeRecord, ...] = ()
+    rejected: Mapping[str, Value] = field(default_factory=dict)
+    is_complete: bool = True
+    refs: tuple[InboxRef, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What holds for every subject of a pass. ``parents`` are the crm records (accounts, users) that are linked;
+    ``retry_s`` is when a subject that cannot be judged yet is looked at again."""
+
+    sync_id: str
+    mappings: Mapping[Entity, EntityMapping]
+    policies: Mapping[Entity, EntityPolicy]
+    parents: frozenset[RecordKey] = frozenset()
+    retry_s: float = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One subject under the rules that hold for it."""
+
+    subject: Subject
+    rules: Rules
+    mapping: EntityMapping
+    policy: EntityPolicy
+    is_closed: bool
+
+    @property
+    def link_number(self) -> LinkNumber | None:
+        return self.subject.link.number if self.subject.link else None
+
+    def missing_parent(self, pair: FieldPair, value: Value) -> RecordKey | None:
+        """The account or user that `value` names, if it is not linked yet."""
+        if pair.parent is None or value is None:
+            return None
+        key = RecordKey(Side.CRM, pair.parent, RecordId(str(value)))
+        return None if key in self.rules.parents else key
+
+    def was_rejected(self, pair: FieldPair, source: Value) -> bool:
+        """Whether the target refused what `source` stands for, and nothing has changed since."""
+        rejected = self.subject.rejected
+        return pair.name in rejected and same(rejected[pair.name], source)
+
+
+def open_case(subject: Subject, rules: Rules) -> Case:
+    mapping, policy = rules.mappings[subject.crm_entity], rules.policies[subject.crm_entity]
+    closed = is_closed(mapping, subject.crm)
+    if closed:
+        policy = replace(policy, winner=Winner.CRM, first_link=Winner.CRM)
+    return Case(subject, rules, mapping, policy, closed)
+
+
+def is_closed(mapping: EntityMapping, crm: State | None) -> bool:
+    """Whether Dynamics keeps this record as it is: a lead that is qualified or disqualified is read-only until it is
+    reactivated (dataverse-web-api 5.9). Its own values prevail meanwhile."""
+    if crm is None or not crm.is_present or mapping.crm_entity != LEAD:
+        return False
+    return mapping.crm_value(crm.values, "statecode") not in (None, 0)
