@@ -86,10 +86,12 @@ async def test_an_edit_of_an_account_arrives_at_its_company(stage: Stage) -> Non
 
 
 async def test_an_owner_is_changed(stage: Stage) -> None:
-    contact, users = stage.take("contact"), user_ids(stage)
-    for user in users[:2]:
-        stage.crm.edit("contact", contact, ownerid={"entity": "systemuser", "id": user})
-        await stage.sync_until(lambda user=user: stage.has(contact, externalSalesPersonId=user))
+    contact = stage.take("contact")
+    first, second = user_ids(stage)[:2]
+    stage.crm.edit("contact", contact, ownerid={"entity": "systemuser", "id": first})
+    await stage.sync_until(lambda: stage.has(contact, externalSalesPersonId=first))
+    stage.crm.edit("contact", contact, ownerid={"entity": "systemuser", "id": second})
+    await stage.sync_until(lambda: stage.has(contact, externalSalesPersonId=second))
 
 
 # --- deletions

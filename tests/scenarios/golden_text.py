@@ -1,0 +1,37 @@
+"""Texts that people review as a diff: what a command says, with ids and times replaced by names.
+
+To accept a change, run the test with TANDEM_ACCEPT_GOLDEN=1 and read the diff before it is committed.
+"""
+
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+FOLDER = Path(__file__).parent / "golden"
+
+_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
+
+
+def check_golden(name: str, text: str) -> None:
+    path = FOLDER / f"{name}.txt"
+    if os.environ.get("TANDEM_ACCEPT_GOLDEN"):
+        path.write_text(text, encoding="utf-8")
+    assert text == path.read_text(encoding="utf-8")
+
+
+def normalised(text: str, names: Mapping[str, str]) -> str:
+    """`text` with each id of `names` as its name, times as one word, and its blocks (a line with the indented lines
+    behind it) in order: new records have random ids, and the sides answer in the order of ids."""
+    for id_, name in names.items():
+        is_number = id_.isdecimal()  # a number may also be a count
+        pattern = rf"(?<=  for ){id_}$|(?<= and ){id_}(?=:)|(?<= person ){id_}(?=  for)" if is_number else id_
+        text = re.sub(pattern, f"<{name}>", text, flags=re.MULTILINE)
+    blocks: list[str] = []
+    for line in _TIME.sub("<time>", text).splitlines():
+        if line.startswith(" ") and blocks:
+            blocks[-1] += f"\n{line}"
+        else:
+            blocks.append(line)
+    is_sum = re.compile(r"In (Dynamics|Marketo):|Linked without|Applying|Fields to create")
+    return "\n".join(sorted(blocks, key=lambda block: (bool(is_sum.match(block)), block))) + "\n"
