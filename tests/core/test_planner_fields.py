@@ -26,7 +26,7 @@ from tandem.core.record import (
 )
 from tandem.core.subject import Rules, SentWrite, Subject, is_closed
 from tandem.core.transforms import Choice, Identity
-from tests.builders import small_policies
+from tests.builders import small_mappings, small_policies
 from tests.core.people import (
     MAPPINGS,
     a_link,
