@@ -437,6 +437,9 @@ class Store(Protocol):
     def load_open_rows(self) -> Sequence[JournalRow]:
         """Rows that are intended, sent or unknown, oldest first."""
 
+    def load_done_actions(self, links: Iterable[LinkNumber], since: datetime) -> Mapping[LinkNumber, Sequence[Action]]:
+        """What was done on each link since then, oldest first; links without any are left out."""
+
     def load_records(self, keys: Iterable[RecordKey], since: datetime) -> Sequence[ChangeRecord]: ...
 
     def make_due(self, links: Iterable[LinkNumber]) -> None: ...

@@ -48,6 +48,18 @@ class JournalContract:
         ]
         assert found[0].action == first.action
 
+    def test_done_actions_are_remembered_by_link_and_time(self, store: Store) -> None:
+        ann, bob = a_link(store, lead("a"), person("1")), a_link(store, lead("b"), person("2"))
+        first = an_open_row(store, ann, an_update(person("1"), a_write(after="Anna")))
+        finish(store, first)
+        second = an_open_row(store, ann, an_update(person("1"), a_write(after="Annie")))
+        finish(store, second)
+        refused = an_open_row(store, bob, an_update(person("2")))
+        finish(store, refused, JournalState.REJECTED, error="1003")
+        assert store.load_done_actions([ann.number, bob.number], NOW) == {ann.number: [first.action, second.action]}
+        assert store.load_done_actions([ann.number], later(1)) == {}
+        assert store.load_done_actions([bob.number], NOW) == {}
+
     def test_a_row_with_an_unknown_outcome_stays_open(self, store: Store) -> None:
         row = an_open_row(store, a_link(store, lead("a"), person("1")))
         finish(store, row, JournalState.UNKNOWN, error="no answer")

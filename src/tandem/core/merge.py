@@ -103,7 +103,10 @@ def agree(pair: FieldPair, crm: Value, marketing: Value) -> bool:
 
 
 def is_drift(pair: FieldPair, crm: Value, marketing: Value) -> bool:
-    """Whether the two values ought to agree and do not. What Marketo cannot express is no drift."""
+    """Whether the two values ought to agree and do not. What Marketo cannot express is no drift, nor are two values of
+    a pair that only fills what is empty."""
+    if pair.only_if_empty and not is_empty(crm) and not is_empty(marketing):
+        return False
     return not agree(pair, crm, marketing) and (pair.can_be_emptied or not is_empty(crm))
 
 

@@ -2,24 +2,30 @@
 
 Dynamics is read by table, Marketo's people by id ranges up to the highest id seen, companies and sales persons by key.
 What is found: a mapped field that differs, a record without its counterpart, a crm key that two people carry, a link
-whose end is gone, and whatever could not be read.
+whose end is gone, and whatever could not be read. Of what was not read nothing else is claimed.
+
+Memory: the mapped values of one stage's crm records, packed, and the ids of everything; Marketo's pages pass through.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from itertools import islice
+
+import msgspec
 
 from tandem.core.errors import AccessError, RejectedError, TransientError
 from tandem.core.mapping import EntityMapping
 from tandem.core.match import fold
 from tandem.core.merge import is_drift
+from tandem.core.policy import DeleteRule
 from tandem.core.record import (
     CONTACT,
     LEAD,
     PERSON,
     Entity,
+    Link,
     LinkStatus,
     ReadNumber,
     RecordId,
@@ -56,35 +62,93 @@ class Findings:
     count: int = 0
     unread: list[str] = field(default_factory=list)
 
-    def add(self, difference: Difference) -> None:
+    def add(
+        self,
+        kind: str,
+        entity: Entity,
+        crm_id: RecordId | None,
+        marketing_id: RecordId | None,
+        detail: str,
+        *,
+        field: str | None = None,
+    ) -> None:
         self.count += 1
         if len(self.differences) < self.limit:
-            self.differences.append(difference)
+            self.differences.append(Difference(kind, entity, crm_id, marketing_id, field, detail))
 
 
 async def reconcile(engine: Engine, limit: int) -> Findings:
     """Compare everything; nothing is written and no cursor moves."""
+    seen = _Seen()
     findings = Findings(limit)
-    crm: dict[RecordKey, Values] = {}
-    seen: set[RecordKey] = set()
     for marketing_entity, crm_entities in STAGES:
         mapped = [entity for entity in crm_entities if entity in engine.mappings]
+        rows = _CrmRows({entity: engine.mappings[entity] for entity in mapped})
         for entity in mapped:
-            await _read_crm(engine, entity, crm, findings)
+            await _read_crm(engine, entity, rows, seen, findings)
         if mapped and marketing_entity == PERSON:
-            await _compare_people(engine, crm, seen, findings)
+            await _People(engine, rows, seen, findings).compare()
         elif mapped:
-            await _compare_by_key(engine, marketing_entity, mapped[0], crm, seen, findings)
-    _check_links(engine, crm, seen, findings)
+            await _ByKey(engine, engine.mappings[mapped[0]], rows, seen, findings).compare()
+    _check_links(engine, seen, findings)
     return findings
 
 
-async def _read_crm(engine: Engine, entity: Entity, crm: dict[RecordKey, Values], findings: Findings) -> None:
+@dataclass(slots=True)
+class _Seen:
+    """The ids of everything that was read, and which entities could not be read to their end."""
+
+    ids: dict[tuple[Side, Entity], set[RecordId]] = field(default_factory=lambda: defaultdict(set))
+    unread: set[tuple[Side, Entity]] = field(default_factory=set)
+
+    def add(self, side: Side, entity: Entity, id_: RecordId) -> None:
+        self.ids[side, entity].add(id_)
+
+    def lacks(self, key: RecordKey) -> bool:
+        """Whether the record is surely not there."""
+        place = (key.side, key.entity)
+        return place not in self.unread and key.id not in self.ids[place]
+
+
+class _CrmRows:
+    """The values of a stage's crm records, packed: decoded they take several times the memory."""
+
+    def __init__(self, mappings: dict[Entity, EntityMapping]) -> None:
+        self.mappings = mappings
+        self._packed: dict[Entity, dict[RecordId, bytes]] = {entity: {} for entity in mappings}
+        self.origins: set[RecordId] = set()
+        """Leads whose contact was read: one person, and the contact speaks for it."""
+
+    def add(self, entity: Entity, reading: Reading) -> None:
+        self._packed[entity][reading.id] = _ENCODER.encode(reading.values)
+        if entity == CONTACT and (origin := fold(self.mappings[entity].crm_value(reading.values, "originatingleadid"))):
+            self.origins.add(RecordId(origin))
+
+    def find(self, id_: RecordId) -> tuple[Entity, Values] | None:
+        for entity, rows in self._packed.items():
+            if id_ in rows:
+                return entity, _DECODER.decode(rows[id_])
+        return None
+
+    def ids(self, entity: Entity) -> Iterable[RecordId]:
+        return self._packed[entity]
+
+
+_ENCODER = msgspec.msgpack.Encoder()
+_DECODER = msgspec.msgpack.Decoder(tuple)
+
+
+async def _read_crm(engine: Engine, entity: Entity, rows: _CrmRows, seen: _Seen, findings: Findings) -> None:
     try:
         async for reading in _read_all(engine, Side.CRM, entity):
-            crm[RecordKey(Side.CRM, entity, reading.id)] = reading.values
-    except (TransientError, AccessError, RejectedError) as error:
+            rows.add(entity, reading)
+            seen.add(Side.CRM, entity, reading.id)
+    except _UNREADABLE as error:
+        seen.unread.add((Side.CRM, entity))
         findings.unread.append(f"{entity} in crm: {error}")
+
+
+_UNREADABLE = (TransientError, AccessError, RejectedError)
 
 
 async def _read_all(engine: Engine, side: Side, entity: Entity) -> AsyncIterator[Reading]:
@@ -101,47 +165,87 @@ async def _read_all(engine: Engine, side: Side, entity: Entity) -> AsyncIterator
             engine.tell(News("read", f"{side} {entity}", done, page.rows_expected))
 
 
-# --- people
+@dataclass(slots=True)
+class _People:
+    """Contacts and leads against people. ``owners`` are the people by the crm key that they carry."""
 
+    engine: Engine
+    rows: _CrmRows
+    seen: _Seen
+    findings: Findings
+    owners: dict[RecordId, RecordId] = field(default_factory=dict)
 
-async def _compare_people(
-    engine: Engine, crm: dict[RecordKey, Values], seen: set[RecordKey], findings: Findings
-) -> None:
-    mapped = [entity for entity in (CONTACT, LEAD) if entity in engine.mappings]
-    owners: dict[str, RecordId] = {}
-    mapping = engine.mapping_of(PERSON)
-    try:
-        async for reading in _read_all(engine, Side.MARKETING, PERSON):
-            seen.add(RecordKey(Side.MARKETING, PERSON, reading.id))
-            key = fold(mapping.marketing_value(reading.values, mapping.key_field))
-            if key:
-                _compare_person(engine, mapped, crm, reading, key, owners, findings)
-    except (TransientError, AccessError, RejectedError) as error:
-        findings.unread.append(f"people in marketing: {error}")
-        return
-    _report_missing(engine, mapped, crm, owners, findings)
+    async def compare(self) -> None:
+        mapping = self.engine.mapping_of(PERSON)
+        try:
+            async for reading in self._read_people():
+                self.seen.add(Side.MARKETING, PERSON, reading.id)
+                if key := fold(mapping.marketing_value(reading.values, mapping.key_field)):
+                    self._compare_person(RecordId(key), reading)
+        except _UNREADABLE as error:
+            self.seen.unread.add((Side.MARKETING, PERSON))
+            self.findings.unread.append(f"people in marketing: {error}")
+            return
+        for entity in self.rows.mappings:
+            self._report_missing(entity)
 
+    async def _read_people(self) -> AsyncIterator[Reading]:
+        """Marketo tells its highest id by its log, which is late: people that Tandem knows beyond it are read too."""
+        highest = 0
+        async for reading in _read_all(self.engine, Side.MARKETING, PERSON):
+            highest = max(highest, int(reading.id))
+            yield reading
+        known = self.engine.store.highest_marketing_id(PERSON)
+        fields = self.engine.fields_of(Side.MARKETING, PERSON)
+        for batch in _batches(RecordId(str(number)) for number in range(highest + 1, known + 1)):
+            for reading in await self.engine.marketing.fetch_records(PERSON, fields, batch):
+                if reading.values:
+                    yield reading
 
-def _compare_person(
-    engine: Engine,
-    mapped: Sequence[Entity],
-    crm: dict[RecordKey, Values],
-    reading: Reading,
-    key: str,
-    owners: dict[str, RecordId],
-    findings: Findings,
-) -> None:
-    entity = next((e for e in mapped if RecordKey(Side.CRM, e, RecordId(key)) in crm), None)
-    if key in owners:
-        detail = f"people {owners[key]} and {reading.id} carry the same crm key"
-        findings.add(Difference("key held twice", entity or mapped[0], RecordId(key), reading.id, None, detail))
-    owners.setdefault(key, reading.id)
-    if entity is None:
-        if not _is_flagged(engine.mappings[mapped[0]], reading):
+    def _compare_person(self, key: RecordId, reading: Reading) -> None:
+        found = self.rows.find(key)
+        entity = found[0] if found else next(iter(self.rows.mappings))
+        if key in self.owners:
+            detail = f"people {self.owners[key]} and {reading.id} carry the same crm key"
+            self.findings.add("key held twice", entity, key, reading.id, detail)
+        self.owners.setdefault(key, reading.id)
+        if found:
+            _compare_values(self.rows.mappings[entity], key, found[1], reading, self.findings)
+        elif not self._may_lack_its_record(entity, reading):
             detail = "the person's crm record does not exist and the person is not marked as deleted"
-            findings.add(Difference("not in crm", mapped[0], RecordId(key), reading.id, None, detail))
-        return
-    _compare_values(engine.mappings[entity], crm[RecordKey(Side.CRM, entity, RecordId(key))], reading, findings)
+            self.findings.add("not in crm", entity, key, reading.id, detail)
+
+    def _may_lack_its_record(self, entity: Entity, reading: Reading) -> bool:
+        """The person is marked, or is not to be marked, or a table that may hold its record was not read."""
+        if any((Side.CRM, mapped) in self.seen.unread for mapped in self.rows.mappings):
+            return True
+        if _is_flagged(self.rows.mappings[entity], reading):
+            return True
+        rules = {self.engine.policies[mapped].deleted_in_crm for mapped in self.rows.mappings}
+        return DeleteRule.IGNORE in rules and self._was_deleted_in_crm(reading.id)
+
+    def _was_deleted_in_crm(self, id_: RecordId) -> bool:
+        link = self.engine.store.find_links(Side.MARKETING, PERSON, [id_]).get(id_)
+        return link is not None and link.status is LinkStatus.TOMBSTONE
+
+    def _report_missing(self, entity: Entity) -> None:
+        if not self.engine.policies[entity].create_in_marketing:
+            return
+        ids = [id_ for id_ in self.rows.ids(entity) if id_ not in self.owners and not self._lives_on(entity, id_)]
+        links = self.engine.store.find_links(Side.CRM, entity, ids)
+        for id_ in ids:
+            if not self._is_wanted(links.get(id_), RecordKey(Side.CRM, entity, id_)):
+                self.findings.add("not in marketing", entity, id_, None, "no person carries this record's key")
+
+    def _lives_on(self, entity: Entity, id_: RecordId) -> bool:
+        return entity == LEAD and id_ in self.rows.origins
+
+    def _is_wanted(self, link: Link | None, key: RecordKey) -> bool:
+        """Its person was deleted (N63), or the contact that it lives on as could not be read."""
+        if link is None:
+            return False
+        lives_on = link.crm is not None and link.crm != key and (Side.CRM, link.crm.entity) in self.seen.unread
+        return lives_on or link.status is LinkStatus.TOMBSTONE
 
 
 def _is_flagged(mapping: EntityMapping, reading: Reading) -> bool:
@@ -149,120 +253,75 @@ def _is_flagged(mapping: EntityMapping, reading: Reading) -> bool:
     return any(reading.values[place] is True for place in flags)
 
 
-def _report_missing(
-    engine: Engine,
-    mapped: Sequence[Entity],
-    crm: dict[RecordKey, Values],
-    owners: dict[str, RecordId],
-    findings: Findings,
-) -> None:
-    superseded = _leads_that_live_on(engine, crm)
-    for entity in mapped:
-        if not engine.policies[entity].create_in_marketing:
-            continue
-        ids = [k.id for k in crm if k.entity == entity and k.id not in owners and k not in superseded]
-        links = engine.store.find_links(Side.CRM, entity, ids)
+@dataclass(slots=True)
+class _ByKey:
+    """Accounts against companies, users against sales persons: Marketo lists neither, so each is asked for by key."""
+
+    engine: Engine
+    mapping: EntityMapping
+    rows: _CrmRows
+    seen: _Seen
+    findings: Findings
+
+    async def compare(self) -> None:
+        mapping, marketing = self.mapping, self.engine.marketing
+        for batch in _batches(self.rows.ids(mapping.crm_entity)):
+            try:
+                fields = mapping.marketing_fields
+                readings = await marketing.find_records(mapping.marketing_entity, fields, mapping.key_field, batch)
+            except _UNREADABLE as error:
+                self.seen.unread.add((Side.MARKETING, mapping.marketing_entity))
+                self.findings.unread.append(f"{mapping.marketing_entity} in marketing: {error}")
+                return
+            self._compare_found(batch, readings)
+
+    def _compare_found(self, ids: Sequence[RecordId], readings: Sequence[Reading]) -> None:
+        mapping = self.mapping
+        by_key: dict[str | None, list[Reading]] = defaultdict(list)
+        for reading in readings:
+            self.seen.add(Side.MARKETING, mapping.marketing_entity, reading.id)
+            by_key[fold(mapping.marketing_value(reading.values, mapping.key_field))].append(reading)
+        creates = self.engine.policies[mapping.crm_entity].create_in_marketing
         for id_ in ids:
-            if id_ in links and links[id_].status is LinkStatus.TOMBSTONE:
-                continue  # Its person was deleted, or it lives on as a contact that was: wanted, not drift (N63).
-            detail = "no person carries this record's key"
-            findings.add(Difference("not in marketing", entity, id_, None, None, detail))
+            found, row = by_key.get(id_, []), self.rows.find(id_)
+            assert row is not None, "the ids are those of the rows"
+            for reading in found:
+                _compare_values(mapping, id_, row[1], reading, self.findings)
+            if len(found) > 1:
+                detail = f"{len(found)} records carry the same crm key"
+                self.findings.add("key held twice", mapping.crm_entity, id_, found[1].id, detail)
+            elif not found and creates:
+                detail = f"no {mapping.marketing_entity} carries this record's key"
+                self.findings.add("not in marketing", mapping.crm_entity, id_, None, detail)
 
 
-def _leads_that_live_on(engine: Engine, crm: dict[RecordKey, Values]) -> set[RecordKey]:
-    """Leads whose contact is there: one person, and the contact speaks for it."""
-    if CONTACT not in engine.mappings:
-        return set()
-    mapping = engine.mappings[CONTACT]
-    origins = (fold(mapping.crm_value(v, "originatingleadid")) for k, v in crm.items() if k.entity == CONTACT)
-    return {RecordKey(Side.CRM, LEAD, RecordId(origin)) for origin in origins if origin}
-
-
-# --- companies and sales persons
-
-
-async def _compare_by_key(
-    engine: Engine,
-    marketing_entity: Entity,
-    crm_entity: Entity,
-    crm: dict[RecordKey, Values],
-    seen: set[RecordKey],
-    findings: Findings,
-) -> None:
-    mapping = engine.mappings[crm_entity]
-    ids = [key.id for key in crm if key.entity == crm_entity]
-    for batch in _batches(ids):
-        try:
-            fields = mapping.marketing_fields
-            readings = await engine.marketing.find_records(marketing_entity, fields, mapping.key_field, batch)
-        except (TransientError, AccessError, RejectedError) as error:
-            findings.unread.append(f"{marketing_entity} in marketing: {error}")
-            return
-        _compare_found(mapping, batch, readings, crm, seen, findings)
-
-
-def _batches(ids: Sequence[RecordId]) -> Iterator[list[RecordId]]:
+def _batches(ids: Iterable[RecordId]) -> Iterator[list[RecordId]]:
     rest = iter(ids)
     while batch := list(islice(rest, _BATCH)):
         yield batch
 
 
-def _compare_found(
-    mapping: EntityMapping,
-    ids: Sequence[RecordId],
-    readings: Sequence[Reading],
-    crm: dict[RecordKey, Values],
-    seen: set[RecordKey],
-    findings: Findings,
+def _compare_values(
+    mapping: EntityMapping, crm_id: RecordId, crm: Values, reading: Reading, findings: Findings
 ) -> None:
-    by_key: dict[str, list[Reading]] = defaultdict(list)
-    for reading in readings:
-        seen.add(RecordKey(Side.MARKETING, mapping.marketing_entity, reading.id))
-        by_key[fold(mapping.marketing_value(reading.values, mapping.key_field)) or ""].append(reading)
-    for id_ in ids:
-        found = by_key.get(id_, [])
-        if not found:
-            detail = f"no {mapping.marketing_entity} carries this record's key"
-            findings.add(Difference("not in marketing", mapping.crm_entity, id_, None, None, detail))
-        for reading in found:
-            _compare_values(mapping, crm[RecordKey(Side.CRM, mapping.crm_entity, id_)], reading, findings)
-        if len(found) > 1:
-            detail = f"{len(found)} records carry the same crm key"
-            findings.add(Difference("key held twice", mapping.crm_entity, id_, found[1].id, None, detail))
-
-
-# --- values and links
-
-
-def _compare_values(mapping: EntityMapping, crm: Values, reading: Reading, findings: Findings) -> None:
     findings.compared[str(mapping.crm_entity)] += 1
     pairs = zip(mapping.pairs, mapping.crm_values(crm), mapping.marketing_values(reading.values), strict=True)
-    crm_id = RecordId(str(mapping.crm_value(crm, "@id")))
     closed = is_closed(mapping, State(RecordKey(Side.CRM, mapping.crm_entity, crm_id), ReadNumber(0), crm))
     for pair, crm_value, marketing_value in pairs:
         if closed and is_empty(crm_value):
             continue  # A closed lead takes no value, so what Marketo had before it was linked stays there alone.
         if is_drift(pair, crm_value, marketing_value):
             detail = f"{pair.crm} and {pair.marketing} differ"
-            findings.add(Difference("field differs", mapping.crm_entity, crm_id, reading.id, pair.name, detail))
+            findings.add("field differs", mapping.crm_entity, crm_id, reading.id, detail, field=pair.name)
 
 
-def _check_links(engine: Engine, crm: dict[RecordKey, Values], seen: set[RecordKey], findings: Findings) -> None:
+def _check_links(engine: Engine, seen: _Seen, findings: Findings) -> None:
     """The one use of the link table: a live link must lead to two records that were read."""
     for crm_entity in engine.mappings:
         for link in engine.store.iter_links(crm_entity):
-            for key, known in ((link.crm, crm), (link.marketing, seen)):
-                if (
-                    link.status is LinkStatus.LIVE
-                    and key is not None
-                    and key not in known
-                    and not _is_unread(key, findings)
-                ):
+            ends = [key for key in (link.crm, link.marketing) if key is not None]
+            for key in ends if link.status is LinkStatus.LIVE else ():
+                if seen.lacks(key):
                     detail = f"link {link.number} leads to a {key.entity} that is not there"
-                    crm_id = link.crm.id if link.crm else None
-                    marketing_id = link.marketing.id if link.marketing else None
-                    findings.add(Difference("link without end", crm_entity, crm_id, marketing_id, None, detail))
-
-
-def _is_unread(key: RecordKey, findings: Findings) -> bool:
-    return any(text.startswith((f"{key.entity} in", "people in")) for text in findings.unread)
+                    crm_id, marketing_id = (end.id if end else None for end in (link.crm, link.marketing))
+                    findings.add("link without end", crm_entity, crm_id, marketing_id, detail)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from tandem.core.errors import LeaseLostError
+from tandem.core.fights import FIGHT_WINDOW, hold_fights
 from tandem.core.guard import Totals, guard_plan
 from tandem.core.plan import Plan
 from tandem.core.planner import plan_pass
@@ -175,7 +176,10 @@ async def plan_claims(
         parents=linked_parents(engine, subjects) | also_linked,
         retry_s=engine.settings.feed_lag_s + 1,
     )
-    return plan_pass(subjects, rules)
+    plan = plan_pass(subjects, rules)
+    busy = [link.link for link in plan.links if link.link is not None and link.actions]
+    since = engine.clock.now() - FIGHT_WINDOW
+    return hold_fights(plan, engine.store.load_done_actions(busy, since)) if busy else plan
 
 
 def _stop_looking_in_inbox(engine: Engine) -> None:

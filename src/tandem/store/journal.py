@@ -10,7 +10,7 @@ from tandem.core.plan import Action, ActionKind
 from tandem.core.record import Entity, LinkNumber, RecordId, RecordKey, Side
 from tandem.ports import JournalRow, JournalState
 from tandem.store import codec
-from tandem.store.tables import IS_OPEN, IS_UNCONFIRMED, holds, journal, links
+from tandem.store.tables import IS_DONE, IS_OPEN, IS_UNCONFIRMED, holds, journal, links
 from tandem.store.transaction import Transaction, in_chunks
 
 _ROW = (
@@ -83,6 +83,18 @@ def load_unconfirmed(tx: Transaction, numbers: Iterable[LinkNumber]) -> dict[Lin
         rows = _rows(tx, IS_UNCONFIRMED, journal.c.link.in_(chunk)).order_by(journal.c.number)
         for row in map(_row_of, tx.connection.execute(rows)):
             found.setdefault(row.link, []).append(row)
+    return found
+
+
+def load_done_actions(
+    tx: Transaction, numbers: Iterable[LinkNumber], since: datetime
+) -> dict[LinkNumber, list[Action]]:
+    found: dict[LinkNumber, list[Action]] = {}
+    is_done = and_(IS_DONE, journal.c.finished_at >= since)
+    for chunk in in_chunks(numbers):
+        rows = _rows(tx, is_done, journal.c.link.in_(chunk)).order_by(journal.c.number)
+        for row in map(_row_of, tx.connection.execute(rows)):
+            found.setdefault(row.link, []).append(row.action)
     return found
 
 

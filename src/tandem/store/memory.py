@@ -521,6 +521,15 @@ class MemoryStore:
     def load_open_rows(self) -> Sequence[JournalRow]:
         return [self._row(number) for number in sorted(self.state.open_rows)]
 
+    def load_done_actions(self, links: Iterable[LinkNumber], since: datetime) -> Mapping[LinkNumber, Sequence[Action]]:
+        wanted = set(links)
+        found: dict[LinkNumber, list[Action]] = {}
+        for row in self.state.journal.values():
+            is_done = row.state is JournalState.DONE and row.finished_at is not None and row.finished_at >= since
+            if is_done and row.link in wanted:
+                found.setdefault(row.link, []).append(row.action)
+        return found
+
     def load_records(self, keys: Iterable[RecordKey], since: datetime) -> Sequence[ChangeRecord]:
         wanted = set(keys)
         found = [record for record in self.state.records.values() if record.key in wanted and record.at >= since]

@@ -9,7 +9,7 @@ from sqlalchemy import Engine, and_, select
 from sqlalchemy.exc import IntegrityError, OperationalError
 
 from tandem.core.errors import LeaseLostError, StoreError
-from tandem.core.plan import Plan
+from tandem.core.plan import Action, Plan
 from tandem.core.record import (
     ChangeRecord,
     Cursor,
@@ -210,6 +210,10 @@ class SqlStore:
     def load_open_rows(self) -> Sequence[JournalRow]:
         with self._reading() as tx:
             return journal.load_open(tx)
+
+    def load_done_actions(self, links: Iterable[LinkNumber], since: datetime) -> Mapping[LinkNumber, Sequence[Action]]:
+        with self._reading() as tx:
+            return journal.load_done_actions(tx, links, since)
 
     def load_records(self, keys: Iterable[RecordKey], since: datetime) -> Sequence[ChangeRecord]:
         with self._reading() as tx:
