@@ -57,7 +57,7 @@ class JournalContract:
         refused = an_open_row(store, bob, an_update(person("2")))
         finish(store, refused, JournalState.REJECTED, error="1003")
         assert store.load_done_actions([ann.number, bob.number], NOW) == {ann.number: [first.action, second.action]}
-        assert store.load_done_actions([ann.number], later(1)) == {}
+        assert store.load_done_actions([ann.number], later(2)) == {}
         assert store.load_done_actions([bob.number], NOW) == {}
 
     def test_a_row_with_an_unknown_outcome_stays_open(self, store: Store) -> None:
