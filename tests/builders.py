@@ -99,6 +99,7 @@ class World:
     clock: FakeClock = field(default_factory=FakeClock)
     policies: dict[Entity, EntityPolicy] = field(default_factory=small_policies)
     page_size: int = 3
+    claim_size: int = 7
 
     def __post_init__(self) -> None:
         self.crm = MemorySystem(Side.CRM, self.clock)
@@ -121,5 +122,5 @@ class World:
             ids=self.ids,
             mappings=mappings,
             policies=self.policies,
-            settings=PassSettings(sync_id="test", feed_lag_s=5.0, claim_size=7),
+            settings=PassSettings(sync_id="test", feed_lag_s=5.0, claim_size=self.claim_size),
         )

@@ -1,6 +1,6 @@
 """The rails: how many deletions and changes a pass may carry, over all of its batches, and what waits."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import pytest
 
@@ -90,8 +90,8 @@ def test_the_larger_of_count_and_share_is_allowed(count: int, share: float, link
 
 
 @pytest.mark.parametrize("make", [flagged, tombstone])
-def test_r7_deletions_beyond_the_rail_wait_and_the_rest_goes(make: object) -> None:
-    links = [make(1), marketing_update(2), make(3), make(4), marketing_update(5)]  # type: ignore[operator]
+def test_r7_deletions_beyond_the_rail_wait_and_the_rest_goes(make: Callable[[int], LinkPlan]) -> None:
+    links = [make(1), marketing_update(2), make(3), make(4), marketing_update(5)]
     guarded = guard(links, Rails(max_deletes=2, max_delete_share=0.0))
     assert [link.link for link in guarded.plan.links] == [1, 2, 3, 5]
     assert guarded.held == 1
@@ -102,8 +102,8 @@ def test_r7_deletions_beyond_the_rail_wait_and_the_rest_goes(make: object) -> No
 
 
 @pytest.mark.parametrize("make", [created, said_not_deleted, crm_update, crm_create, marketing_update, old_tombstone])
-def test_what_deletes_nothing_breaks_no_rail_of_deletions(make: object) -> None:
-    links = [make(1), make(2)]  # type: ignore[operator]
+def test_what_deletes_nothing_breaks_no_rail_of_deletions(make: Callable[[int], LinkPlan]) -> None:
+    links = [make(1), make(2)]
     guarded = guard(links, NO_DELETES)
     assert guarded.plan.links == tuple(links)
     assert (guarded.held, guarded.questions, guarded.plan.deferred) == (0, (), ())
@@ -137,7 +137,8 @@ def test_the_rails_look_at_the_whole_pass_whatever_its_batches() -> None:
     rails = Rails(max_deletes=2, max_delete_share=0.0, max_crm_updates=1)
     whole = guard(links, rails)
     for size in range(1, len(links) + 1):
-        totals, allowed, held = Totals(), [], 0
+        totals, held = Totals(), 0
+        allowed: list[LinkPlan] = []
         for start in range(0, len(links), size):
             part = guard(links[start : start + size], rails, totals)
             totals, held = part.totals, held + part.held

@@ -20,7 +20,10 @@ from tandem.core.record import (
     LinkStatus,
     RecordId,
     Side,
+    State,
+    Value,
 )
+from tandem.core.subject import Subject
 from tests.builders import small_policies
 from tests.core.people import (
     a_link,
@@ -74,8 +77,8 @@ def test_a_new_crm_record_becomes_a_person_by_its_address() -> None:
         subject(crm=in_crm(), rejected={"emailaddress1|email": "ada@example.com"}),
     ],
 )
-def test_r4_without_a_free_address_a_person_is_created_by_the_crm_key(given: object) -> None:
-    assert the_action(planned(given)).lookup == "crmKey"  # type: ignore[arg-type]
+def test_r4_without_a_free_address_a_person_is_created_by_the_crm_key(given: Subject) -> None:
+    assert the_action(planned(given)).lookup == "crmKey"
 
 
 def test_an_entity_without_a_dedupe_field_is_created_by_the_crm_key() -> None:
@@ -238,8 +241,8 @@ def test_r7_a_person_deleted_while_its_lead_was_made_does_not_come_back() -> Non
     ("link", "state"),
     [(a_link(in_crm()), gone(crm_key())), (a_link(marketing=FREE, entity=LEAD), gone(FREE.key))],
 )
-def test_r7_a_record_that_went_before_it_was_carried_over_leaves_a_tombstone(link: Link, state: object) -> None:
-    given = subject(link, crm=state) if link.crm else subject(link, marketing=state)  # type: ignore[arg-type]
+def test_r7_a_record_that_went_before_it_was_carried_over_leaves_a_tombstone(link: Link, state: State) -> None:
+    given = subject(link, crm=state) if link.crm else subject(link, marketing=state)
     made = planned(given)
     assert (made.status, made.actions, made.changes_link) == (LinkStatus.TOMBSTONE, (), True)
 
@@ -264,17 +267,19 @@ def test_a_plan_of_nothing_is_empty() -> None:
 # --- a contact takes over the link of the lead it came from
 
 
-def _lead_link(status: LinkStatus = LinkStatus.LIVE, **lead: object) -> Link:
+def _lead_link() -> Link:
     crm, marketing = in_crm("l1", LEAD), in_marketing("1", "l1", LEAD)
-    return a_link(crm, marketing, status, entity=LEAD)
+    return a_link(crm, marketing, entity=LEAD)
 
 
-BORN = {"originatingleadid": "L1"}
+def born(id_: str = "c1", **values: Value) -> State:
+    """A contact that came from the lead l1."""
+    return in_crm(id_, CONTACT, "v1", originatingleadid="L1", **values)
 
 
 def test_a_contact_takes_over_the_person_and_the_base_of_its_lead() -> None:
     origin, person = _lead_link(), in_marketing("1", "l1", LEAD, phone="123")
-    link = planned(subject(crm=in_crm(firstname="Augusta", **BORN), marketing=person, origin=origin))
+    link = planned(subject(crm=born(firstname="Augusta"), marketing=person, origin=origin))
     assert (link.link, link.crm, link.marketing) == (origin.number, crm_key(), person.key)
     assert (link.crm_entity, link.status, link.aliases) == (CONTACT, LinkStatus.LIVE, (crm_key("l1", LEAD),))
     assert link.changes_link
@@ -286,7 +291,7 @@ def test_a_contact_takes_over_the_person_and_the_base_of_its_lead() -> None:
 
 def test_two_contacts_of_one_lead_do_not_both_take_over() -> None:
     person = in_marketing("1", "l1", LEAD)
-    subjects = [subject(crm=in_crm(id_, **BORN), marketing=person, origin=_lead_link()) for id_ in ("c1", "c2")]
+    subjects = [subject(crm=born(id_), marketing=person, origin=_lead_link()) for id_ in ("c1", "c2")]
     made = plan(*subjects)
     assert [link.crm for link in made.links] == [crm_key("c1")]
     assert made.deferred
@@ -294,37 +299,37 @@ def test_two_contacts_of_one_lead_do_not_both_take_over() -> None:
 
 
 def test_a_contact_waits_while_its_leads_link_has_an_open_action() -> None:
-    given = subject(crm=in_crm(**BORN), origin=_lead_link(), is_blocked=True)
+    given = subject(crm=born(), origin=_lead_link(), is_blocked=True)
     assert deferred(given) == 5.0
 
 
 def test_a_contact_takes_over_the_pending_link_of_a_lead_that_was_never_carried_over() -> None:
     origin = a_link(in_crm("l1", LEAD), entity=LEAD, number=9)
-    made = planned(subject(crm=in_crm(**BORN), origin=origin))
+    made = planned(subject(crm=born(), origin=origin))
     assert (made.link, made.crm, made.crm_entity) == (origin.number, crm_key(), CONTACT)
     assert (the_action(made).kind, made.aliases) == (ActionKind.CREATE, (crm_key("l1", LEAD),))
-    matched = planned(subject(crm=in_crm(**BORN), origin=origin, candidates=(FREE,)))
+    matched = planned(subject(crm=born(), origin=origin, candidates=(FREE,)))
     assert (matched.link, matched.crm, matched.marketing) == (origin.number, crm_key(), FREE.key)
     assert matched.aliases == (crm_key("l1", LEAD),)
 
 
 def test_two_contacts_of_one_pending_lead_do_not_both_take_its_link() -> None:
     origin = a_link(in_crm("l1", LEAD), entity=LEAD, number=9)
-    people = [in_crm(id_, emailaddress1=None, **BORN) for id_ in ("c1", "c2")]
+    people = [born(id_, emailaddress1=None) for id_ in ("c1", "c2")]
     made = plan(*(subject(crm=person, origin=origin) for person in people))
     assert [link.link for link in made.links] == [origin.number]
     assert [ref for ref, _ in made.deferred] == [InboxRef(people[1].key, people[1].read_number)]
 
 
 def test_the_lead_of_a_new_contact_belongs_to_the_contacts_link_even_if_it_was_never_linked() -> None:
-    assert planned(subject(crm=in_crm(**BORN))).aliases == (crm_key("l1", LEAD),)
+    assert planned(subject(crm=born())).aliases == (crm_key("l1", LEAD),)
     assert planned(subject(crm=in_crm(), candidates=(FREE,))).aliases == ()
     assert planned(subject(crm=in_crm("l1", LEAD))).aliases == ()
 
 
 def test_r7_a_contact_does_not_bring_back_its_leads_person() -> None:
     person = in_marketing("1", "l1", LEAD)
-    made = planned(subject(crm=in_crm(**BORN), marketing=gone(person.key), origin=_lead_link()))
+    made = planned(subject(crm=born(), marketing=gone(person.key), origin=_lead_link()))
     assert (made.status, made.actions) == (LinkStatus.TOMBSTONE, ())
     assert (made.link, made.crm, made.marketing) == (_lead_link().number, crm_key(), person.key)
     assert made.aliases == (crm_key("l1", LEAD),)
@@ -333,6 +338,6 @@ def test_r7_a_contact_does_not_bring_back_its_leads_person() -> None:
 def test_a_base_that_is_taken_over_has_the_contacts_places() -> None:
     origin = replace(_lead_link(), base=Base.unknown(8))
     person = in_marketing("1", "l1", LEAD)
-    made = planned(subject(crm=in_crm(**BORN), marketing=person, origin=origin))
+    made = planned(subject(crm=born(), marketing=person, origin=origin))
     assert len(made.base.crm) == len(made.base.marketing) == 9
     assert made.link == LinkNumber(1)
