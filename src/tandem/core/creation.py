@@ -110,6 +110,6 @@ def _base_of_empties(case: Case, crm: State) -> Base:
     values = case.mapping.crm_values(crm.values)
     empties: dict[int, tuple[Value, Value]] = {}
     for place, pair in enumerate(case.mapping.pairs):
-        if values[place] is None and pair.direction.allows(Side.MARKETING):
+        if values[place] is None and pair.direction.allows(Side.MARKETING) and not pair.may_be_hidden:
             empties[place] = (None, pair.carry(None, to=Side.MARKETING))
     return Base.unknown(len(case.mapping.pairs)).replaced(empties)

@@ -26,14 +26,19 @@ def deleted_in_crm(case: Case, link: Link, marketing: State) -> LinkPlan:
     conflicts = deletion_conflicts(case, link, Side.MARKETING, values)
     flag = next((place for place, pair in enumerate(case.mapping.pairs) if pair.crm == "@deleted"), None)
     if case.policy.deleted_in_crm is DeleteRule.IGNORE or flag is None or values[flag] is True:
-        return tombstone(case, link, "deleted in crm", conflicts)
+        was_flagged = flag is not None and link.base.marketing[flag] is True
+        return replace(tombstone(case, link, "deleted in crm", conflicts), is_deletion=not was_flagged)
     pair = case.mapping.pairs[flag]
+    # Without a version the flag's echo reads crm again, so that nothing is carried to a record that is gone.
+    flagging = replace(
+        unchanged(case, link), title="flag as deleted", conflicts=conflicts, crm_version=None, changes_link=True
+    )
     if case.was_rejected(pair, True):
         hold = Hold(pair.name, f"{pair.marketing} in marketing was rejected with this value")
-        return replace(unchanged(case, link), title="flag as deleted", holds=(hold,), conflicts=conflicts)
+        return replace(flagging, holds=(hold,))
     write = FieldWrite(pair.name, pair.marketing, values[flag], True, True, "deleted in crm")
     action = Action(Side.MARKETING, case.mapping.marketing_entity, ActionKind.UPDATE, marketing.key.id, (write,))
-    return replace(unchanged(case, link), title="flag as deleted", actions=(action,), conflicts=conflicts)
+    return replace(flagging, actions=(action,), is_deletion=True)
 
 
 def deletion_conflicts(case: Case, link: Link, side: Side, values: Sequence[Value]) -> tuple[Conflict, ...]:
@@ -68,6 +73,7 @@ def tombstone(case: Case, link: Link, reason: str, conflicts: tuple[Conflict, ..
         holds=(Hold(None, reason),),
         conflicts=conflicts,
         changes_link=True,
+        is_deletion=link.status is not LinkStatus.TOMBSTONE,
     )
 
 

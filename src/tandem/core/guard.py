@@ -54,7 +54,7 @@ def guard_plan(plan: Plan, rails: Rails, totals: Totals) -> Guarded:
             questions[rail] = questions.get(rail, 0) + 1
             waiting.extend((ref, _ASK_AGAIN_S) for ref in link.consumed)
         else:
-            deletes += _is_deletion(link)
+            deletes += link.is_deletion
             updates += _updates_crm(link)
             allowed.append(link)
     return Guarded(
@@ -66,20 +66,11 @@ def guard_plan(plan: Plan, rails: Rails, totals: Totals) -> Guarded:
 
 
 def _broken_rail(link: LinkPlan, rails: Rails, so_far: Totals) -> str | None:
-    if _is_deletion(link) and so_far.deletes >= rails.deletes_allowed(so_far.links):
+    if link.is_deletion and so_far.deletes >= rails.deletes_allowed(so_far.links):
         return "deletes"
     if _updates_crm(link) and rails.max_crm_updates is not None and so_far.crm_updates >= rails.max_crm_updates:
         return "crm updates"
     return None
-
-
-def _is_deletion(link: LinkPlan) -> bool:
-    is_flagging = any(
-        action.kind is ActionKind.UPDATE and write.pair.startswith("@deleted|") and write.source is True
-        for action in link.actions
-        for write in action.writes
-    )
-    return is_flagging or (link.status is LinkStatus.TOMBSTONE and link.changes_link)
 
 
 def _updates_crm(link: LinkPlan) -> bool:

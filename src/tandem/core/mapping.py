@@ -52,6 +52,7 @@ class FieldPair:
     ``parent`` names the crm entity whose record the value is the id of: the value waits until that record is linked.
     ``opt_out`` marks a field whose true must never be weakened (R8); ``only_if_empty`` fills, never replaces.
     ``can_be_emptied`` is False where Marketo keeps a value for ever (a person cannot lose its company).
+    ``may_be_hidden``: the crm column reads as empty to who has no right to it, so an empty reading tells nothing.
     """
 
     crm: str
@@ -64,6 +65,7 @@ class FieldPair:
     only_if_empty: bool = False
     parent: Entity | None = None
     can_be_emptied: bool = True
+    may_be_hidden: bool = False
 
     @property
     def name(self) -> str:

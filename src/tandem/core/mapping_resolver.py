@@ -204,7 +204,8 @@ class _Resolver:
             return
         if found is None:
             self._new.append(NewField(marketing.name, marketing.label, marketing.native_type))
-        self._pairs.append(_field_pair(line, marketing.name, transform, direction))
+        pair = _field_pair(line, marketing.name, transform, direction)
+        self._pairs.append(replace(pair, may_be_hidden=crm.is_secured))
 
     def resolved(self) -> ResolvedMapping:
         self._check_key()

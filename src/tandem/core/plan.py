@@ -109,7 +109,8 @@ class LinkPlan:
     contact came from). ``crm_version`` is the version for which ``base.crm`` holds, None when that is not known.
     ``waits_for`` are parents (accounts, users) named by a field and not linked yet: the link is due once they are.
     ``confirmed`` are journal numbers whose write was seen to have arrived. ``revisit_s``: a field cannot be judged yet,
-    so the inbox rows stay and are looked at again after so long.
+    so the inbox rows stay and are looked at again after so long. ``is_deletion``: an end is gone and this is where the
+    link first says so; the guard counts these.
     """
 
     title: str
@@ -128,6 +129,7 @@ class LinkPlan:
     confirmed: tuple[int, ...] = ()
     consumed: tuple[InboxRef, ...] = ()
     revisit_s: float | None = None
+    is_deletion: bool = False
     changes_link: bool = True
     """False where nothing about the link, its base or its version changed: only the inbox rows go."""
 

@@ -11,7 +11,7 @@ from tandem.core.lineage import aliases_of
 from tandem.core.merge import Agreed, Carry, Held, Quiet, Sighting, merge_pair
 from tandem.core.plan import Action, ActionKind, Conflict, FieldWrite, Hold, LinkPlan
 from tandem.core.read_back import ReadBack
-from tandem.core.record import Base, LinkStatus, RecordKey, Side, State, Value
+from tandem.core.record import Base, LinkStatus, RecordKey, Side, State, Unknown, Value
 from tandem.core.subject import Case
 from tandem.core.values import same
 
@@ -79,11 +79,17 @@ def _sightings(case: Case, crm: State, marketing: State, read_back: ReadBack) ->
     base = read_back.base
     crm_values, marketing_values = case.mapping.crm_values(crm.values), case.mapping.marketing_values(marketing.values)
     for place, pair in enumerate(case.mapping.pairs):
-        value = read_back.typed.get(place, marketing_values[place])
-        yield Sighting(pair, base.crm[place], base.marketing[place], crm_values[place], value)
+        known, value = base.crm[place], read_back.typed.get(place, marketing_values[place])
+        present = crm_values[place]
+        if pair.may_be_hidden and present is None and not isinstance(known, Unknown):
+            present = known
+        yield Sighting(pair, known, base.marketing[place], present, value)
 
 
 def _merge_place(case: Case, place: int, seen: Sighting, merged: _Merged) -> None:
+    if seen.pair.may_be_hidden and seen.crm is None and isinstance(seen.base_crm, Unknown):
+        merged.hold(seen.pair.name, f"{seen.pair.crm} is secured in crm: an empty reading may be a hidden value", None)
+        return
     match merge_pair(seen, case.policy):
         case Quiet():
             return

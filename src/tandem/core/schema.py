@@ -34,6 +34,8 @@ class FieldInfo:
     choices: Mapping[int, str] = field(default_factory=dict)
     targets: Sequence[str] = ()
     is_searchable: bool = False
+    is_secured: bool = False
+    """Shown as empty to callers without a right of their own to this field (Dataverse column security)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,9 +61,17 @@ class Security:
             raise ControlError(f"Privileges are changed by grant and revoke, not {', '.join(sorted(unknown))}.")
         self._granted = (self._granted | grant) - revoke
         for table, columns in close.items():
+            self._mark_secured(table, columns)
             self._closed_columns[table] = self._closed_columns.get(table, frozenset()) | columns
         for table, columns in reopen.items():
             self._closed_columns[table] = self._closed_columns.get(table, frozenset()) - columns
+
+    def _mark_secured(self, table: str, columns: Iterable[str]) -> None:
+        """Column security applies to columns that their metadata calls secured; reopening one leaves it so."""
+        for name in columns:
+            metadata = self._schema.tables[table].columns[name].metadata
+            assert isinstance(metadata, dict)
+            metadata["IsSecured"] = True
 
     def _columns(self, change: Mapping[str, Any], key: str) -> dict[str, frozenset[str]]:
         given = change.get(key) or {}

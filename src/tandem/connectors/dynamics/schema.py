@@ -52,6 +52,7 @@ class Column:
     is_readable: bool
     is_creatable: bool
     is_updatable: bool
+    is_secured: bool = False
     max_length: int | None = None
     choices: Mapping[int, str] = field(default_factory=dict)
     targets: tuple[str, ...] = ()
@@ -74,6 +75,7 @@ class Column:
             choices=self.choices,
             targets=self.targets,
             is_searchable=self.is_readable,
+            is_secured=self.is_secured,
         )
 
 
@@ -126,7 +128,7 @@ async def load_table(client: DynamicsClient, entity: Entity) -> Table:
     paths = [
         f"{root}?$select=LogicalName,EntitySetName,PrimaryIdAttribute,ChangeTrackingEnabled",
         f"{root}/Attributes?$select=LogicalName,AttributeType,DisplayName,IsValidForCreate,IsValidForRead,"
-        "IsValidForUpdate,IsValidODataAttribute",
+        "IsValidForUpdate,IsValidODataAttribute,IsSecured",
         f"{root}/ManyToOneRelationships?$select=ReferencingAttribute,ReferencedEntity,"
         "ReferencingEntityNavigationPropertyName",
         *casts.values(),
@@ -176,6 +178,7 @@ def _column(attribute: "_Attribute", detail: "_Detail", navigation: Mapping[str,
         is_readable=attribute.is_readable,
         is_creatable=attribute.is_creatable,
         is_updatable=attribute.is_updatable,
+        is_secured=bool(attribute.is_secured),
         max_length=detail.max_length,
         choices=detail.choices(),
         targets=tuple(detail.targets or own),
@@ -236,6 +239,7 @@ class _Attribute(msgspec.Struct):
     is_readable: bool = msgspec.field(name="IsValidForRead", default=True)
     is_updatable: bool = msgspec.field(name="IsValidForUpdate", default=False)
     is_property: bool = msgspec.field(name="IsValidODataAttribute", default=True)
+    is_secured: bool | None = msgspec.field(name="IsSecured", default=None)
 
 
 class _Attributes(msgspec.Struct):
