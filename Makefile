@@ -16,7 +16,7 @@ DEVELOPMENT := $(VENV)/.development-installed
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test fast soak check format lock clean
+.PHONY: help setup demo test fast soak bench check format lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -34,8 +34,12 @@ fast: $(DEVELOPMENT) ## the inner loop: core, laws, and conformance on memory an
 	$(PYTEST) --randomly-seed=$(SEED) -m "not postgresql" $(wildcard tests/core tests/properties tests/conformance)
 
 soak: SEED := $(shell od -An -N3 -tu4 /dev/urandom | tr -d ' ')
-soak: $(DEVELOPMENT) ## the laws with fresh examples, many more of them; SEED=N repeats a run
-	$(PYTEST) --hypothesis-profile=soak --hypothesis-seed=$(SEED) --randomly-seed=$(SEED) --timeout=3600 $(wildcard tests/properties)
+soak: $(DEVELOPMENT) ## the laws with many fresh examples, and the long fault tests; SEED=N repeats a run
+	$(PYTEST) --hypothesis-profile=soak --hypothesis-seed=$(SEED) --randomly-seed=$(SEED) --timeout=3600 \
+		-m "soak or not soak" $(wildcard tests/properties tests/faults)
+
+bench: $(RUNTIME) ## one table of costs beside their peers: rows, store, calls of a first copy and of a quiet pass
+	$(BIN)/python -m benchmarks
 
 check: $(DEVELOPMENT) ## lint, import rules and types, without the tests
 	$(BIN)/ruff check
