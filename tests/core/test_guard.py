@@ -23,7 +23,7 @@ from tests.core.people import crm_key, person_key
 EMPTY = Base((), ())
 
 
-def _link(number: int, *actions: Action, status: LinkStatus = LinkStatus.LIVE, changes_link: bool = True) -> LinkPlan:
+def _link(number: int, *actions: Action, status: LinkStatus = LinkStatus.LIVE, is_deletion: bool = False) -> LinkPlan:
     return LinkPlan(
         title="",
         crm_entity=CONTACT,
@@ -34,7 +34,7 @@ def _link(number: int, *actions: Action, status: LinkStatus = LinkStatus.LIVE, c
         base=EMPTY,
         actions=actions,
         consumed=(InboxRef(crm_key(f"c{number}"), ReadNumber(number)),),
-        changes_link=changes_link,
+        is_deletion=is_deletion,
     )
 
 
@@ -44,11 +44,11 @@ def _action(side: Side, kind: ActionKind, pair: str, value: Value = "1") -> Acti
 
 
 def flagged(number: int) -> LinkPlan:
-    return _link(number, _action(Side.MARKETING, ActionKind.UPDATE, "@deleted|crmIsDeleted", True))
+    return _link(number, _action(Side.MARKETING, ActionKind.UPDATE, "@deleted|crmIsDeleted", True), is_deletion=True)
 
 
 def tombstone(number: int) -> LinkPlan:
-    return _link(number, status=LinkStatus.TOMBSTONE)
+    return _link(number, status=LinkStatus.TOMBSTONE, is_deletion=True)
 
 
 def created(number: int) -> LinkPlan:
@@ -72,7 +72,7 @@ def marketing_update(number: int) -> LinkPlan:
 
 
 def old_tombstone(number: int) -> LinkPlan:
-    return _link(number, status=LinkStatus.TOMBSTONE, changes_link=False)
+    return _link(number, status=LinkStatus.TOMBSTONE)
 
 
 def guard(links: Sequence[LinkPlan], rails: Rails, totals: Totals | None = None) -> Guarded:

@@ -417,11 +417,45 @@ def test_n61_a_person_whose_record_was_deleted_in_crm_is_flagged_and_stays() -> 
     assert written(made, Side.MARKETING) == {"crmIsDeleted": True}
     assert the_action(made).kind is ActionKind.UPDATE
     assert (made.status, made.base, made.conflicts) == (LinkStatus.LIVE, link.base, ())
+    assert (made.crm_version, made.changes_link) == (None, True), "or the flag's echo takes the base for the record"
 
 
 def test_once_the_flag_is_there_the_link_is_a_tombstone() -> None:
     made = planned(subject(ada_linked(), gone(crm_key()), in_marketing(crmIsDeleted=True)))
     assert (made.status, made.actions, made.changes_link) == (LinkStatus.TOMBSTONE, (), True)
+
+
+FLAGGED = a_link(in_crm("c1", CONTACT, "v1", **{"@deleted": True}), in_marketing(crmIsDeleted=True))
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        (subject(ada_linked(), gone(crm_key()), in_marketing()), True),
+        (subject(ada_linked(), gone(crm_key()), in_marketing(crmIsDeleted=True)), True),
+        (subject(FLAGGED, gone(crm_key()), in_marketing(crmIsDeleted=True)), False),
+        (subject(ada_linked(), in_crm(), gone(person_key())), True),
+        (subject(a_link(in_crm()), gone(crm_key())), True),
+        (subject(ada_linked(), in_crm(), in_marketing(crmIsDeleted=True)), False),
+        (subject(None, in_crm(), None, candidates=(in_marketing(key=None, crmIsDeleted=None),)), False),
+        (subject(crm=in_crm()), False),
+        (replace(subject(replace(ada_linked(), status=LinkStatus.TOMBSTONE)), refs=()), False),
+    ],
+    ids=[
+        "gone in crm",
+        "gone in crm, and somebody flagged the person",
+        "the tombstone after our flag",
+        "gone in marketing",
+        "gone before it was carried over",
+        "a flag that is taken back",
+        "the first no of a person that is linked",
+        "a new person",
+        "a tombstone that is looked at again",
+    ],
+)
+def test_a_deletion_counts_for_the_guard_once_where_it_is_first_acted_on(given: Subject, expected: bool) -> None:
+    (made,) = plan_pass([given], rules()).links
+    assert made.is_deletion is expected
 
 
 def test_a_flag_that_was_rejected_is_not_sent_again() -> None:

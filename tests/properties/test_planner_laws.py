@@ -231,6 +231,16 @@ def test_r7_a_deletion_writes_the_flag_and_nothing_else_and_records_what_was_edi
     assert (planned.status is LinkStatus.TOMBSTONE) is not bool(writes)
     carried = {p.name for p in MAPPING.pairs if p.direction.allows(side)}
     assert {conflict.field for conflict in planned.conflicts} == pair.changed(side.other) & carried
+    if planned.status is LinkStatus.LIVE:
+        _is_over_after_the_flag(pair, planned)
+
+
+def _is_over_after_the_flag(pair: Pair, planned: LinkPlan) -> None:
+    flagged = carried_out(pair, planned)
+    subject = Subject(CONTACT, flagged.link, _gone(flagged.crm), flagged.marketing)
+    (again,) = plan_pass([subject], pair.rules).links
+    assert (again.status, again.actions, again.is_deletion) == (LinkStatus.TOMBSTONE, (), False)
+    assert again.conflicts == planned.conflicts
 
 
 def _gone(state: State) -> State:

@@ -6,7 +6,7 @@ The rails look at the whole pass, not at one batch: ``Totals`` carries what earl
 from dataclasses import dataclass
 
 from tandem.core.plan import ActionKind, LinkPlan, Plan
-from tandem.core.record import LinkStatus, Side
+from tandem.core.record import Side
 
 _ASK_AGAIN_S = 10.0
 
