@@ -76,7 +76,7 @@ class WebApi:
         self._writer = writer
         self._counters = counters
         self._messages = Messages(reader, writer)
-        self._metadata = Metadata(schema)
+        self._metadata = Metadata(schema, writer.security.is_secured)
 
     def operation(self, request: Request) -> str:
         """The name under which faults, latency and counters know a request."""

@@ -71,8 +71,9 @@ _COLUMN_CAST = (
 
 
 class Metadata:
-    def __init__(self, schema: Schema) -> None:
+    def __init__(self, schema: Schema, is_secured: Callable[[Table, str], bool]) -> None:
         self._schema = schema
+        self._is_secured = is_secured
 
     def serve(self, segments: Sequence[str], query: Mapping[str, str], root: str) -> dict[str, Any]:
         """`EntityDefinitions…` as a body. Segments are the path after the service root."""
@@ -112,15 +113,19 @@ class Metadata:
         narrowed = f"{context}/{_NAMESPACE}{cast}" if cast else context
         columns = [c for c in table.columns.values() if cast is None or c.metadata["@type"] == cast]
         if not key:
-            rows = [render_column(column, is_cast=cast is not None, query=query) for column in columns]
+            rows = [self._column(table, column, is_cast=cast is not None, query=query) for column in columns]
             return self._collection(narrowed, rows, query)
         found = _KEY.fullmatch(key[1:-1]) if key.endswith(")") else None
         for column in columns:
             if found and column.name == found[1]:
-                row = render_column(column, is_cast=cast is not None, query=query)
+                row = self._column(table, column, is_cast=cast is not None, query=query)
                 return {"@odata.context": f"{narrowed}{_narrowed(query)}/$entity", **_select(row, query)}
         name = found[1] if found else key
         raise errors.ODataError(404, "0x80060888", f"Could not find an attribute with name {name} on {table.name}.")
+
+    def _column(self, table: Table, column: Column, *, is_cast: bool, query: Mapping[str, str]) -> dict[str, Any]:
+        row = render_column(column, is_cast=is_cast, query=query)
+        return row | ({"IsSecured": True} if self._is_secured(table, column.name) else {})
 
     def _entity(self, table: Table, query: Mapping[str, str]) -> dict[str, Any]:
         metadata = table.metadata
@@ -134,7 +139,7 @@ class Metadata:
         expanded = query.get("$expand", "")
         if expanded.startswith("Attributes"):
             inner = _inner_options(expanded)
-            rows = [render_column(column, is_cast=False, query={}) for column in table.columns.values()]
+            rows = [self._column(table, column, is_cast=False, query={}) for column in table.columns.values()]
             row["Attributes"] = self._collection("", rows, inner)["value"]
         elif expanded:
             raise errors.not_covered(f"The query option $expand={expanded}")

@@ -31,6 +31,7 @@ class Security:
             if kind in ("Read", "AppendTo") or table.name in _FULL_TABLES
         }
         self._closed_columns: dict[str, frozenset[str]] = {}
+        self._secured: set[tuple[str, str]] = set()
 
     def require(self, caller: Caller, table: Table, kind: str) -> None:
         if caller.is_administrator or table.privileges[kind][0] in self._granted:
@@ -41,6 +42,10 @@ class Security:
     def hidden(self, caller: Caller, table: Table) -> frozenset[str]:
         """Columns that this caller reads as null."""
         return frozenset() if caller.is_administrator else self._closed_columns.get(table.name, frozenset())
+
+    def is_secured(self, table: Table, column: str) -> bool:
+        """Column security applies to columns that their metadata calls secured; reopening one leaves it so."""
+        return (table.name, column) in self._secured
 
     def require_columns(self, caller: Caller, table: Table, columns: Iterable[str]) -> None:
         if not self.hidden(caller, table).isdisjoint(columns):
@@ -61,17 +66,10 @@ class Security:
             raise ControlError(f"Privileges are changed by grant and revoke, not {', '.join(sorted(unknown))}.")
         self._granted = (self._granted | grant) - revoke
         for table, columns in close.items():
-            self._mark_secured(table, columns)
+            self._secured |= {(table, column) for column in columns}
             self._closed_columns[table] = self._closed_columns.get(table, frozenset()) | columns
         for table, columns in reopen.items():
             self._closed_columns[table] = self._closed_columns.get(table, frozenset()) - columns
-
-    def _mark_secured(self, table: str, columns: Iterable[str]) -> None:
-        """Column security applies to columns that their metadata calls secured; reopening one leaves it so."""
-        for name in columns:
-            metadata = self._schema.tables[table].columns[name].metadata
-            assert isinstance(metadata, dict)
-            metadata["IsSecured"] = True
 
     def _columns(self, change: Mapping[str, Any], key: str) -> dict[str, frozenset[str]]:
         given = change.get(key) or {}

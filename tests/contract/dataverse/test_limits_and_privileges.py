@@ -138,6 +138,8 @@ def test_a_closed_column_reads_as_null_everywhere_and_refuses_writes(crm: Runnin
     contact = crm.create("contacts", lastname="Grey", telephone1="555")
     link = crm.get("contacts", Prefer="odata.track-changes").body["@odata.deltaLink"]
     crm.set("/privileges", revoke_columns={"contact": ["telephone1"]})
+    column = "EntityDefinitions(LogicalName='contact')/Attributes(LogicalName='telephone1')?$select=IsSecured"
+    assert crm.get(column).body["IsSecured"] is True
     assert crm.row("contacts", contact)["telephone1"] is None
     assert crm.get("contacts?$select=telephone1").rows[0]["telephone1"] is None
     assert crm.get("contacts?$filter=telephone1 eq '555'").rows == []
