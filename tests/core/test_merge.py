@@ -423,3 +423,19 @@ def test_drift_is_a_difference_that_could_be_mended(
 def test_an_edit_names_the_side_it_was_made_on(side: Side) -> None:
     crm, marketing = ("new", "old") if side is Side.CRM else ("old", "new")
     assert merge(TEXT, ("old", "old"), crm, marketing) == Carry(side.other, "new", f"changed in {side}")
+
+
+@pytest.mark.parametrize(
+    ("marketing", "expected"),
+    [
+        (True, "marketing := False, first link, crm wins"),
+        (False, "agreed"),
+        (None, "marketing := False"),
+    ],
+)
+def test_a_record_that_is_there_is_not_deleted_whatever_marketing_says_at_the_first_link(
+    marketing: Value, expected: str
+) -> None:
+    """Tandem supplies the flag itself: its no is a fact, not a yes-or-no that nobody has set."""
+    flag = FieldPair("@deleted", "microsoftIsDeleted", Identity(), Direction.TO_MARKETING)
+    assert outcome(merge(flag, (UNKNOWN, UNKNOWN), False, marketing)) == expected

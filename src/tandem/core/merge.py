@@ -64,6 +64,15 @@ class Sighting:
         half = self.base_crm if side is Side.CRM else self.base_marketing
         return not same(self.value(side), half)
 
+    def is_blank(self, side: Side) -> bool:
+        """Empty, or a yes-or-no that nobody set: Marketo shows an unset boolean as false (marketo-rest 3.2).
+
+        What Tandem itself says of a crm record is a fact.
+        """
+        value = self.value(side)
+        is_fact = side is Side.CRM and self.pair.crm.startswith("@")
+        return is_empty(value) or (value is False and not is_fact)
+
     @property
     def is_opted_out(self) -> bool:
         return self.pair.opt_out and (self.crm is True or self.marketing is True)
@@ -124,7 +133,7 @@ def _merge_without_base(seen: Sighting, policy: EntityPolicy) -> Verdict:
     if seen.is_opted_out:
         return _merge_opt_out(seen)
     for empty in (Side.MARKETING, Side.CRM):
-        if _is_blank(seen.value(empty)) and not _is_blank(seen.value(empty.other)):
+        if seen.is_blank(empty) and not seen.is_blank(empty.other):
             if seen.pair.direction.allows(empty):
                 return _carry(seen, to=empty, reason=f"empty in {empty} at the first link")
             return Held(f"empty in {empty} at the first link, and the field does not go there")
@@ -132,11 +141,6 @@ def _merge_without_base(seen: Sighting, policy: EntityPolicy) -> Verdict:
         winner = Winner.CRM if seen.pair.direction is Direction.TO_MARKETING else Winner.MARKETING
         return _settle(seen, ConflictKind.FIRST_LINK, winner)
     return _settle(seen, ConflictKind.FIRST_LINK, policy.first_link_of(seen.pair))
-
-
-def _is_blank(value: Value) -> bool:
-    """Empty, or a boolean nobody set: Marketo shows an unset boolean as false (marketo-rest 3.2)."""
-    return is_empty(value) or value is False
 
 
 def _merge_opt_out(seen: Sighting) -> Verdict:
@@ -171,7 +175,7 @@ def _settle(seen: Sighting, kind: ConflictKind, winner: Winner) -> Verdict:
 
 
 def _carry(seen: Sighting, *, to: Side, reason: str, conflict: Conflict | None = None) -> Verdict:
-    if seen.pair.only_if_empty and not _is_blank(seen.value(to)):
+    if seen.pair.only_if_empty and not seen.is_blank(to):
         return AGREED
     try:
         after = seen.pair.carry(seen.value(to.other), to=to)
