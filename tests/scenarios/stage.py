@@ -6,7 +6,7 @@ product's own queries. The tempo is a test's: changes are in the feeds at once, 
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,11 +14,13 @@ from time import monotonic
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner, Result
 
 from tandem.app import commands, queries
 from tandem.app.demo.stage import secrets_of
-from tandem.app.reports import ConflictLine, SyncReport
+from tandem.app.reports import CheckReport, ConflictLine, PlanReport, SyncReport, VerifyReport
 from tandem.app.settings import Config, load_config
+from tandem.cli.main import app
 from tests.connectors.dynamics import emulator as dataverse
 from tests.connectors.marketo import emulator as marketo
 
@@ -63,7 +65,38 @@ class Stage:
     # --- the product
 
     async def sync(self) -> SyncReport:
-        return await commands.sync(self.config)
+        with self._secrets():
+            return await commands.sync(self.config)
+
+    async def plan(self) -> PlanReport:
+        with self._secrets():
+            return await commands.plan(self.config)
+
+    async def check(self) -> CheckReport:
+        with self._secrets():
+            return await commands.check(self.config)
+
+    async def verify(self, limit: int = 100) -> VerifyReport:
+        with self._secrets():
+            return await commands.verify(self.config, limit=limit)
+
+    def tandem(self, command: str, *options: str) -> Result:
+        """The command line; not from within a coroutine, as it has a loop of its own."""
+        arguments = [command, "--config", str(self.folder / "tandem.toml"), *options]
+        result = CliRunner().invoke(app, arguments, env=self.secrets)
+        assert "Traceback" not in result.output
+        return result
+
+    @property
+    def secrets(self) -> dict[str, str]:
+        return secrets_of(self.crm.first_line, {"client_secret": self.marketing.client_secret})
+
+    @contextmanager
+    def _secrets(self) -> Iterator[None]:
+        with pytest.MonkeyPatch.context() as environment:
+            for name, value in self.secrets.items():
+                environment.setenv(name, value)
+            yield
 
     async def sync_until(self, is_done: Callable[[], object], within_s: float = 15.0) -> None:
         """Pass after pass until the story has come where it should."""
@@ -186,11 +219,4 @@ def running_stage(
     with ExitStack() as stack:
         crm = stack.enter_context(dataverse.running(people, *options))
         marketing = stack.enter_context(marketo.running(marketing_people, *marketing_options))
-        environment = stack.enter_context(pytest.MonkeyPatch.context())
-        for name, value in _secrets(crm, marketing).items():
-            environment.setenv(name, value)
         yield Stage(crm, marketing, folder, write_settings(crm, marketing, folder, more))
-
-
-def _secrets(crm: dataverse.Emulator, marketing: marketo.Emulator) -> Mapping[str, str]:
-    return secrets_of(crm.first_line, {"client_secret": marketing.client_secret})

@@ -3,19 +3,17 @@
 import asyncio
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pytest
-from typer.testing import CliRunner
 
-from tandem.app import commands
-from tandem.cli.main import app
 from tandem.core.errors import TandemError
 from tests.scenarios.golden_text import check_golden, normalised
 from tests.scenarios.stage import KEY, Stage, running_stage
 
 
 def plan_text(stage: Stage) -> str:
-    result = CliRunner().invoke(app, ["plan", "--config", str(stage.folder / "tandem.toml")])
+    result = stage.tandem("plan")
     assert result.exit_code == 0, result.output
     return result.stdout
 
@@ -71,7 +69,7 @@ def test_the_plan_shows_every_field_before_anything_is_written(tmp_path: Path) -
         assert KEY not in next(iter(stage.everyone().values()))
         check_golden("plan_of_a_first_copy", without_users(normalised(text, names)))
 
-        planned = asyncio.run(commands.plan(stage.config))
+        planned = asyncio.run(stage.plan())
         report = asyncio.run(stage.sync())
         writes = {name: count for name, count in planned.counts.items() if name != "link"}
         applied = {name.removeprefix("applied."): n for name, n in report.counts.items() if name.startswith("applied.")}
@@ -123,10 +121,19 @@ async def test_people_are_adopted_by_their_address_and_nobody_is_doubled(tmp_pat
         assert len(adopted) > 60
         assert [email for email in new if left_alone[email]] == []
         assert before.keys() <= after.keys()
-        assert (await commands.verify(stage.config)).is_clean
+        assert (await stage.verify()).is_clean
 
 
-DENIED = {"requestId": "1#1", "success": False, "errors": [{"code": "603", "message": "Access denied"}]}
+DENIED_BY_MARKETO = {
+    "action": "body",
+    "status": 200,
+    "body": {"requestId": "1#1", "success": False, "errors": [{"code": "603", "message": "Access denied"}]},
+}
+DENIED_BY_DYNAMICS = {
+    "action": "status",
+    "status": 403,
+    "body": {"error": {"code": "0x80040220", "message": "Principal user is missing a privilege."}},
+}
 
 
 @pytest.mark.parametrize(
@@ -143,17 +150,14 @@ async def test_an_interrupted_copy_goes_on_where_it_was(tmp_path: Path, side: st
     with running_stage(tmp_path, people=350, marketing_people=350, seed=43) as stage:
         before = stage.everyone()
         emulator = stage.crm if side == "crm" else stage.marketing
-        answer = {"status": 403, "body": {"error": {"code": "0x80040220", "message": "no privilege"}}}
-        fault = (
-            {"action": "body", "status": 200, "body": DENIED} if side == "marketing" else {"action": "status", **answer}
-        )
-        emulator.fault(operation, skip=skip, times=None, **fault)
+        denied: dict[str, Any] = DENIED_BY_MARKETO if side == "marketing" else DENIED_BY_DYNAMICS
+        emulator.fault(operation, skip=skip, times=None, **denied)
         with pytest.raises(TandemError):
             await stage.sync()
         emulator.control("faults", method="DELETE")
         assert (await stage.sync()).is_first_copy
         await stage.sync_until_quiet()
-        assert (await commands.verify(stage.config)).is_clean
+        assert (await stage.verify()).is_clean
         keys = Counter(str(row[KEY]).lower() for row in stage.everyone().values() if row.get(KEY))
         assert set(keys.values()) == {1}
         assert before.keys() <= stage.everyone().keys()
@@ -168,4 +172,4 @@ async def test_an_answer_lost_in_the_copy_doubles_nobody(tmp_path: Path) -> None
         await stage.sync_until_quiet()
         keys = Counter(str(row[KEY]).lower() for row in stage.everyone().values() if row.get(KEY))
         assert set(keys.values()) == {1}
-        assert (await commands.verify(stage.config)).is_clean
+        assert (await stage.verify()).is_clean

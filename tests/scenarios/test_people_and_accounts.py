@@ -8,7 +8,6 @@ from collections.abc import Iterator
 
 import pytest
 
-from tandem.app import commands
 from tests.scenarios.stage import Row, Stage, running_stage
 
 
@@ -182,6 +181,6 @@ async def test_contacts_merged_in_dynamics_are_not_made_again(stage: Stage) -> N
 async def test_all_these_stories_leave_no_difference(stage: Stage) -> None:
     """Whichever of them have happened by now: the order of tests is random."""
     await stage.sync_until_quiet()
-    report = await commands.verify(stage.config)
+    report = await stage.verify()
     assert report.differences == ()
     assert report.is_clean

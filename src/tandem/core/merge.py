@@ -65,13 +65,9 @@ class Sighting:
         return not same(self.value(side), half)
 
     def is_blank(self, side: Side) -> bool:
-        """Empty, or a yes-or-no that nobody set: Marketo shows an unset boolean as false (marketo-rest 3.2).
-
-        What Tandem itself says of a crm record is a fact.
-        """
-        value = self.value(side)
+        """Unset, but for what Tandem itself says of a crm record, which is a fact."""
         is_fact = side is Side.CRM and self.pair.crm.startswith("@")
-        return is_empty(value) or (value is False and not is_fact)
+        return is_empty(self.value(side)) if is_fact else _is_unset(self.value(side))
 
     @property
     def is_opted_out(self) -> bool:
@@ -114,9 +110,14 @@ def agree(pair: FieldPair, crm: Value, marketing: Value) -> bool:
 def is_drift(pair: FieldPair, crm: Value, marketing: Value) -> bool:
     """Whether the two values ought to agree and do not. What Marketo cannot express is no drift, nor are two values of
     a pair that only fills what is empty."""
-    if pair.only_if_empty and not is_empty(crm) and not is_empty(marketing):
+    if pair.only_if_empty and not _is_unset(crm) and not _is_unset(marketing):
         return False
     return not agree(pair, crm, marketing) and (pair.can_be_emptied or not is_empty(crm))
+
+
+def _is_unset(value: Value) -> bool:
+    """Empty, or a yes-or-no that nobody set: Marketo shows an unset boolean as false (marketo-rest 3.2)."""
+    return is_empty(value) or value is False
 
 
 def _spells(pair: FieldPair, value: Value, to: Side, present: Value) -> bool:
