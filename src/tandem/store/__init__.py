@@ -39,10 +39,12 @@ def _parse(url: str) -> URL:
         parsed = make_url(url)
     except (ArgumentError, ValueError):
         parsed = None
+    if parsed is not None and parsed.drivername == "postgresql":
+        parsed = parsed.set(drivername="postgresql+psycopg")
     if parsed is None or parsed.drivername not in DATABASES:
         raise ConfigError(
             "The store's URL is of no kind that Tandem knows: "
-            "write sqlite:///FILE or postgresql+psycopg://USER:PASSWORD@HOST/DATABASE."
+            "write sqlite:///FILE or postgresql://USER:PASSWORD@HOST/DATABASE."
         )
     return parsed
 
