@@ -411,6 +411,11 @@ def test_two_spellings_of_one_value_agree_in_a_direction_the_pair_may_go(
         (TEXT, None, "b", True),
         (COMPANY, None, "b", False),
         (COMPANY, "a", "b", True),
+        (FILLS, "a", "b", False),
+        (FILLS, "a", None, True),
+        (FILLS, None, "b", True),
+        (replace(OPT_OUT, only_if_empty=True), True, False, True),
+        (replace(OPT_OUT, only_if_empty=True), False, False, False),
     ],
 )
 def test_drift_is_a_difference_that_could_be_mended(
