@@ -84,6 +84,14 @@ class Faults:
         """Every delta token of this table has expired."""
         await self._post(CRM, "/schema/changed", {"entity": entity})
 
+    async def revoke_tokens(self) -> None:
+        """Dynamics takes no token any more that it gave."""
+        await self._post(CRM, "/tokens/revoke", {})
+
+    async def counted(self, side: str, operation: str) -> int:
+        async with self._session.get(self._urls[side] + "/counters") as response:
+            return int((await response.json())["requests"].get(operation, 0))
+
     async def _post(self, side: str, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
         async with self._session.post(self._urls[side] + path, json=body) as response:
             answer: dict[str, Any] = await response.json()
