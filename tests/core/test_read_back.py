@@ -49,6 +49,9 @@ def _records(changes: Sequence[Change]) -> list[ChangeRecord]:
         # a person had edited it between our look and our write
         ("ours", [("old", "theirs", PERSONS), ("theirs", "ours", API)], Overtaken("theirs")),
         ("later", [("theirs", "ours", API), ("ours", "later", PERSONS)], Overtaken("theirs")),
+        ("ours", [("theirs", "ours", "some integration")], Overtaken("theirs")),
+        # a person replaced our value and took that back: what they took back is not to be restored
+        ("ours", [OURS, ("ours", "theirs", PERSONS), ("theirs", "ours", PERSONS)], Arrived(is_final=True)),
         # nobody else explains what is there
         ("our", [], Narrowed()),
         ("our", [("old", "our", API)], Narrowed()),

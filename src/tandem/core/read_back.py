@@ -59,7 +59,7 @@ def judge(
     `is_complete`: the feed has been read past the moment of the reading.
     """
     ours = [record for record in records if shows(record.new, write.after)]
-    for record in ours:
+    for record in list(filter(_is_api, ours)) or ours:
         if not is_create and _is_strangers(record.old, (write.before, write.after, present)):
             return Overtaken(record.old or None)
     if same(present, write.after):
@@ -81,7 +81,8 @@ def _is_strangers(old: str | None, known: Sequence[Value]) -> bool:
 
 
 def _is_api(record: ChangeRecord) -> bool:
-    """An API write's record that shows the present value while none shows ours: it is ours, narrowed."""
+    """Whether an API write left this record: of several that show our value it is ours, the others are a person's; and
+    one that shows the present value while none shows ours is ours, narrowed."""
     return record.source == "Web service API"
 
 
