@@ -19,9 +19,8 @@ from tandem.core.values import same
 def merge_record(case: Case, crm: State, marketing: State, read_back: ReadBack, *, title: str) -> LinkPlan:
     """The live link of two present records, merged from `read_back.base`."""
     merged = _Merged()
-    for place, seen in enumerate(_sightings(case, crm, marketing, read_back)):
-        is_quiet = same(seen.crm, seen.base_crm) and same(seen.marketing, seen.base_marketing)
-        if not is_quiet and place not in read_back.skip:
+    for place, seen in _sightings(case, crm, marketing, read_back):
+        if place not in read_back.skip:
             _merge_place(case, place, seen, merged)
     merged.writes[Side.MARKETING].update(read_back.restored)
     link, base = case.subject.link, read_back.base.replaced(merged.agreed)
@@ -75,15 +74,19 @@ class _Merged:
         self.conflicts.extend([conflict] if conflict else [])
 
 
-def _sightings(case: Case, crm: State, marketing: State, read_back: ReadBack) -> Iterator[Sighting]:
+def _sightings(case: Case, crm: State, marketing: State, read_back: ReadBack) -> Iterator[tuple[int, Sighting]]:
+    """The pairs of which a side differs from its half of the base, with their places."""
     base = read_back.base
     crm_values, marketing_values = case.mapping.crm_values(crm.values), case.mapping.marketing_values(marketing.values)
+    if not read_back.typed and crm_values == base.crm and marketing_values == base.marketing:
+        return
     for place, pair in enumerate(case.mapping.pairs):
         known, value = base.crm[place], read_back.typed.get(place, marketing_values[place])
         present = crm_values[place]
         if pair.may_be_hidden and present is None and not isinstance(known, Unknown):
             present = known
-        yield Sighting(pair, known, base.marketing[place], present, value)
+        if not same(present, known) or not same(value, base.marketing[place]):
+            yield place, Sighting(pair, known, base.marketing[place], present, value)
 
 
 def _merge_place(case: Case, place: int, seen: Sighting, merged: _Merged) -> None:
