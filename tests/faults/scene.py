@@ -69,8 +69,9 @@ class Faults:
         return int(next(rule["hits"] for rule in rules if rule["id"] == number))
 
     async def wait_for(self, side: str, number: int) -> None:
-        while not await self.hits(side, number):  # noqa: ASYNC110 - another process counts them
-            await asyncio.sleep(0.005)
+        async with asyncio.timeout(60):
+            while not await self.hits(side, number):  # noqa: ASYNC110 - another process counts them
+                await asyncio.sleep(0.005)
 
     async def clear(self) -> None:
         for url in self._urls.values():

@@ -17,7 +17,7 @@ HELD_S = 1.0
     [
         (CRM, "prvReadLead", "contacts.list", "prvReadLead"),
         (CRM, "prvWriteLead", "leads.list", "prvWriteLead"),
-        (MARKETING, "Read-Write Lead", "companies.query", "leads.sync"),
+        (MARKETING, "Read-Write Lead", "leads.query", "leads.sync"),
         pytest.param(MARKETING, "Read-Write Company", "leads.query", "companies.sync", marks=pytest.mark.soak),
         pytest.param(MARKETING, "Read-Write Sales Person", "leads.query", "salespersons", marks=pytest.mark.soak),
         pytest.param(CRM, "prvReadContact", "accounts.list", "prvReadContact", marks=pytest.mark.soak),

@@ -89,7 +89,10 @@ def pending(
 
 
 def create_in_crm(case: Case, marketing: State) -> LinkPlan:
-    """Created under a GUID derived from the sync and the person, so that no second try can make it twice."""
+    """Created under a GUID derived from the sync and the person, so that no second try can make it twice.
+
+    The GUID is an alias of the link: a lead that comes through the feed before the answer is nobody new.
+    """
     content = content_for(case, case.mapping.marketing_values(marketing.values), Side.CRM)
     crm_id = derived_crm_id(case.rules.sync_id, marketing.key.id)
     return LinkPlan(
@@ -102,6 +105,7 @@ def create_in_crm(case: Case, marketing: State) -> LinkPlan:
         base=Base.unknown(len(case.mapping.pairs)),
         actions=(Action(Side.CRM, case.subject.crm_entity, ActionKind.CREATE, crm_id, content.writes),),
         holds=content.holds,
+        aliases=(RecordKey(Side.CRM, case.subject.crm_entity, crm_id),),
     )
 
 
