@@ -79,7 +79,8 @@ async def test_a_closed_pipe_ends_the_demonstration_and_its_processes(
 ) -> None:
     async with running_demo("--people", "60", *arguments, folder=tmp_path) as process:
         assert process.stdout is not None
-        while len(services := children_of(process.pid)) < 2:  # noqa: ASYNC110 - another process starts them
+        while len(services := children_of(process.pid)) < 2:
+            assert process.returncode is None, "the demonstration ended before it began"
             await asyncio.sleep(0.05)
         process.stdout._transport.close()  # type: ignore[attr-defined]  # as a reader that has seen enough
         await asyncio.wait_for(process.wait(), 20)

@@ -80,6 +80,7 @@ def write_config(
         "marketing.merges_interval_s": FEED_INTERVAL_S,
         "marketing.deletions_interval_s": FEED_INTERVAL_S,
         "marketing.overlap_s": OVERLAP_S,
+        "marketing.feed_lag_s": FEED_LAG_S,
         "marketing.settle_s": SETTLE_S,
         "run.pass_interval_s": PASS_INTERVAL_S,
     }
