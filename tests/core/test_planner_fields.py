@@ -520,6 +520,15 @@ def test_a_link_that_followed_a_merge_has_the_survivor_as_its_end() -> None:
     assert made.changes_link
 
 
+def test_r4_a_survivor_that_another_record_is_being_linked_to_is_waited_for() -> None:
+    survivor = in_marketing("9", key=None)
+    other = subject(None, in_crm("c2"), candidates=(survivor,))
+    moving = subject(ada_linked(), in_crm(), survivor)
+    made = plan_pass([other, moving], Rules("test", MAPPINGS, small_policies(), retry_s=5.0))
+    assert [link.crm for link in made.links] == [crm_key("c2")]
+    assert made.deferred == tuple((ref, 5.0) for ref in moving.refs)
+
+
 def test_r7_news_of_a_tombstoned_link_calls_for_no_action() -> None:
     link = replace(ada_linked(), status=LinkStatus.TOMBSTONE)
     for given in (

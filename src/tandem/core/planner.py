@@ -74,6 +74,11 @@ class _Planner:
         if link is not None and link.status is LinkStatus.TOMBSTONE:
             return _Ignore() if subject.refs else tombstone(case, link, "deleted on one side")
         if link is not None and link.crm and link.marketing:
+            survivor = subject.marketing.key if subject.marketing else link.marketing
+            if survivor != link.marketing and not self._reserve(survivor):
+                return _Defer(
+                    case.rules.retry_s
+                )  # somebody else is being linked to the person this one was merged into
             return _plan_live(case, link)
         if subject.crm is not None:
             return self._plan_crm(case, subject.crm)
