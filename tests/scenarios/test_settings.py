@@ -170,9 +170,9 @@ async def test_a_second_process_on_one_store_is_told_to_wait(tmp_path: Path) -> 
         impatient.mkdir()
         store = f'[store]\nurl = "sqlite:///{tmp_path / "tandem.db"}"\n'
         write_settings(stage.crm, stage.marketing, impatient, f"{store}[run]\nlease_s = 1.0\n")
-        stage.crm.fault("contacts.changes", "delay", delay_s=12.0)
+        stage.crm.fault("contacts.changes", "delay", delay_s=8.0)
         first = asyncio.create_task(stage.sync())
-        await asyncio.sleep(2.0)
+        await asyncio.sleep(1.5)
         second = Stage(stage.crm, stage.marketing, impatient, stage.config)
         sentence = await asyncio.to_thread(refused, second)
         assert "another process is working on this sync" in sentence
