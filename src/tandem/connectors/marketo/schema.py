@@ -10,6 +10,7 @@ from typing import Final
 
 from tandem.connectors.marketo.client import MarketoClient
 from tandem.connectors.marketo.wire import WireField, WireLeadField, WireName, WireObject, render_json
+from tandem.core.default_mapping import COMPANY_FIELDS
 from tandem.core.errors import RejectedError
 from tandem.core.record import COMPANY, PERSON, SALESPERSON, Entity, Side
 from tandem.core.schema import EntitySchema, FieldInfo, FieldKind, NewField
@@ -33,25 +34,6 @@ KINDS: Final[Mapping[str, FieldKind]] = {
 }
 """Everything else (formula, array, lead_function …) is OTHER. Exports may show fractional percents; the field takes
 whole ones only."""
-
-COMPANY_FIELDS: Final = frozenset(
-    {
-        "company",
-        "site",
-        "billingStreet",
-        "billingCity",
-        "billingState",
-        "billingCountry",
-        "billingPostalCode",
-        "website",
-        "mainPhone",
-        "annualRevenue",
-        "numberOfEmployees",
-        "industry",
-        "sicCode",
-        "mktoCompanyNotes",
-    }
-)
 
 PATHS: Final[Mapping[Entity, str]] = {
     PERSON: "/rest/v1/leads",
