@@ -153,6 +153,10 @@ class Connector(Protocol):
     def calls(self) -> int:
         """HTTP calls made so far, token calls included."""
 
+    @property
+    def calls_left(self) -> int | None:
+        """Calls left of our share of today's quota; None where the side counts no days."""
+
     async def close(self) -> None: ...
 
     async def fetch_identity(self) -> Mapping[str, str]:

@@ -175,6 +175,7 @@ class MemoryConnector:
     settle: float = 60.0
     schemas: Mapping[Entity, EntitySchema] = field(default_factory=dict)
     calls: int = 0
+    calls_left: int | None = None
 
     @property
     def side(self) -> Side:

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from tandem.core.errors import LeaseLostError
+from tandem.core.errors import LeaseLostError, TandemError
 from tandem.core.fights import FIGHT_WINDOW, hold_fights
 from tandem.core.guard import Totals, guard_plan
 from tandem.core.plan import Plan
@@ -59,15 +59,16 @@ async def run_pass(engine: Engine) -> PassResult:
     run_id, started_at = engine.ids.new_id(), engine.clock.now()
     await _acquire_lease(engine)
     progress = _Progress()
+    calls = engine.crm.calls, engine.marketing.calls
     error: str | None = None
     try:
         await _run(engine, run_id, progress)
-    except Exception as failure:
+    except TandemError as failure:
         error = f"{type(failure).__name__}: {failure}"
         raise
     finally:
         finished_at = engine.clock.now()
-        _finish(engine, RunSummary(run_id, started_at, finished_at, dict(progress.counts), error))
+        _finish(engine, RunSummary(run_id, started_at, finished_at, dict(progress.counts), error), *calls)
     return PassResult(run_id, dict(progress.counts), tuple(progress.questions), started_at, finished_at)
 
 
@@ -85,8 +86,18 @@ async def _acquire_lease(engine: Engine) -> None:
         await engine.clock.sleep(1.0)
 
 
-def _finish(engine: Engine, run: RunSummary) -> None:
-    log.info("pass.finished", run=run.run_id, error=bool(run.error), **run.counts)
+def _finish(engine: Engine, run: RunSummary, crm_calls: int, marketing_calls: int) -> None:
+    assert run.finished_at is not None
+    log.info(
+        "pass.finished",
+        run=run.run_id,
+        error=bool(run.error),
+        took_ms=round(1000 * (run.finished_at - run.started_at).total_seconds()),
+        crm_calls=engine.crm.calls - crm_calls,
+        marketing_calls=engine.marketing.calls - marketing_calls,
+        budget_left=engine.marketing.calls_left,
+        **run.counts,
+    )
     try:
         engine.store.save_run(run)
         engine.store.release_lease()

@@ -77,6 +77,10 @@ class DynamicsConnector:
     def calls(self) -> int:
         return self._http.calls + self._sign_in_calls
 
+    @property
+    def calls_left(self) -> int | None:
+        return None
+
     async def close(self) -> None:
         await self._http.close()
 

@@ -73,6 +73,10 @@ class MarketoConnector:
         return self._client.calls
 
     @property
+    def calls_left(self) -> int | None:
+        return self._client.pacer.left_today
+
+    @property
     def spent_today(self) -> int:
         """Calls of the daily share that are used up, those of earlier processes of today included."""
         return self._client.pacer.spent_today
