@@ -86,6 +86,7 @@ class TwoPeopleAndABadNetwork(RuleBasedStateMachine):
         self.known_to_marketing_only = 0
         self.pending: list[Edit] = []
         self.gone: set[str] = set()
+        self.typed_about: dict[RecordId, set[str]] = {}
 
     # --- what people do
 
@@ -338,6 +339,7 @@ class TwoPeopleAndABadNetwork(RuleBasedStateMachine):
         if people[id_].get("crmKey") in self.gone:
             self.replaced.add(value)
         self.replaced.add(str(people[id_].get(name)))
+        self.typed_about.setdefault(id_, set()).add(value)
         self.world.marketing.edit(PERSON, id_, {name: value}, source="Lead update")
 
     def known_people(self) -> list[RecordId]:
@@ -347,7 +349,7 @@ class TwoPeopleAndABadNetwork(RuleBasedStateMachine):
     def remove_person(self, id_: RecordId, merged_into: RecordId | None) -> None:
         """What was typed about a person goes with it, by a person's will; its crm record stays without one (N63)."""
         values = self.world.marketing.records[PERSON][id_]
-        self.replaced |= {str(value) for value in values.values()}
+        self.replaced |= {str(value) for value in values.values()} | self.typed_about.get(id_, set())
         if values.get("crmKey"):
             self.gone.add(str(values["crmKey"]))
             self.gone |= self.kin(str(values["crmKey"]))
