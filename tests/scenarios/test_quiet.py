@@ -51,7 +51,7 @@ async def test_a_quiet_pass_costs_the_same_with_ten_times_the_people(
     """Cost is proportional to changes, not to size; the calls of a start do not grow either."""
     starts = []
     more = "[run]\npass_interval_s = 0.05\n"
-    for people in (40, 400):
+    for people in (25, 250):
         folder = tmp_path / str(people)
         folder.mkdir()
         with running_stage(folder, people=people, marketing_people=people // 2, seed=82, more=more) as stage:
