@@ -90,7 +90,7 @@ def _conflict_lines(line: ConflictLine) -> Iterator[str]:
 
 def _status_lines(report: StatusReport) -> Iterator[str]:
     if report.last_pass_at is None:
-        yield "No pass has run yet."
+        yield "No pass has run yet: `tandem sync` makes the first copy."
     else:
         took = "" if report.last_pass_seconds is None else f", took {report.last_pass_seconds:.1f} s"
         yield f"Last pass: {report.last_pass_at:%Y-%m-%d %H:%M:%S} UTC{took}"

@@ -41,7 +41,7 @@ def _read(path: Path) -> dict[str, Any]:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise ConfigError(
-            f"There is no configuration file {path}: run tandem init, or name one with --config."
+            f"There is no settings file {path}: run tandem init, or name one with --config."
         ) from None
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{path} is not valid TOML: {_lower_first(str(error))}; correct the file there.") from None
