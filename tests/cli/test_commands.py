@@ -162,7 +162,7 @@ class TestPlan:
         assert result.exit_code == 0
         assert f"marketing update person 7  for {KEY}" in result.stdout
         assert "phone: 1 -> 2  (crm changed)" in result.stdout
-        assert "first link: 4 records differ in jobtitle" in result.stdout
+        assert "first link: 4 differences in jobtitle" in result.stdout
         assert "about 3 calls and 2 s" in result.stdout
 
     def test_an_empty_plan_says_so(self, config: Path, answers: Answers) -> None:

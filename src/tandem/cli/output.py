@@ -59,6 +59,10 @@ def shown(value: Value) -> str:
     return text if len(text) <= 40 else f"{text[:39]}…"
 
 
+def counted(count: int, what: str) -> str:
+    return f"{count:,} {what}" if count == 1 else f"{count:,} {what}s"
+
+
 def _cell(value: object) -> str:
     text = "" if value is None else str(value)
     return text.replace("[", r"\[")

@@ -9,7 +9,7 @@ import typer
 from tandem.app.reports import PlannedAction, PlannedConflict, PlanReport, SyncReport, named_pair
 from tandem.cli.boundary import DONE, NEEDS_A_PERSON
 from tandem.cli.options import DEFAULT_CONFIG, ConfigOption, JsonOption, LimitOption
-from tandem.cli.output import document, print_json, print_lines, shown
+from tandem.cli.output import counted, document, print_json, print_lines, shown
 from tandem.cli.running import conduct
 
 
@@ -80,7 +80,7 @@ def _plan_lines(report: PlanReport) -> Iterator[str]:
         yield _conflict_line(conflict)
     yield from (f"held  {hold}" for hold in report.holds)
     for field, count in report.first_link_fields.items():
-        yield f"first link: {count:,} records differ in {named_pair(field)}"
+        yield f"first link: {counted(count, 'difference')} in {named_pair(field)}"
     if report.is_empty:
         yield "Nothing to write."
         return
@@ -89,7 +89,7 @@ def _plan_lines(report: PlanReport) -> Iterator[str]:
             yield f"{title}: {written}"
     if links := report.counts.get("link"):
         yield f"Linked without a write: {links:,}"
-    yield f"Applying it takes about {report.calls:,} calls and {report.seconds:,.0f} s."
+    yield f"Applying it takes about {counted(report.calls, 'call')} and {report.seconds:,.0f} s."
 
 
 def _action_lines(action: PlannedAction) -> Iterator[str]:
@@ -112,7 +112,7 @@ def _conflict_line(conflict: PlannedConflict) -> str:
 def _sync_lines(report: SyncReport) -> Iterator[str]:
     name = "First copy" if report.is_first_copy else "Pass"
     calls = report.crm_calls + report.marketing_calls
-    did = f"{report.records:,} records, {report.writes:,} written, {calls:,} calls"
+    did = f"{counted(report.records, 'record')}, {report.writes:,} written, {counted(calls, 'call')}"
     yield f"{name} done in {report.seconds:.1f} s: {did}."
     if report.is_first_copy and report.records:
         yield f"Calls per 1,000 records: {report.calls_per_1000_records:.1f}"

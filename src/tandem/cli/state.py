@@ -8,7 +8,7 @@ import typer
 from tandem.app.reports import ConflictLine, StatusReport, VerifyReport, named_pair
 from tandem.cli.boundary import DONE, NEEDS_A_PERSON
 from tandem.cli.options import DEFAULT_CONFIG, ConfigOption, JsonOption, LimitOption
-from tandem.cli.output import document, print_json, print_lines, print_table, shown
+from tandem.cli.output import counted, document, print_json, print_lines, print_table, shown
 from tandem.cli.running import conduct
 
 OpenOption = Annotated[bool, typer.Option("--open", help="Only those that wait for a person.")]
@@ -112,5 +112,5 @@ def _verify_lines(report: VerifyReport) -> Iterator[str]:
     yield from (f"could not be read: {name}" for name in report.unread)
     compared = ", ".join(f"{entity} {count:,}" for entity, count in report.compared.items())
     calls = report.crm_calls + report.marketing_calls
-    yield f"Compared {compared or 'nothing'} in {report.seconds:.1f} s with {calls:,} calls."
+    yield f"Compared {compared or 'nothing'} in {report.seconds:.1f} s with {counted(calls, 'call')}."
     yield "Both sides agree." if report.is_clean else f"Differences: {report.difference_count:,}"
