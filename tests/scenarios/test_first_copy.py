@@ -110,6 +110,17 @@ async def test_two_crm_records_with_one_address_are_two_people(tmp_path: Path) -
         assert len(stage.everyone()) == 4
 
 
+async def test_the_plan_counts_both_records_that_share_an_address(tmp_path: Path) -> None:
+    with running_stage(tmp_path) as stage:
+        shared = {"lastname": "Dean", "emailaddress1": "dora@mail.example"}
+        stage.enter("lead", subject="S", **shared)
+        stage.enter("contact", **shared)
+        planned = await stage.plan()
+        report = await stage.sync()
+        assert planned.counts["marketing.create.person"] == 2
+        assert report.counts["applied.marketing.create.person"] == 2
+
+
 async def test_people_are_adopted_by_their_address_and_nobody_is_doubled(tmp_path: Path) -> None:
     with running_stage(tmp_path, people=160, marketing_people=120, seed=41) as stage:
         before = stage.everyone()

@@ -1,18 +1,20 @@
 """The plan of the next pass, as ``tandem plan`` shows it: the same plan objects, none of them stored."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from math import ceil
 
 from tandem.app.build import Setup
 from tandem.app.reports import PlannedAction, PlannedConflict, PlannedField, PlanReport, named_pair
 from tandem.core.guard import Totals, guard_plan
 from tandem.core.mapping import EntityMapping
-from tandem.core.plan import Action, ActionKind, ConflictKind, FieldWrite, LinkPlan
+from tandem.core.plan import Action, ActionKind, ConflictKind, FieldWrite, LinkPlan, Plan
 from tandem.core.record import Base, RecordKey, Side, Unknown, Value
+from tandem.core.subject import Rules, Subject
 from tandem.runtime.engine import STAGES, Engine
 from tandem.runtime.extract import extract
-from tandem.runtime.sync_pass import plan_claims
+from tandem.runtime.sync_pass import open_claims, plan_subjects
 
 _CLAIMS_MAX = 1_000_000
 _CALLS_PER_S = 2.5
@@ -35,12 +37,31 @@ async def make_plan(setup: Setup, limit: int) -> PlanReport:
             continue
         claims = engine.store.claim(marketing_entity, mapped, _CLAIMS_MAX, engine.clock.now())
         parents = frozenset(link.crm for link in planned if link.crm is not None)
-        plan = await plan_claims(engine, marketing_entity, claims, also_linked=parents)
-        guarded = guard_plan(plan, engine.settings.rails, totals)
+        subjects, rules = await open_claims(engine, marketing_entity, claims)
+        rules = replace(rules, parents=rules.parents | parents)
+        guarded = guard_plan(_plan_in_turns(engine, subjects, rules), engine.settings.rails, totals)
         totals = guarded.totals
         questions.extend(guarded.questions)
         planned.extend(guarded.plan.links)
     return _report(setup, planned, questions, limit)
+
+
+def _plan_in_turns(engine: Engine, subjects: Sequence[Subject], rules: Rules) -> Plan:
+    """Subjects that wait for another one of the same plan (two records with one e-mail) are planned after it, as the
+    pass itself will do."""
+    links: list[LinkPlan] = []
+    while subjects:
+        plan = plan_subjects(engine, subjects, rules)
+        links.extend(plan.links)
+        at_once = {ref for ref, seconds in plan.deferred if not seconds}
+        taken = {link.marketing for link in plan.links}
+        rest = [subject for subject in subjects if at_once.intersection(subject.refs)]
+        if len(rest) == len(subjects):
+            break
+        subjects = [
+            replace(s, dedupe_taken=True, candidates=tuple(c for c in s.candidates if c.key not in taken)) for s in rest
+        ]
+    return Plan(tuple(links))
 
 
 def _report(setup: Setup, planned: list[LinkPlan], questions: list[str], limit: int) -> PlanReport:

@@ -14,8 +14,8 @@ from tandem.core.fights import FIGHT_WINDOW, hold_fights
 from tandem.core.guard import Totals, guard_plan
 from tandem.core.plan import Plan
 from tandem.core.planner import plan_pass
-from tandem.core.record import Entity, RecordKey
-from tandem.core.subject import Rules
+from tandem.core.record import Entity
+from tandem.core.subject import Rules, Subject
 from tandem.ports import Claim, JournalRow, RunSummary
 from tandem.runtime.apply import apply
 from tandem.runtime.engine import STAGES, Engine, News
@@ -170,23 +170,29 @@ async def _run_round(
     return bool(applied or guarded.plan.ignored or any(link.consumed for link in guarded.plan.links))
 
 
-async def plan_claims(
-    engine: Engine,
-    marketing_entity: Entity,
-    claims: Sequence[Claim],
-    *,
-    also_linked: frozenset[RecordKey] = frozenset(),
-) -> Plan:
-    """The plan for `claims`; nothing is written on either side. `also_linked` are parents that count as linked."""
+async def plan_claims(engine: Engine, marketing_entity: Entity, claims: Sequence[Claim]) -> Plan:
+    """The plan for `claims`; nothing is written on either side."""
+    subjects, rules = await open_claims(engine, marketing_entity, claims)
+    return plan_subjects(engine, subjects, rules)
+
+
+async def open_claims(
+    engine: Engine, marketing_entity: Entity, claims: Sequence[Claim]
+) -> tuple[Sequence[Subject], Rules]:
+    """What a plan for `claims` is made from, read now."""
     in_inbox = engine.store.load_setting(LOOK_IN_INBOX) == "yes"
     subjects = await look(engine, marketing_entity, claims, in_inbox=in_inbox)
     rules = Rules(
         sync_id=engine.settings.sync_id,
         mappings=engine.mappings,
         policies=engine.policies,
-        parents=linked_parents(engine, subjects) | also_linked,
+        parents=linked_parents(engine, subjects),
         retry_s=engine.settings.feed_lag_s + 1,
     )
+    return subjects, rules
+
+
+def plan_subjects(engine: Engine, subjects: Sequence[Subject], rules: Rules) -> Plan:
     plan = plan_pass(subjects, rules)
     busy = [link.link for link in plan.links if link.link is not None and link.actions]
     since = engine.clock.now() - FIGHT_WINDOW
