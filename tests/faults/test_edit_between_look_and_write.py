@@ -13,7 +13,7 @@ from tandem.ports import JournalState
 from tests.faults.scene import Scene, ended, set_scene
 
 PEOPLE = 100
-HELD_S = 1.2
+HELD_S = 0.8
 
 
 @pytest.mark.parametrize(("entity", "winner"), [("lead", "typed in Marketo"), ("contact", "typed in Dynamics")])
