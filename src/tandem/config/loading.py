@@ -40,9 +40,7 @@ def _read(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise ConfigError(
-            f"There is no settings file {path}: run tandem init, or name one with --config."
-        ) from None
+        raise ConfigError(f"There is no settings file {path}: run tandem init, or name one with --config.") from None
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{path} is not valid TOML: {_lower_first(str(error))}; correct the file there.") from None
     except UnicodeDecodeError:
