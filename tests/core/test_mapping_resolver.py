@@ -292,6 +292,7 @@ def test_a_pair_against_the_entitys_direction_is_left_out() -> None:
         ([FieldOverride("middlename", marketing="firstName")], "both 'firstname' and 'middlename'"),
         ([FieldOverride("firstname", transform="shout")], "known: as_is, opposite"),
         ([FieldOverride("donotphone", transform="opposite")], "an opt-out is true on both sides"),
+        ([FieldOverride("firstname", opt_out=True)], "which is for yes/no fields"),
         ([FieldOverride("owninguser", direction=Direction.BOTH)], "can only go to_marketing"),
         ([FieldOverride("@type", direction=Direction.TO_CRM)], "can only go to_marketing"),
     ],

@@ -202,6 +202,11 @@ class _Resolver:
         direction = self._direction_of(line, crm, marketing) if transform else None
         if transform is None or direction is None:
             return
+        if line.pair.opt_out and (crm.kind, marketing.kind) != (FieldKind.BOOLEAN, FieldKind.BOOLEAN):
+            raise ConfigError(
+                f"entities.{self._default.crm_entity}.fields: {line.pair.crm} has opt_out = true, which is for yes/no"
+                f" fields; it pairs {crm.native_type} with {marketing.native_type}. Take opt_out out."
+            )
         if found is None:
             self._new.append(NewField(marketing.name, marketing.label, marketing.native_type))
         pair = _field_pair(line, marketing.name, transform, direction)
