@@ -1,25 +1,31 @@
 """Settles what a crash or a lost response left undecided, before its link is claimed again.
 
 An action that was never sent is withdrawn. One that was sent may still land until the endpoint's own timeout has
-passed; after that the present state tells, so it is withdrawn too and planned again: a create is found by its key, an
-update that landed reads back as equal. One case needs more than the present state: a Marketo update that landed and was
-edited back at once. Its change record proves that it landed, so it is done, and the edit after it is an edit.
+passed; after that both sides are asked. A create that landed is found by its key and is done, with what was sent as its
+base. An update that landed reads back as equal, so it is withdrawn and planned again; but a Marketo update that landed
+and was edited back at once would look as if it had not: its change record proves that it did, so it is done too, and
+the edit after it is an edit.
 """
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
+from tandem.core.match import fold
 from tandem.core.plan import ActionKind
-from tandem.core.record import ChangeRecord, RecordKey, Side
+from tandem.core.record import ChangeRecord, LinkStatus, RecordId, RecordKey, Side
 from tandem.core.values import shows
 from tandem.ports import JournalRow, JournalState, Outcome
 from tandem.runtime.engine import Engine
+from tandem.runtime.extract import read_by_id, search_keys
+from tandem.runtime.look import find_in_marketing
 
 
-def settle(engine: Engine) -> int:
+async def settle(engine: Engine) -> int:
     """Decide every open journal row that can be decided; returns how many stay open."""
     rows = engine.store.load_open_rows()
-    outcomes = [outcome for row in rows if (outcome := _settle_row(engine, row)) is not None]
+    ready = [row for row in rows if _is_ready(engine, row)]
+    made = await _find_made(engine, [row for row in ready if row.action.kind is ActionKind.CREATE and row.sent_at])
+    outcomes = [_outcome(engine, row, made.get(row.number)) for row in ready]
     if outcomes:
         engine.store.record_outcomes(outcomes, engine.clock.now())
     return len(rows) - len(outcomes)
@@ -33,17 +39,51 @@ def settles_at(engine: Engine, row: JournalRow) -> datetime | None:
     return row.sent_at + timedelta(seconds=wait)
 
 
-def _settle_row(engine: Engine, row: JournalRow) -> Outcome | None:
+def _is_ready(engine: Engine, row: JournalRow) -> bool:
     due = settles_at(engine, row)
     if due is None or row.state is JournalState.INTENDED:
-        return Outcome(row.number, JournalState.WITHDRAWN)
+        return True
     if engine.clock.now() < due:
-        return None
-    if row.action.side is Side.MARKETING and not _feed_has_passed(engine, row, due):
-        return None
-    if _has_landed(engine, row):
+        return False
+    return row.action.side is Side.CRM or _feed_has_passed(engine, row, due)
+
+
+def _outcome(engine: Engine, row: JournalRow, made: RecordId | None) -> Outcome:
+    if made is not None:
+        return Outcome(row.number, JournalState.DONE, id=made)
+    if row.sent_at is not None and _has_landed(engine, row):
         return Outcome(row.number, JournalState.DONE, id=row.action.id)
     return Outcome(row.number, JournalState.WITHDRAWN)
+
+
+async def _find_made(engine: Engine, rows: Sequence[JournalRow]) -> dict[int, RecordId]:
+    """The records that undecided creates made, by journal number; one that another link has is none of ours."""
+    made: dict[int, RecordId] = {}
+    for entity in dict.fromkeys(row.action.entity for row in rows):
+        mine = [row for row in rows if row.action.entity == entity]
+        side = mine[0].action.side
+        found = await (_made_in_crm(engine, mine) if side is Side.CRM else _made_in_marketing(engine, mine))
+        linked = engine.store.find_links(side, entity, found.values())
+        for number, id_ in found.items():
+            link = linked.get(id_)
+            if link is None or link.end(side) is None or link.status is LinkStatus.TOMBSTONE:
+                made[number] = id_
+    return made
+
+
+async def _made_in_crm(engine: Engine, rows: Sequence[JournalRow]) -> dict[int, RecordId]:
+    numbers = {row.action.id: row.number for row in rows if row.action.id is not None}
+    states = await read_by_id(engine, Side.CRM, rows[0].action.entity, list(numbers))
+    return {numbers[state.key.id]: state.key.id for state in states if state.is_present}
+
+
+async def _made_in_marketing(engine: Engine, rows: Sequence[JournalRow]) -> dict[int, RecordId]:
+    entity = rows[0].action.entity
+    field = engine.mapping_of(entity).key_field
+    keys = {key: row.number for row in rows for w in row.action.writes if w.field == field and (key := fold(w.after))}
+    found, _ = await find_in_marketing(engine, entity, list(keys), [])
+    search = search_keys(engine, entity, found)
+    return {keys[key]: id_ for id_, (key, _) in search.items() if key in keys}
 
 
 def _feed_has_passed(engine: Engine, row: JournalRow, due: datetime) -> bool:

@@ -109,7 +109,7 @@ async def _run(engine: Engine, run_id: str, progress: _Progress) -> None:
     engine.mark_time()
     progress.counts.update(await extract(engine))
     progress.totals = Totals(links=sum(status.linked for status in engine.store.load_status()))
-    progress.counts["undecided"] = settle(engine)
+    progress.counts["undecided"] = await settle(engine)
     await _work_off(engine, run_id, progress)
     if engine.store.load_setting(FIRST_COPY) is None:
         await _read_back(engine, run_id, progress)
@@ -128,7 +128,7 @@ async def _read_back(engine: Engine, run_id: str, progress: _Progress) -> None:
 async def _look_again(engine: Engine, run_id: str, progress: _Progress) -> None:
     engine.mark_time()
     await extract(engine)
-    progress.counts["undecided"] = settle(engine)
+    progress.counts["undecided"] = await settle(engine)
     await _work_off(engine, run_id, progress)
 
 
