@@ -13,6 +13,7 @@ PYTEST := $(BIN)/pytest -n 2 --dist worksteal
 
 RUNTIME := $(VENV)/.runtime-installed
 DEVELOPMENT := $(VENV)/.development-installed
+BENCHMARKING := $(VENV)/.benchmarking-installed
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -38,7 +39,7 @@ soak: $(DEVELOPMENT) ## the laws with many fresh examples, and the long fault te
 	$(PYTEST) --hypothesis-profile=soak --hypothesis-seed=$(SEED) --randomly-seed=$(SEED) --timeout=3600 \
 		-m "soak or not soak" $(wildcard tests/properties tests/faults)
 
-bench: $(RUNTIME) ## one table of costs beside their peers: rows, store, calls of a first copy and of a quiet pass
+bench: $(BENCHMARKING) ## one table of costs beside their peers: rows, store, calls of a first copy and of a quiet pass
 	$(BIN)/python -m benchmarks
 
 check: $(DEVELOPMENT) ## lint, import rules and types, without the tests
@@ -54,6 +55,7 @@ format: $(DEVELOPMENT) ## put the code into its one form, and mend what ruff can
 lock: $(DEVELOPMENT) ## write the lock files anew after a change of pyproject.toml; UPGRADE=1 moves to the newest versions
 	$(PIP_COMPILE) --build-deps-for editable --output-file requirements.lock pyproject.toml
 	$(PIP_COMPILE) --extra dev --constraint requirements.lock --output-file requirements-dev.lock pyproject.toml
+	$(PIP_COMPILE) --extra bench --constraint requirements-dev.lock --output-file requirements-bench.lock pyproject.toml
 
 clean: ## remove what the other targets made, .venv included
 	rm -rf $(VENV) build dist .hypothesis .pytest_cache .mypy_cache .ruff_cache .import_linter_cache src/*.egg-info
@@ -69,4 +71,9 @@ $(RUNTIME): requirements.lock pyproject.toml
 $(DEVELOPMENT): requirements-dev.lock $(RUNTIME)
 	@echo "Installing the development tools into $(VENV)"
 	@$(PIP) install --require-hashes --requirement requirements-dev.lock
+	@touch $@
+
+$(BENCHMARKING): requirements-bench.lock $(DEVELOPMENT)
+	@echo "Installing the peers of the benchmarks into $(VENV)"
+	@$(PIP) install --require-hashes --requirement requirements-bench.lock
 	@touch $@

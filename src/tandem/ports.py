@@ -27,7 +27,7 @@ from tandem.core.record import (
     Values,
     Version,
 )
-from tandem.core.schema import EntitySchema, NewField
+from tandem.core.schema import EntitySchema, NewField, NewObject
 
 # --- time and ids ------------------------------------------------------------------------------------------------
 
@@ -167,7 +167,23 @@ class Connector(Protocol):
     async def check_access(self, entities: Sequence[Entity]) -> Sequence[Access]:
         """Try what the sync needs, one line each; raises only when nothing can be tried."""
 
-    async def create_fields(self, entity: Entity, fields: Sequence[NewField]) -> None: ...
+    async def has_entity(self, entity: Entity) -> bool:
+        """Whether the side has such a table or object at all."""
+
+    async def create_fields(self, entity: Entity, fields: Sequence[NewField]) -> None:
+        """Make the fields that are missing of these, with their alternate keys, and return once they can be written.
+        One that is there already is left as it is.
+
+        Raises:
+            RejectedError: the side takes no new fields of this kind; the text says what to do instead.
+        """
+
+    async def create_object(self, new: NewObject) -> None:
+        """Make a custom object type with its fields and links, and return once records can be written.
+
+        Raises:
+            RejectedError: as for ``create_fields``.
+        """
 
     def has_feed(self, entity: Entity) -> bool:
         """Whether the side tells of changes of this entity (Marketo does for persons only)."""

@@ -10,7 +10,7 @@ from packaging.utils import canonicalize_name
 
 from tests.ground.repository import ROOT
 
-LOCKS = ["requirements.lock", "requirements-dev.lock"]
+LOCKS = ["requirements.lock", "requirements-dev.lock", "requirements-bench.lock"]
 HASH = re.compile(r"--hash=sha256:[0-9a-f]{64}")
 
 
@@ -44,9 +44,15 @@ def test_the_development_lock_holds_every_tool() -> None:
     assert missing_from("requirements-dev.lock", wanted) == []
 
 
-def test_both_locks_agree_on_every_version() -> None:
-    runtime, development = (versions_of(lock) for lock in LOCKS)
-    assert {name: development.get(name, version) for name, version in runtime.items()} == runtime
+def test_the_benchmark_lock_holds_every_peer() -> None:
+    wanted = project_settings()["project"]["optional-dependencies"]["bench"]
+    assert missing_from("requirements-bench.lock", wanted) == []
+
+
+def test_all_locks_agree_on_every_version() -> None:
+    runtime, *others = (versions_of(lock) for lock in LOCKS)
+    for other in others:
+        assert {name: other.get(name, version) for name, version in runtime.items()} == runtime
 
 
 def entries_of(lock: str) -> list[str]:

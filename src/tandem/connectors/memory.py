@@ -25,7 +25,7 @@ from tandem.core.record import (
     Value,
     Version,
 )
-from tandem.core.schema import EntitySchema, FieldInfo, FieldKind, NewField
+from tandem.core.schema import EntitySchema, FieldInfo, FieldKind, NewField, NewObject
 from tandem.core.values import display, same
 from tandem.ports import (
     Access,
@@ -193,14 +193,22 @@ class MemoryConnector:
     async def check_access(self, entities: Sequence[Entity]) -> Sequence[Access]:
         return [Access(f"read {entity}", True) for entity in entities]
 
+    async def has_entity(self, entity: Entity) -> bool:
+        return not self.schemas or entity in self.schemas
+
     async def create_fields(self, entity: Entity, fields: Sequence[NewField]) -> None:
         if self.side is Side.CRM:
             names = ", ".join(new.name for new in fields)
             raise RejectedError(f"an admin adds {names} to {entity}", side=self.side)
         known = dict((await self.fetch_schema(entity)).fields)
-        for new in fields:
-            known[new.name] = FieldInfo(new.name, new.label, FieldKind.TEXT, new.native_type)
+        known = {new.name: _described(new) for new in fields} | known
         self.schemas = {**self.schemas, entity: EntitySchema(entity, known)}
+
+    async def create_object(self, new: NewObject) -> None:
+        if self.side is Side.CRM:
+            raise RejectedError(f"an admin makes the table {new.name}", side=self.side)
+        fields = {field.name: _described(field) for field in new.fields}
+        self.schemas = {**self.schemas, new.name: EntitySchema(new.name, fields)}
 
     def has_feed(self, entity: Entity) -> bool:
         return self.side is Side.CRM or entity == PERSON
@@ -301,3 +309,7 @@ def _to_record(entry: LogEntry) -> ChangeRecord:
     return ChangeRecord(
         f"{entry.number}", entry.key, entry.at, entry.field, display(entry.old), display(entry.new), entry.source
     )
+
+
+def _described(new: NewField) -> FieldInfo:
+    return FieldInfo(new.name, new.label, FieldKind.TEXT, new.native_type, max_length=new.max_length)

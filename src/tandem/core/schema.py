@@ -45,9 +45,33 @@ class EntitySchema:
 
 
 @dataclass(frozen=True, slots=True)
+class FieldLink:
+    """Where a custom object's field points to: an object and its field that holds the same value."""
+
+    entity: Entity
+    field: str
+
+
+@dataclass(frozen=True, slots=True)
 class NewField:
-    """A marketing person field that the mapping needs and the instance lacks."""
+    """A field that the mapping needs and a side lacks; ``native_type`` is that side's own word for the type.
+
+    ``is_key``: no two records share its value: an alternate key in Dynamics, a dedupe field of a Marketo custom object.
+    """
 
     name: str
     label: str
     native_type: str
+    max_length: int | None = None
+    is_key: bool = False
+    link: FieldLink | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NewObject:
+    """A Marketo custom object type that the mapping needs and the subscription lacks."""
+
+    name: Entity
+    label: str
+    plural_label: str
+    fields: tuple[NewField, ...]

@@ -20,7 +20,7 @@ from tandem.connectors.http import HttpClient, Pacer, Rule
 from tandem.core.errors import ConfigError, CursorExpiredError, RejectedError
 from tandem.core.plan import ActionKind
 from tandem.core.record import Cursor, Entity, RecordId, Side, Value
-from tandem.core.schema import EntitySchema, NewField
+from tandem.core.schema import EntitySchema, NewField, NewObject
 from tandem.ports import Access, Clock, Page, Reading, Write, WriteResult
 
 _WINDOW_S = 300.0
@@ -95,6 +95,17 @@ class DynamicsConnector:
 
     async def check_access(self, entities: Sequence[Entity]) -> Sequence[Access]:
         return await check.check_access(self._client, self._table, entities)
+
+    async def has_entity(self, entity: Entity) -> bool:
+        try:
+            await self._set_name(entity)
+        except RejectedError:
+            return False
+        return True
+
+    async def create_object(self, new: NewObject) -> None:
+        text = f"Tandem makes no tables in Dynamics. Add {new.name} in Power Apps, or take it out of the mapping."
+        raise RejectedError(text, side=Side.CRM, operation=f"create {new.name}", code="schema")
 
     async def create_fields(self, entity: Entity, fields: Sequence[NewField]) -> None:
         names = ", ".join(field.name for field in fields)

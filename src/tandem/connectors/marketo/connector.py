@@ -10,11 +10,12 @@ from tandem.connectors.marketo import reader, writer
 from tandem.connectors.marketo.check import check_access
 from tandem.connectors.marketo.client import MarketoClient
 from tandem.connectors.marketo.feed import FeedCadence, PersonFeed
-from tandem.connectors.marketo.schema import create_fields, fetch_schema
+from tandem.connectors.marketo.schema import PATHS, create_fields, fetch_schema
 from tandem.connectors.marketo.wire import RowReader
+from tandem.core.errors import RejectedError
 from tandem.core.plan import ActionKind
 from tandem.core.record import PERSON, Cursor, Entity, RecordId, Side, Value
-from tandem.core.schema import EntitySchema, NewField
+from tandem.core.schema import EntitySchema, NewField, NewObject
 from tandem.ports import Access, Clock, Page, Reading, Write, WriteResult
 
 SCHEMA_KEPT: Final = timedelta(days=1)
@@ -103,6 +104,13 @@ class MarketoConnector:
         self._schemas[entity] = (self._clock.now(), schema)
         self._forget_readers(entity)
         return schema
+
+    async def has_entity(self, entity: Entity) -> bool:
+        return entity in PATHS
+
+    async def create_object(self, new: NewObject) -> None:
+        text = f"Tandem makes no object types in Marketo; create {new.name} under Admin > Marketo Custom Objects."
+        raise RejectedError(text, side=Side.MARKETING, operation="create object", code="schema")
 
     async def create_fields(self, entity: Entity, fields: Sequence[NewField]) -> None:
         await create_fields(self._client, entity, fields)
