@@ -17,8 +17,11 @@ _FULL_TABLES = frozenset({"lead", "contact", "account"})
 
 @dataclass(frozen=True, slots=True)
 class Caller:
+    """Whose rights and name a request has. `impersonated_by` is the user who signed in, if that is another one."""
+
     user_id: str
     is_administrator: bool = False
+    impersonated_by: str | None = None
 
 
 class Security:

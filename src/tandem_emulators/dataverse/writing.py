@@ -6,11 +6,12 @@ belongs to a state, money in the base currency; and what a deletion takes with i
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
 from tandem_emulators.dataverse import errors
+from tandem_emulators.dataverse.events import Events
 from tandem_emulators.dataverse.organization import Organization
 from tandem_emulators.dataverse.payload import PayloadReader
 from tandem_emulators.dataverse.schema import Relationship, Schema, Table
@@ -31,6 +32,7 @@ class Writer:
     security: Security
     settings: Settings
     organization: Organization
+    events: Events = field(default_factory=Events)
 
     def payload(self, references: Mapping[str, str] | None = None) -> PayloadReader:
         return PayloadReader(self.schema, self.store, self.settings.empty_string_is_null, references or {})
@@ -83,6 +85,8 @@ class Writer:
     def insert(self, caller: Caller, table: Table, record_id: str, changes: Mapping[str, Any]) -> None:
         now = render_time(self.clock.now())
         made_by = {"createdon": now, "modifiedon": now, "createdby": caller.user_id, "modifiedby": caller.user_id}
+        if caller.impersonated_by is not None:
+            made_by |= dict.fromkeys(("createdonbehalfby", "modifiedonbehalfby"), caller.impersonated_by)
         row = {**table.defaults, **_known(table, made_by), **changes, table.key: record_id}
         if table.is_user_owned:
             if row.get("ownerid") is None:
@@ -91,6 +95,7 @@ class Writer:
         row |= self._new_state(table, {}, changes)
         self._complete(table, row, row)
         self.store.insert(table, {name: value for name, value in row.items() if name in table.stored})
+        self.events.publish("Create", table, record_id, caller, changes=_known(table, row))
 
     def change(self, caller: Caller, table: Table, row: Row, changes: dict[str, Any]) -> None:
         self._require_open(table, row, changes)
@@ -104,8 +109,11 @@ class Writer:
             changes |= self._owner_columns(changes)
         changes |= self._new_state(table, row, changes)
         changes |= _known(table, {"modifiedon": render_time(self.clock.now()), "modifiedby": caller.user_id})
+        if caller.impersonated_by != row.get("modifiedonbehalfby"):
+            changes |= _known(table, {"modifiedonbehalfby": caller.impersonated_by})
         self._complete(table, {**row, **changes}, changes)
         self.store.update(table, row[table.key], changes)
+        self.events.publish("Update", table, row[table.key], caller, before=row, changes=changes)
 
     def new_id(self) -> str:
         """A version 4 GUID from the organisation's own source, so that the same run makes the same ids."""
@@ -173,8 +181,10 @@ class Writer:
     def _delete(self, caller: Caller, table: Table, record_id: str) -> None:
         for relation in self.schema.children_of(table):
             self._release_children(caller, table, record_id, relation)
-        if self.store.exists(table, record_id):
+        row = self.store.find(table, record_id)
+        if row is not None:
             self.store.delete(table, record_id, self.clock.timestamp())
+            self.events.publish("Delete", table, record_id, caller, before=row)
 
     def _release_children(self, caller: Caller, table: Table, record_id: str, relation: Relationship) -> None:
         child = self.schema.tables[relation.child]
