@@ -1,11 +1,11 @@
-"""A running emulator for each test; `marketo` is empty, `start` takes options of its own."""
+"""An emulator for each test: `marketo` is empty and in process, `start` serves HTTP and takes options of its own."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
-from tests.contract.marketo.client import Running
+from tests.contract.marketo.client import InProcess, Running
 
 Start = Callable[..., Running]
 
@@ -26,5 +26,8 @@ def start() -> Iterator[Start]:
 
 
 @pytest.fixture
-def marketo(start: Start) -> Running:
-    return start()
+def marketo() -> Iterator[Running]:
+    emulator = InProcess()
+    emulator.sign_in()
+    yield emulator
+    emulator.close()

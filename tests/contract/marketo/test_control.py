@@ -118,6 +118,11 @@ def test_counters_know_each_operation_and_every_record(marketo: Running) -> None
 
 
 class TestFaults:
+    @pytest.fixture
+    def marketo(self, start: Start) -> Running:
+        """A server: faults cut connections."""
+        return start()
+
     def test_an_injected_code_comes_in_an_envelope(self, marketo: Running) -> None:
         rule = {"operation": "leads.*", "action": "body", "body": {"code": "606"}, "skip": 1}
         marketo.control("POST", "/faults", rule)
