@@ -119,14 +119,30 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Relationship:
-    """A row of `child` points to a row of `parent` by `column`; `on_delete` and `on_merge` are the parent's."""
+    """A row of `child` points to a row of `parent` by `column`; what happens on deletion and so on, to the parent.
+
+    `navigation` is the child's property, `collection` the parent's.
+    """
 
     parent: str
     child: str
     column: str
     navigation: str
+    collection: str
     on_delete: str
     on_merge: str
+    on_assign: str
+
+
+@dataclass(frozen=True, slots=True)
+class Association:
+    """Many to many, seen from one of the two tables: rows of `intersect` hold the ids of both in these columns."""
+
+    navigation: str
+    intersect: str
+    column: str
+    other: str
+    other_column: str
 
 
 @dataclass
@@ -235,20 +251,19 @@ class Schema:
     @cached_property
     def relationships(self) -> tuple[Relationship, ...]:
         """Between tables that are served here; a lookup whose relationship is not described loses its link."""
-        cascades = self._described_cascades()
+        described = self._described_relationships()
         found = []
         for table in self.tables.values():
             for navigation, (column, targets) in table.navigation.items():
                 for target in targets:
                     if target in self.tables:
-                        rules = cascades.get((target, table.name, column.name), {})
-                        delete, merge = rules.get("Delete", "RemoveLink"), rules.get("Merge", "NoCascade")
-                        found.append(Relationship(target, table.name, column.name, navigation, delete, merge))
+                        relation = described.get((target, table.name, column.name), {})
+                        found.append(_relationship(target, table.name, column.name, navigation, relation))
         return tuple(found)
 
-    def _described_cascades(self) -> dict[tuple[str, str, str], Mapping[str, str]]:
+    def _described_relationships(self) -> dict[tuple[str, str, str], Mapping[str, Any]]:
         return {
-            (r["ReferencedEntity"], r["ReferencingEntity"], r["ReferencingAttribute"]): r["Cascade"]
+            (r["ReferencedEntity"], r["ReferencingEntity"], r["ReferencingAttribute"]): r
             for table in self.tables.values()
             for kind in ("ManyToOneRelationships", "OneToManyRelationships")
             for r in table.metadata.get(kind, ())
@@ -257,6 +272,43 @@ class Schema:
 
     def children_of(self, table: Table) -> list[Relationship]:
         return [relation for relation in self.relationships if relation.parent == table.name]
+
+    @cached_property
+    def associations(self) -> dict[str, dict[str, Association]]:
+        """Table -> navigation property -> the association, from both ends, where the intersect table is served."""
+        found: dict[str, dict[str, Association]] = {}
+        for table in self.tables.values():
+            for described in table.metadata.get("ManyToManyRelationships", ()):
+                if described["IntersectEntityName"] in self.tables:
+                    for own, other in ((1, 2), (2, 1)):
+                        association = _association(described, own, other)
+                        name = described[f"Entity{own}LogicalName"]
+                        found.setdefault(name, {})[association.navigation] = association
+        return found
+
+
+def _relationship(parent: str, child: str, column: str, navigation: str, described: Mapping[str, Any]) -> Relationship:
+    cascade = described.get("Cascade") or {}
+    return Relationship(
+        parent,
+        child,
+        column,
+        navigation,
+        collection=described.get("ReferencedEntityNavigationPropertyName") or f"{parent}_{child}_{column}",
+        on_delete=cascade.get("Delete", "RemoveLink"),
+        on_merge=cascade.get("Merge", "NoCascade"),
+        on_assign=cascade.get("Assign", "NoCascade"),
+    )
+
+
+def _association(described: Mapping[str, Any], own: int, other: int) -> Association:
+    return Association(
+        navigation=described[f"Entity{own}NavigationPropertyName"],
+        intersect=described["IntersectEntityName"],
+        column=described[f"Entity{own}IntersectAttribute"],
+        other=described[f"Entity{other}LogicalName"],
+        other_column=described[f"Entity{other}IntersectAttribute"],
+    )
 
 
 @cache
