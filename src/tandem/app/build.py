@@ -124,7 +124,7 @@ async def opened(
                 mappings=mappings,
                 policies=policies(config),
                 settings=_pass_settings(config, sync_id, settle_wait_s),
-                tell=Teller(observer, crm, marketing, store) if observer else _say_nothing,
+                tell=Teller(observer, crm, marketing, store, mappings) if observer else _say_nothing,
                 holder=holder_name(),
                 is_gone=is_holder_gone,
             )

@@ -12,7 +12,7 @@ from tandem.core.mapping import EntityMapping
 from tandem.core.plan import Action, ActionKind, ConflictKind, FieldWrite, LinkPlan, Plan
 from tandem.core.record import Base, RecordKey, Side, Unknown, Value
 from tandem.core.subject import Rules, Subject
-from tandem.runtime.engine import STAGES, Engine
+from tandem.runtime.engine import Engine
 from tandem.runtime.extract import extract
 from tandem.runtime.sync_pass import open_claims, plan_subjects
 
@@ -31,11 +31,8 @@ async def make_plan(setup: Setup, limit: int) -> PlanReport:
     totals = Totals(links=sum(status.linked for status in engine.store.load_status()))
     planned: list[LinkPlan] = []
     questions: list[str] = []
-    for marketing_entity, crm_entities in STAGES:
-        mapped = [entity for entity in crm_entities if entity in engine.mappings]
-        if not mapped:
-            continue
-        claims = engine.store.claim(marketing_entity, mapped, _CLAIMS_MAX, engine.clock.now())
+    for marketing_entity, crm_entities in engine.stages:
+        claims = engine.store.claim(marketing_entity, crm_entities, _CLAIMS_MAX, engine.clock.now())
         parents = frozenset(link.crm for link in planned if link.crm is not None)
         subjects, rules = await open_claims(engine, marketing_entity, claims)
         rules = replace(rules, parents=rules.parents | parents)

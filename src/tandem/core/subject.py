@@ -49,7 +49,7 @@ class Subject:
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What holds for every subject of a pass. ``parents`` are the crm records (accounts, users) that are linked;
+    """What holds for every subject of a pass. ``parents`` are the crm records named by others that are linked;
     ``retry_s`` is when a subject that cannot be judged yet is looked at again."""
 
     sync_id: str
@@ -74,8 +74,8 @@ class Case:
         return self.subject.link.number if self.subject.link else None
 
     def missing_parent(self, pair: FieldPair, value: Value) -> RecordKey | None:
-        """The account or user that `value` names, if it is not linked yet."""
-        if pair.parent is None or value is None:
+        """The record that `value` names, if it is not linked yet. A number is what Marketo calls one that is."""
+        if pair.parent is None or value is None or isinstance(value, int):
             return None
         key = RecordKey(Side.CRM, pair.parent, RecordId(str(value)))
         return None if key in self.rules.parents else key

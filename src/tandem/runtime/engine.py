@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 
 from tandem.core.guard import Rails
 from tandem.core.mapping import EntityMapping
@@ -21,12 +22,11 @@ from tandem.core.record import (
 )
 from tandem.ports import Clock, Connector, IdSource, Store
 
-STAGES: tuple[tuple[Entity, tuple[Entity, ...]], ...] = (
+_STAGES: tuple[tuple[Entity, tuple[Entity, ...]], ...] = (
     (SALESPERSON, (USER,)),
     (COMPANY, (ACCOUNT,)),
     (PERSON, (CONTACT, LEAD)),
 )
-"""The order of a pass: parents before children, and contacts before the leads they came from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ class News:
     expected: int | None = None
 
 
-@dataclass(slots=True)
+@dataclass
 class Engine:
     crm: Connector
     marketing: Connector
@@ -69,6 +69,15 @@ class Engine:
     is_gone: Callable[[str], bool] = lambda holder: False
     """Whether the named lease holder is known to be dead, so that its lease need not be waited for."""
     _marks: list[tuple[ReadNumber, datetime]] = field(default_factory=list)
+
+    @cached_property
+    def stages(self) -> tuple[tuple[Entity, tuple[Entity, ...]], ...]:
+        """The order of a pass, marketing entity and crm entities: parents before children, and contacts before the
+        leads they came from. Custom objects come last, in the order of the settings."""
+        known = [(target, tuple(e for e in entities if e in self.mappings)) for target, entities in _STAGES]
+        standard = {entity for _, entities in _STAGES for entity in entities}
+        custom = [(m.marketing_entity, (entity,)) for entity, m in self.mappings.items() if entity not in standard]
+        return tuple((target, entities) for target, entities in [*known, *custom] if entities)
 
     def connector(self, side: Side) -> Connector:
         return self.crm if side is Side.CRM else self.marketing

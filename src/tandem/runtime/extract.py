@@ -12,7 +12,7 @@ from tandem.core.errors import CursorExpiredError
 from tandem.core.match import fold
 from tandem.core.record import ChangeRecord, Entity, Presence, ReadNumber, RecordId, RecordKey, Side, State
 from tandem.ports import Page, Reading
-from tandem.runtime.engine import STAGES, Engine, News
+from tandem.runtime.engine import Engine, News
 
 LOOK_IN_INBOX = "look_in_inbox"
 """Setting: the inbox holds every marketing person that is not linked, so the look before a plan needs no call."""
@@ -24,18 +24,12 @@ FULL_READ = "full_read:{side}:{entity}"
 async def extract(engine: Engine) -> dict[str, int]:
     """Read every feed that is due to its end; returns how many records were read by ``read.<side>.<entity>``."""
     counts: dict[str, int] = {}
-    for marketing_entity, crm_entities in STAGES:
+    for marketing_entity, crm_entities in engine.stages:
         for side, entities in ((Side.CRM, crm_entities), (Side.MARKETING, (marketing_entity,))):
             for entity in entities:
-                if _is_mapped(engine, side, entity) and engine.connector(side).has_feed(entity):
+                if engine.connector(side).has_feed(entity):
                     counts[f"read.{side}.{entity}"] = await _extract_entity(engine, side, entity)
     return counts
-
-
-def _is_mapped(engine: Engine, side: Side, entity: Entity) -> bool:
-    if side is Side.CRM:
-        return entity in engine.mappings
-    return any(mapping.marketing_entity == entity for mapping in engine.mappings.values())
 
 
 async def _extract_entity(engine: Engine, side: Side, entity: Entity) -> int:

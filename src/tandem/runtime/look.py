@@ -370,21 +370,3 @@ def _to_subject(engine: Engine, work: _Work, is_complete: bool) -> Subject:
         is_complete=is_complete,
         refs=tuple(InboxRef(s.key, s.read_number) for s in (claim.crm, claim.marketing) if s is not None),
     )
-
-
-def linked_parents(engine: Engine, subjects: Sequence[Subject]) -> frozenset[RecordKey]:
-    """The accounts and users named by the crm states of `subjects` that are linked and live."""
-    wanted: dict[Entity, set[RecordId]] = defaultdict(set)
-    for subject in subjects:
-        if subject.crm is None or not subject.crm.is_present:
-            continue
-        mapping = engine.mappings[subject.crm_entity]
-        for place, pair in zip(mapping.crm_places, mapping.pairs, strict=True):
-            if pair.parent is not None and (value := subject.crm.values[place]) is not None:
-                wanted[pair.parent].add(RecordId(str(value)))
-    parents = set()
-    for entity, ids in wanted.items():
-        for id_, link in engine.store.find_links(Side.CRM, entity, ids).items():
-            if link.status is LinkStatus.LIVE:
-                parents.add(RecordKey(Side.CRM, entity, id_))
-    return frozenset(parents)

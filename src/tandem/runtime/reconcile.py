@@ -38,7 +38,8 @@ from tandem.core.record import (
 from tandem.core.subject import is_closed
 from tandem.core.values import is_empty
 from tandem.ports import Reading
-from tandem.runtime.engine import STAGES, Engine, News
+from tandem.runtime.engine import Engine, News
+from tandem.runtime.parents import find_named, named
 
 _BATCH = 3000
 
@@ -82,15 +83,14 @@ async def reconcile(engine: Engine, limit: int) -> Findings:
     """Compare everything; nothing is written and no cursor moves."""
     seen = _Seen()
     findings = Findings(limit)
-    for marketing_entity, crm_entities in STAGES:
-        mapped = [entity for entity in crm_entities if entity in engine.mappings]
-        rows = _CrmRows({entity: engine.mappings[entity] for entity in mapped})
-        for entity in mapped:
+    for marketing_entity, crm_entities in engine.stages:
+        rows = _CrmRows({entity: engine.mappings[entity] for entity in crm_entities})
+        for entity in crm_entities:
             await _read_crm(engine, entity, rows, seen, findings)
-        if mapped and marketing_entity == PERSON:
+        if marketing_entity == PERSON:
             await _People(engine, rows, seen, findings).compare()
-        elif mapped:
-            await _ByKey(engine, engine.mappings[mapped[0]], rows, seen, findings).compare()
+        else:
+            await _ByKey(engine, engine.mappings[crm_entities[0]], rows, seen, findings).compare()
     await _check_links(engine, seen, findings)
     return findings
 
@@ -276,6 +276,13 @@ class _ByKey:
                 return
             self._compare_found(batch, readings)
 
+    def _named_rows(self, ids: Sequence[RecordId]) -> dict[RecordId, Values]:
+        """The crm rows with their parents named as Marketo names them."""
+        found = {id_: self.rows.find(id_) for id_ in ids}
+        rows = {id_: row[1] for id_, row in found.items() if row is not None}
+        parents = find_named(self.engine, [(self.mapping, values) for values in rows.values()])
+        return {id_: named(self.mapping, values, parents) for id_, values in rows.items()}
+
     def _compare_found(self, ids: Sequence[RecordId], readings: Sequence[Reading]) -> None:
         mapping = self.mapping
         by_key: dict[str | None, list[Reading]] = defaultdict(list)
@@ -283,11 +290,11 @@ class _ByKey:
             self.seen.add(Side.MARKETING, mapping.marketing_entity, reading.id)
             by_key[fold(mapping.marketing_value(reading.values, mapping.key_field))].append(reading)
         creates = self.engine.policies[mapping.crm_entity].create_in_marketing
+        rows = self._named_rows(ids)
         for id_ in ids:
-            found, row = by_key.get(id_, []), self.rows.find(id_)
-            assert row is not None, "the ids are those of the rows"
+            found = by_key.get(id_, [])
             for reading in found:
-                _compare_values(mapping, id_, row[1], reading, self.findings)
+                _compare_values(mapping, id_, rows[id_], reading, self.findings)
             if len(found) > 1:
                 detail = f"{len(found)} records carry the same crm key"
                 self.findings.add("key held twice", mapping.crm_entity, id_, found[1].id, detail)

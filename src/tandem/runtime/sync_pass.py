@@ -18,10 +18,11 @@ from tandem.core.record import Entity
 from tandem.core.subject import Rules, Subject
 from tandem.ports import Claim, JournalRow, RunSummary
 from tandem.runtime.apply import apply
-from tandem.runtime.engine import STAGES, Engine, News
+from tandem.runtime.engine import Engine, News
 from tandem.runtime.extract import LOOK_IN_INBOX, extract
 from tandem.runtime.journal import next_settling, settle
-from tandem.runtime.look import linked_parents, look
+from tandem.runtime.look import look
+from tandem.runtime.parents import find_parents, name_parents
 from tandem.telemetry import get_logger
 
 _MAX_FRUITLESS_ROUNDS = 3
@@ -133,10 +134,8 @@ async def _look_again(engine: Engine, run_id: str, progress: _Progress) -> None:
 
 
 async def _work_off(engine: Engine, run_id: str, progress: _Progress) -> None:
-    for marketing_entity, crm_entities in STAGES:
-        mapped = [entity for entity in crm_entities if entity in engine.mappings]
-        if mapped:
-            await _run_stage(engine, marketing_entity, mapped, run_id, progress)
+    for marketing_entity, crm_entities in engine.stages:
+        await _run_stage(engine, marketing_entity, crm_entities, run_id, progress)
 
 
 async def _run_stage(
@@ -182,14 +181,15 @@ async def open_claims(
     """What a plan for `claims` is made from, read now."""
     in_inbox = engine.store.load_setting(LOOK_IN_INBOX) == "yes"
     subjects = await look(engine, marketing_entity, claims, in_inbox=in_inbox)
+    parents = find_parents(engine, subjects)
     rules = Rules(
         sync_id=engine.settings.sync_id,
         mappings=engine.mappings,
         policies=engine.policies,
-        parents=linked_parents(engine, subjects),
+        parents=frozenset(parents),
         retry_s=engine.settings.feed_lag_s + 1,
     )
-    return subjects, rules
+    return [name_parents(subject, engine.mappings[subject.crm_entity], parents) for subject in subjects], rules
 
 
 def plan_subjects(engine: Engine, subjects: Sequence[Subject], rules: Rules) -> Plan:
