@@ -1,13 +1,17 @@
 """The command `tandem-emulators`: one sub-command for each service."""
 
+from dataclasses import replace
 from importlib import import_module
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Any
 
+import msgspec
 import typer
 
 from tandem_emulators.kit import server
 from tandem_emulators.kit.emulator import Emulator, Options
 from tandem_emulators.kit.errors import ControlError
+from tandem_emulators.kit.server import Serving
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help="Local stand-ins for Dataverse and Marketo Engage.")
 
@@ -17,7 +21,16 @@ SeedOption = Annotated[int, typer.Option(help="The same seed makes the same peop
 DbOption = Annotated[str | None, typer.Option(help="SQLite file; memory when left out.")]
 ControlOption = Annotated[bool, typer.Option("--control", help="Serve the control API under /_emulator.")]
 LatencyOption = Annotated[float, typer.Option(min=0, help="Milliseconds that every operation waits.")]
-LimitsOption = Annotated[str, typer.Option(help="published: the vendor's quotas; off: none.")]
+LimitsOption = Annotated[
+    str,
+    typer.Option(help="published: the vendor's quotas; off: none; else a JSON file with the settings that say them."),
+]
+TlsOption = Annotated[bool, typer.Option("--tls", help="Serve https; the authority to trust is in the first line.")]
+CaFileOption = Annotated[str | None, typer.Option(help="Where the certificate of that authority is written.")]
+CertificateOption = Annotated[
+    str | None,
+    typer.Option(help="PEM file with the application's key and certificate; a new pair is written if it is missing."),
+]
 OverlapOption = Annotated[int | None, typer.Option(min=0, help="Population of the other service (default: the same).")]
 ParentOption = Annotated[bool, typer.Option("--die-with-parent", help="Stop when standard input ends.")]
 LagOption = Annotated[float | None, typer.Option(min=0, help="Longest time, in s, until an activity shows in a feed.")]
@@ -36,12 +49,15 @@ def dataverse(
     control: ControlOption = False,
     latency_ms: LatencyOption = 0.0,
     limits: LimitsOption = "published",
+    tls: TlsOption = False,
+    ca_file: CaFileOption = None,
+    app_certificate: CertificateOption = None,
     die_with_parent: ParentOption = False,
     set_: SetOption = None,
 ) -> None:
     """Serve the Dataverse Web API and the sign-in service in front of it."""
-    options = _options(people, seed, db, latency_ms, limits, None, set_)
-    _run("dataverse", options, port=port, control=control, die_with_parent=die_with_parent)
+    options = replace(_options(people, seed, db, latency_ms, limits, None, set_), app_certificate=app_certificate)
+    _run("dataverse", options, Serving(port, control, die_with_parent, tls, ca_file))
 
 
 @app.command()
@@ -56,6 +72,8 @@ def marketo(
     overlap: OverlapOption = None,
     activity_lag: LagOption = None,
     external_person_id: ExternalPersonIdOption = "off",
+    tls: TlsOption = False,
+    ca_file: CaFileOption = None,
     die_with_parent: ParentOption = False,
     set_: SetOption = None,
 ) -> None:
@@ -66,15 +84,15 @@ def marketo(
     if activity_lag is not None:
         switches.append(f"activity_lag_s={activity_lag}")
     options = _options(people, seed, db, latency_ms, limits, overlap, [*switches, *(set_ or [])])
-    _run("marketo", options, port=port, control=control, die_with_parent=die_with_parent)
+    _run("marketo", options, Serving(port, control, die_with_parent, tls, ca_file))
 
 
 def _options(
     people: int, seed: int, db: str | None, latency_ms: float, limits: str, overlap: int | None, pairs: list[str] | None
 ) -> Options:
+    settings: dict[str, Any] = {}
     if limits not in ("published", "off"):
-        raise typer.BadParameter("limits is published or off", param_hint="--limits")
-    settings = {}
+        settings, limits = _limits_of_file(limits), "published"
     for pair in pairs or []:
         name, equals, value = pair.partition("=")
         if not equals:
@@ -83,14 +101,23 @@ def _options(
     return Options(people, seed, db, latency_ms, limits, overlap, settings)
 
 
-def _run(service: str, options: Options, *, port: int, control: bool, die_with_parent: bool) -> None:
+def _limits_of_file(path: str) -> dict[str, Any]:
+    try:
+        return msgspec.json.decode(Path(path).read_bytes(), type=dict[str, Any])
+    except (OSError, ValueError) as error:
+        raise typer.BadParameter(
+            f"limits is published, off, or a file with a JSON object of settings: {error}", param_hint="--limits"
+        ) from error
+
+
+def _run(service: str, options: Options, serving: Serving) -> None:
     """The two services are imported only when asked for, by the same name: `build(options)` in each package."""
     build = import_module(f"tandem_emulators.{service}.emulator").build
     try:
         emulator: Emulator = build(options)
     except ControlError as error:
         raise typer.BadParameter(str(error)) from error
-    server.run(emulator, port=port, control=control, die_with_parent=die_with_parent)
+    server.run(emulator, serving)
 
 
 def run() -> None:

@@ -75,7 +75,6 @@ class DataverseEmulator(Emulator):
             "client_secret": organization.client_secret,
             "username": organization.username,
             "password": organization.password,
-            "ca_file": None,
         }
 
     def close(self) -> None:

@@ -28,7 +28,8 @@ class Options:
     latency_ms: float = 0.0
     limits: str = "published"
     overlap: int | None = None
-    settings: Mapping[str, str] = field(default_factory=dict)
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    app_certificate: str | None = None
 
 
 class Emulator(ABC):
@@ -49,7 +50,7 @@ class Emulator(ABC):
 
     @abstractmethod
     def announcement(self, url: str) -> dict[str, object]:
-        """The first line on standard output, without `control_url`."""
+        """The first line on standard output, without `ca_file` and `control_url`."""
 
     @abstractmethod
     def operation(self, request: Request) -> str:

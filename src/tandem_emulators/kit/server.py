@@ -11,6 +11,7 @@ import socket
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from types import FrameType
 
 import msgspec
@@ -20,6 +21,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from tandem_emulators.kit.app import TRANSPORT_EXTENSION, EmulatorApp
 from tandem_emulators.kit.control import PREFIX
 from tandem_emulators.kit.emulator import Emulator
+from tandem_emulators.kit.tls import Tls, new_authority
 
 
 class _Protocol(HttpToolsProtocol):
@@ -60,9 +62,9 @@ def bind(port: int) -> socket.socket:
 
 
 def make_server(
-    emulator: Emulator, listener: socket.socket, *, control: bool, on_ready: Callable[[], None] = lambda: None
+    emulator: Emulator, *, control: bool, tls: Tls | None = None, on_ready: Callable[[], None] = lambda: None
 ) -> uvicorn.Server:
-    """A server on an already bound socket; `serve(sockets=[listener])` or `run(sockets=[listener])` it."""
+    """A server for an already bound socket; `serve(sockets=[listener])` or `run(sockets=[listener])` it."""
     config = uvicorn.Config(
         EmulatorApp(emulator, control=control),
         http=_Protocol,
@@ -73,28 +75,42 @@ def make_server(
         timeout_keep_alive=75,
         timeout_graceful_shutdown=1,
         backlog=1024,
+        ssl_certfile=tls.server_file if tls else None,
     )
     return _Server(config, on_ready)
 
 
-def first_line(emulator: Emulator, port: int, *, control: bool) -> bytes:
-    url = f"http://127.0.0.1:{port}"
-    line = {**emulator.announcement(url), "control_url": url + PREFIX if control else None}
+def first_line(emulator: Emulator, port: int, *, control: bool, tls: Tls | None = None) -> bytes:
+    url = f"{'https' if tls else 'http'}://127.0.0.1:{port}"
+    control_url = url + PREFIX if control else None
+    line = {**emulator.announcement(url), "ca_file": tls.ca_file if tls else None, "control_url": control_url}
     return msgspec.json.encode(line) + b"\n"
 
 
-def run(emulator: Emulator, *, port: int, control: bool, die_with_parent: bool) -> None:
-    listener = bind(port)
-    bound_port = listener.getsockname()[1]
+@dataclass(frozen=True, slots=True)
+class Serving:
+    """How a process serves. `ca_file` is where the authority's certificate goes; None is a folder of its own."""
 
-    def announce() -> None:
-        sys.stdout.buffer.write(first_line(emulator, bound_port, control=control))
-        sys.stdout.buffer.flush()
+    port: int = 0
+    control: bool = False
+    die_with_parent: bool = False
+    tls: bool = False
+    ca_file: str | None = None
 
-    server = make_server(emulator, listener, control=control, on_ready=announce)
-    if die_with_parent:
-        _stop_at_end_of_input(server)
-    server.run(sockets=[listener])
+
+def run(emulator: Emulator, serving: Serving) -> None:
+    with new_authority(serving.ca_file) if serving.tls else contextlib.nullcontext() as tls:
+        listener = bind(serving.port)
+        port = listener.getsockname()[1]
+
+        def announce() -> None:
+            sys.stdout.buffer.write(first_line(emulator, port, control=serving.control, tls=tls))
+            sys.stdout.buffer.flush()
+
+        server = make_server(emulator, control=serving.control, tls=tls, on_ready=announce)
+        if serving.die_with_parent:
+            _stop_at_end_of_input(server)
+        server.run(sockets=[listener])
 
 
 def _stop_at_end_of_input(server: uvicorn.Server) -> None:

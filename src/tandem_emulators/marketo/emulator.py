@@ -85,7 +85,6 @@ class MarketoEmulator(Emulator):
             "munchkin_id": self._munchkin_id,
             "client_id": self._identity.service.client_id,
             "client_secret": self._identity.service.client_secret,
-            "ca_file": None,
         }
 
     def operation(self, request: Request) -> str:

@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import ssl
 import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from urllib.parse import quote, urlencode, urlsplit
 from tandem_emulators.dataverse.emulator import build
 from tandem_emulators.kit import server
 from tandem_emulators.kit.emulator import Options
+from tandem_emulators.kit.tls import Tls
 
 ROOT = "/api/data/v9.2/"
 
@@ -44,21 +46,28 @@ class Answer:
 
 
 class Running:
-    """An emulator in a thread of its own, and a caller with a token."""
+    """An emulator in a thread of its own, and a caller with a token. `tls` makes it serve https."""
 
-    def __init__(self, **options: Any) -> None:
-        emulator = build(Options(**options))
+    def __init__(self, *, tls: Tls | None = None, **options: Any) -> None:
+        self.emulator = build(Options(**options))
         listener = server.bind(0)
         port = listener.getsockname()[1]
         ready = threading.Event()
-        self._server = server.make_server(emulator, listener, control=True, on_ready=ready.set)
+        self._server = server.make_server(self.emulator, control=True, tls=tls, on_ready=ready.set)
         self._thread = threading.Thread(target=self._server.run, kwargs={"sockets": [listener]}, daemon=True)
         self._thread.start()
         assert ready.wait(10)
-        self.access: dict[str, Any] = json.loads(server.first_line(emulator, port, control=True))
+        self.access: dict[str, Any] = json.loads(server.first_line(self.emulator, port, control=True, tls=tls))
         self.url: str = self.access["url"]
         self.token = ""
-        self._connection = http.client.HTTPConnection(urlsplit(self.url).netloc, timeout=30)
+        self._connection = self.connect()
+
+    def connect(self) -> http.client.HTTPConnection:
+        address = urlsplit(self.url).netloc
+        if self.access["ca_file"] is None:
+            return http.client.HTTPConnection(address, timeout=30)
+        trust = ssl.create_default_context(cafile=self.access["ca_file"])
+        return http.client.HTTPSConnection(address, timeout=30, context=trust)
 
     def close(self) -> None:
         self._connection.close()

@@ -59,7 +59,7 @@ class Running:
         listener = server.bind(0)
         port = listener.getsockname()[1]
         ready = threading.Event()
-        self._server = server.make_server(emulator, listener, control=True, on_ready=ready.set)
+        self._server = server.make_server(emulator, control=True, on_ready=ready.set)
         self._thread = threading.Thread(target=self._server.run, kwargs={"sockets": [listener]}, daemon=True)
         self._thread.start()
         assert ready.wait(10)
