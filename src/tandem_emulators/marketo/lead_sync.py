@@ -19,7 +19,7 @@ from tandem_emulators.marketo.errors import (
     invalid,
     lead_not_found,
 )
-from tandem_emulators.marketo.fields import Field, convert
+from tandem_emulators.marketo.fields import Field, ValueRules, convert
 from tandem_emulators.marketo.lead_read import PARTITIONS, lookup_key
 from tandem_emulators.marketo.people import COMPANY_LINK, Author, Change, Lead, LeadWriter
 from tandem_emulators.marketo.subscription import Handler, Subscription
@@ -34,7 +34,9 @@ def sync(subscription: Subscription, call: Call) -> Reply:
     action = choice(body, "action", ACTIONS, "createOrUpdate")
     records = call.input(body)
     subscription.counters.written(len(records))
-    batch = _Batch(subscription, call, action, _lookup_field(subscription, body), body.get("partitionName"))
+    author = subscription.author(call, "syncLead")
+    batch = LeadBatch(subscription, author, call.now_s, action, _lookup_field(subscription, body))
+    batch.check_partition(body.get("partitionName"))
     return Reply(batch.run(records))
 
 
@@ -57,8 +59,9 @@ class Row:
 class Reader:
     """Reads input records into stored form, with the links they name."""
 
-    def __init__(self, subscription: Subscription) -> None:
+    def __init__(self, subscription: Subscription, rules: ValueRules | None = None) -> None:
         self._subscription = subscription
+        self._rules = rules or subscription.rules()
         self._companies: dict[str, int] = {}
 
     def read(
@@ -69,13 +72,12 @@ class Reader:
         Raises:
             SkipError: a field is unknown or read-only, or a value does not fit.
         """
-        rules = self._subscription.rules()
         change, company_values = Change(), {}
         for name, value in record.items():
             if name in skipped:
                 continue
             found = self._writable(name)
-            converted = convert(found, value, rules)
+            converted = convert(found, value, self._rules)
             if name == COMPANY_LINK:
                 change.company_id = self._company(converted)
             elif found.company:
@@ -112,24 +114,30 @@ class Reader:
             raise SkipError("718", "ExternalSalesPersonID not found")
 
 
-class _Batch:
+class LeadBatch:
+    """Records written by one author at one moment, whether they came in a call or in a file."""
+
     def __init__(
-        self, subscription: Subscription, call: Call, action: str, lookup_field: str, partition: str | None
+        self,
+        subscription: Subscription,
+        author: Author,
+        now_s: float,
+        action: str,
+        lookup_field: str,
+        rules: ValueRules | None = None,
     ) -> None:
         self._subscription = subscription
         self._action = action
         self._lookup = lookup_field
         self._lookup_field = subscription.fields.find_exact(lookup_field)
-        self._partition = partition
-        self._now_s = call.now_s
-        self._author: Author = subscription.author(call, "syncLead")
-        self._writer: LeadWriter = subscription.writer(self._author, call.now_s)
-        self._reader = Reader(subscription)
+        self._now_s = now_s
+        self._author = author
+        self._writer: LeadWriter = subscription.writer(author, now_s)
+        self._reader = Reader(subscription, rules)
         self._ids: dict[Any, list[int]] = {}
         self._leads: dict[int, Lead] = {}
 
     def run(self, records: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        self._check_partition()
         rows = [self._read(record) for record in records]
         keys = [row.key for row in rows if isinstance(row, Row) and row.key is not None]
         self._ids = self._subscription.leads.find(self._lookup, keys) if keys else {}
@@ -138,14 +146,14 @@ class _Batch:
         self._writer.flush()
         return results
 
-    def _check_partition(self) -> None:
+    def check_partition(self, partition: str | None) -> None:
         names = {name for name, _ in PARTITIONS.values()}
-        if self._partition is None:
+        if partition is None:
             return
         if self._action in ("updateOnly", "createDuplicate"):
             raise invalid(f"partitionName is not allowed with action '{self._action}'")
-        if self._partition not in names:
-            raise ApiError("1008", f"Access denied to partition '{self._partition}'")
+        if partition not in names:
+            raise ApiError("1008", f"Access denied to partition '{partition}'")
 
     def _read(self, record: dict[str, Any]) -> Row | SkipError:
         try:
