@@ -59,6 +59,25 @@ def key_not_valid(edm_type: str) -> ODataError:
     return query_error(text)
 
 
+def key_not_defined(table: str) -> ODataError:
+    text = f"The specified key attributes are not a defined key for the {table} entity"
+    return ODataError(400, "0x80060890", text)
+
+
+def no_such_key(table: str) -> ODataError:
+    text = f"A record with the specified key values does not exist in {table} entity"
+    return ODataError(404, "0x80060891", text)
+
+
+def several_for_key(table: str, columns: str) -> ODataError:
+    text = f"More than one record exists for entity {table} with entity key involving attributes {columns}"
+    return ODataError(400, "0x8006089d", text)
+
+
+def dangerous_path(letter: str) -> ODataError:
+    return query_error(f"A potentially dangerous Request.Path value was detected from the client ({letter}).")
+
+
 def payload_error(set_name: str, text: str) -> ODataError:
     return ODataError(400, "0x80048d19", PAYLOAD_TEXT.format(set_name, text))
 
