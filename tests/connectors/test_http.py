@@ -18,15 +18,13 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import NameOID
 
 from tandem.connectors.http import (
-    BudgetSpentError,
     Call,
     HttpClient,
-    Pacer,
     Response,
-    Rule,
     TokenRefusedError,
     classify_status,
 )
+from tandem.connectors.pacing import BudgetSpentError, Pacer, Rule
 from tandem.core.errors import (
     AccessError,
     ConfigError,
@@ -276,6 +274,47 @@ async def test_a_busy_side_holds_every_call_of_ours(server: Server) -> None:
     assert clock.now() - before == timedelta(seconds=7)
 
 
+async def test_a_long_wait_is_kept_to_the_second_and_nobody_sleeps_through_it(server: Server) -> None:
+    server.handlers = [status(429, Retry_After="90"), text("done")]
+    clock = FakeClock()
+    client = HttpClient(Side.CRM, server.url, None, Pacer(clock), clock)
+    with pytest.raises(TransientError):
+        await client.request("x", "GET", "/")
+    clock.advance(29)
+    with pytest.raises(TransientError) as caught:
+        await client.request("y", "GET", "/")
+    assert (caught.value.code, caught.value.retry_after_s) == ("paused", 61.0)
+    assert len(server.requests) == 1
+    clock.advance(1)
+    await client.request("y", "GET", "/")
+    await client.close()
+    assert clock.slept == [60.0]
+
+
+async def test_calls_that_meet_one_refusal_replace_the_token_once(server: Server) -> None:
+    async def checked(request: web.Request) -> web.Response:
+        return web.Response(status=200 if request.headers["Authorization"] == "Bearer token-2" else 401)
+
+    server.handlers = [checked]
+    clock, tokens = FakeClock(), Tokens()
+    client = HttpClient(Side.CRM, server.url, tokens, Pacer(clock), clock)
+    await asyncio.gather(*(client.request("x", "GET", "/") for _ in range(4)))
+    await client.close()
+    assert tokens.number == 2
+
+
+async def test_every_answer_is_watched(server: Server) -> None:
+    server.handlers = [status(503, Retry_After="0", Left="1"), status(200, Left="2")]
+    clock = FakeClock()
+    seen: list[str] = []
+    client = HttpClient(
+        Side.CRM, server.url, None, Pacer(clock), clock, watch=lambda response: seen.append(response.headers["Left"])
+    )
+    await client.request("x", "GET", "/")
+    await client.close()
+    assert seen == ["1", "2"]
+
+
 async def test_an_unreadable_ca_file_is_a_setting_to_correct() -> None:
     clock = FakeClock()
     client = HttpClient(Side.CRM, "https://127.0.0.1:9", None, Pacer(clock), clock, ca_file="no-such-file.pem")
@@ -423,3 +462,55 @@ async def test_a_spent_budget_is_transient_and_nothing_is_sent(server: Server) -
     await client.close()
     assert caught.value.retry_after_s == 12 * 3600
     assert server.requests == []
+
+
+async def test_how_many_go_at_once_can_change_meanwhile() -> None:
+    clock = FakeClock()
+    pacer = Pacer(clock, rules=[Rule(100, 10.0)], concurrent_max=6)
+    done, running, most = asyncio.Event(), 0, 0
+
+    async def call() -> None:
+        nonlocal running, most
+        async with pacer.turn():
+            running += 1
+            most = max(most, running)
+            await done.wait()
+            running -= 1
+
+    pacer.at_once = 2
+    calls = [asyncio.create_task(call()) for _ in range(8)]
+    await asyncio.sleep(0.01)
+    assert running == 2
+    pacer.at_once = 50
+    await asyncio.sleep(0.01)
+    assert running == 6
+    pacer.at_once = 0
+    assert pacer.at_once == 1
+    done.set()
+    await asyncio.gather(*calls)
+    assert most == 6
+
+
+async def test_a_call_that_stops_waiting_leaves_its_turn_to_the_next() -> None:
+    pacer = Pacer(FakeClock(), concurrent_max=1)
+
+    async def call() -> None:
+        async with pacer.turn():
+            await asyncio.sleep(0.01)
+
+    first, second, third = (asyncio.create_task(call()) for _ in range(3))
+    await asyncio.sleep(0)
+    second.cancel()
+    await asyncio.wait_for(asyncio.gather(first, third), 1.0)
+    assert second.cancelled()
+
+
+async def test_a_side_that_takes_fewer_calls_gets_fewer() -> None:
+    clock = FakeClock()
+    pacer = Pacer(clock, rules=[Rule(100, 300.0)], concurrent_max=4)
+    pacer.allow(2)
+    for _ in range(3):
+        async with pacer.turn():
+            pass
+    assert sum(clock.slept) >= 300.0
+    assert pacer.at_once == 2

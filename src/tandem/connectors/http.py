@@ -7,13 +7,9 @@ sent and not answered is never tried again here, because nobody knows whether it
 Messages name the side and the operation, never a URL or a body: both may hold a person's data.
 """
 
-import asyncio
-import contextlib
 import ssl
-from collections import deque
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
 from typing import Protocol
 from urllib.parse import quote, urlencode
 
@@ -28,13 +24,12 @@ from tenacity import (
 )
 from yarl import URL
 
+from tandem.connectors.pacing import RETRY_AFTER_MAX_S, BudgetSpentError, Pacer, PausedError
 from tandem.core.errors import AccessError, ConfigError, RemoteError, TransientError, UnknownOutcomeError
 from tandem.core.record import Side
 from tandem.ports import Clock
 
 CONNECT_TIMEOUT_S = 15.0
-RETRY_AFTER_MAX_S = 60.0
-"""A side that asks for a longer wait gets it from the runtime: a call does not sleep for minutes."""
 
 
 class TokenRefusedError(AccessError):
@@ -101,157 +96,14 @@ def classify_status(call: Call, response: Response) -> RemoteError | None:
     return None
 
 
-# --- pacing ------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Rule:
-    """At most `calls` in any `window_s` seconds."""
-
-    calls: int
-    window_s: float
-
-
-class _Window:
-    """One rule's memory. A call counts from before it is sent until `window_s` after its end, so that the side, which
-    sees it somewhere in between, never counts more than the rule allows.
-
-    Half of a window may go in one burst; the other half is rationed until the oldest call drops out. So a first copy
-    that uses all there is never makes the next call, a person's edit say, wait for most of a window.
-    """
-
-    def __init__(self, rule: Rule) -> None:
-        self.rule = rule
-        self._in_flight = 0
-        self._ended: deque[datetime] = deque()
-        self._last_began: datetime | None = None
-
-    def wait_s(self, now: datetime) -> float:
-        """0 when a call may start now. There is always an ended call to wait for when the window is full: the pacer
-        lets fewer run at once than the rule has calls."""
-        while self._ended and (now - self._ended[0]).total_seconds() >= self.rule.window_s:
-            self._ended.popleft()
-        left = self.rule.calls - self._in_flight - len(self._ended)
-        if 2 * left > self.rule.calls or self._last_began is None or not self._ended:
-            return 0.0
-        oldest_goes_s = self.rule.window_s - (now - self._ended[0]).total_seconds()
-        if left == 0:
-            return oldest_goes_s
-        return max(0.0, oldest_goes_s / left - (now - self._last_began).total_seconds())
-
-    def began(self, now: datetime) -> None:
-        self._in_flight += 1
-        self._last_began = now
-
-    def ended(self, now: datetime) -> None:
-        self._in_flight -= 1
-        self._ended.append(now)
-
-
-class BudgetSpentError(Exception):
-    """The day's calls are used up; `retry_after_s` until the next day's."""
-
-    def __init__(self, retry_after_s: float) -> None:
-        super().__init__("The day's calls are used up.")
-        self.retry_after_s = retry_after_s
-
-
-DayEnd = Callable[[datetime], datetime]
-
-
-def end_of_utc_day(now: datetime) -> datetime:
-    return now.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
-
-
-class Pacer:
-    """Turns for calls: several windows, so many at once, so many a day. Those who wait go in the order they came."""
-
-    def __init__(
-        self,
-        clock: Clock,
-        *,
-        rules: Sequence[Rule] = (),
-        concurrent_max: int = 5,
-        daily_budget: int | None = None,
-        day_end: DayEnd = end_of_utc_day,
-    ) -> None:
-        self._clock = clock
-        self._windows = [_Window(rule) for rule in rules]
-        self._turns = asyncio.Semaphore(min([concurrent_max, *(rule.calls for rule in rules)]))
-        self._door = asyncio.Lock()
-        self._daily_budget = daily_budget
-        self._day_end = day_end
-        self._day_ends_at = day_end(clock.now())
-        self._paused_until: datetime | None = None
-        self.spent_today = 0
-
-    @property
-    def left_today(self) -> int | None:
-        """Calls left of the day's budget; None where there is no budget."""
-        self._turn_the_day()
-        return None if self._daily_budget is None else max(0, self._daily_budget - self.spent_today)
-
-    def note_spent(self, calls: int) -> None:
-        """The side itself counts so many calls of ours today: an earlier process made them."""
-        self._turn_the_day()
-        self.spent_today = max(self.spent_today, calls)
-
-    def pause(self, seconds: float) -> None:
-        """Let no call start for so long: the side said that we are too fast."""
-        until = self._clock.now() + timedelta(seconds=seconds)
-        self._paused_until = max(until, self._paused_until or until)
-
-    @contextlib.asynccontextmanager
-    async def turn(self) -> AsyncIterator[None]:
-        """Hold one turn; one HTTP call fits in it.
-
-        Raises:
-            BudgetSpentError: no call is left today.
-        """
-        async with self._turns:
-            async with self._door:
-                self._spend()
-                try:
-                    await self._wait()
-                except BaseException:
-                    self.spent_today -= 1
-                    raise
-                for window in self._windows:
-                    window.began(self._clock.now())
-            try:
-                yield
-            finally:
-                for window in self._windows:
-                    window.ended(self._clock.now())
-
-    async def _wait(self) -> None:
-        while (seconds := self._wait_s()) > 0:
-            await self._clock.sleep(seconds)
-
-    def _wait_s(self) -> float:
-        now = self._clock.now()
-        waits = [window.wait_s(now) for window in self._windows]
-        if self._paused_until is not None:
-            waits.append((self._paused_until - now).total_seconds())
-        return max(waits, default=0.0)
-
-    def _spend(self) -> None:
-        if self.left_today == 0:
-            raise BudgetSpentError((self._day_ends_at - self._clock.now()).total_seconds())
-        self.spent_today += 1
-
-    def _turn_the_day(self) -> None:
-        now = self._clock.now()
-        if now >= self._day_ends_at:
-            self._day_ends_at = self._day_end(now)
-            self.spent_today = 0
-
-
 # --- the client --------------------------------------------------------------------------------------------------
 
 
 class HttpClient:
-    """One side's HTTP. Without `tokens` no Authorization header is sent (a sign-in endpoint)."""
+    """One side's HTTP. Without `tokens` no Authorization header is sent (a sign-in endpoint).
+
+    `watch` sees every answer, whatever it says: headers may tell how much the side can take.
+    """
 
     def __init__(
         self,
@@ -263,6 +115,7 @@ class HttpClient:
         *,
         ca_file: str | None = None,
         classify: Classify = classify_status,
+        watch: Callable[[Response], None] | None = None,
         attempts_max: int = 5,
     ) -> None:
         self.calls = 0
@@ -272,6 +125,7 @@ class HttpClient:
         self._pacer = pacer
         self._clock = clock
         self._classify = classify
+        self._watch = watch
         self._attempts_max = attempts_max
         self._ca_file = ca_file
         self._session: aiohttp.ClientSession | None = None
@@ -319,34 +173,34 @@ class HttpClient:
     async def _attempt(
         self, call: Call, method: str, url: URL, headers: Mapping[str, str], body: bytes | None, timeout_s: float
     ) -> Response:
+        if self._tokens is None:
+            return await self._send_and_judge(call, method, url, headers, body, timeout_s)
+        token = await self._tokens.token()
         try:
-            return await self._send_and_judge(call, method, url, headers, body, timeout_s)
+            return await self._send_and_judge(call, method, url, _signed(headers, token), body, timeout_s)
         except TokenRefusedError:
-            if self._tokens is None:
-                raise
-            self._tokens.invalidate()
-            return await self._send_and_judge(call, method, url, headers, body, timeout_s)
+            # Of several calls that meet the same refusal the first one replaces the token for all.
+            if await self._tokens.token() == token:
+                self._tokens.invalidate()
+            fresh = await self._tokens.token()
+            return await self._send_and_judge(call, method, url, _signed(headers, fresh), body, timeout_s)
 
     async def _send_and_judge(
         self, call: Call, method: str, url: URL, headers: Mapping[str, str], body: bytes | None, timeout_s: float
     ) -> Response:
-        if self._tokens is not None:
-            headers = {**headers, "Authorization": f"Bearer {await self._tokens.token()}"}
         try:
             async with self._pacer.turn():
                 response = await self._send(call, method, url, headers, body, timeout_s)
         except BudgetSpentError as error:
-            raise TransientError(
-                f"Tandem's calls to {call.side} for today are used up; {call.operation} waits for the next day.",
-                side=call.side,
-                operation=call.operation,
-                code="budget",
-                retry_after_s=error.retry_after_s,
-            ) from None
+            raise _not_now(call, "budget", "the calls for today are used up", error.retry_after_s) from None
+        except PausedError as error:
+            raise _not_now(call, "paused", "the side asked to wait", error.retry_after_s) from None
+        if self._watch is not None:
+            self._watch(response)
         error_of_side = self._classify(call, response)
         if error_of_side is None:
             return response
-        if isinstance(error_of_side, TransientError) and _is_worth_waiting(error_of_side):
+        if isinstance(error_of_side, TransientError):
             self._pacer.pause(error_of_side.retry_after_s or 0.0)
         raise error_of_side
 
@@ -401,6 +255,20 @@ def _trust(ca_file: str | None) -> ssl.SSLContext:
         return ssl.create_default_context(cafile=ca_file)
     except OSError:  # ssl.SSLError is one
         raise ConfigError(f"ca_file {ca_file} cannot be read as PEM certificates.") from None
+
+
+def _signed(headers: Mapping[str, str], token: str) -> Mapping[str, str]:
+    return {**headers, "Authorization": f"Bearer {token}"}
+
+
+def _not_now(call: Call, code: str, reason: str, retry_after_s: float) -> RemoteError:
+    return TransientError(
+        f"{call.operation} on {call.side} was not sent: {reason}.",
+        side=call.side,
+        operation=call.operation,
+        code=code,
+        retry_after_s=retry_after_s,
+    )
 
 
 def _untrusted(call: Call, error: Exception) -> RemoteError:

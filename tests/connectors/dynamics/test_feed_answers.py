@@ -8,7 +8,8 @@ import pytest
 from tandem.connectors.dynamics.client import DynamicsClient
 from tandem.connectors.dynamics.feed import ChangeFeed
 from tandem.connectors.dynamics.schema import Column, Table
-from tandem.connectors.http import HttpClient, Pacer, Response
+from tandem.connectors.http import HttpClient, Response
+from tandem.connectors.pacing import Pacer
 from tandem.core.errors import RejectedError
 from tandem.core.record import CONTACT, Cursor, Presence, Side
 from tandem.core.schema import FieldKind

@@ -16,7 +16,8 @@ from tandem.connectors.dynamics.feed import ChangeFeed
 from tandem.connectors.dynamics.schema import Table, load_set_name, load_table
 from tandem.connectors.dynamics.wire import RowShape
 from tandem.connectors.dynamics.writer import WRITE_BATCH_SIZE, Writer
-from tandem.connectors.http import HttpClient, Pacer, Rule
+from tandem.connectors.http import HttpClient
+from tandem.connectors.pacing import Pacer, Rule
 from tandem.core.errors import ConfigError, CursorExpiredError, RejectedError
 from tandem.core.plan import ActionKind
 from tandem.core.record import Cursor, Entity, RecordId, Side, Value

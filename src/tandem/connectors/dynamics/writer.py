@@ -13,7 +13,7 @@ from tandem.connectors.dynamics.client import DynamicsClient, absolute, fault_of
 from tandem.connectors.dynamics.errors import access_remedy, classify_write, missing_privilege
 from tandem.connectors.dynamics.schema import Table
 from tandem.connectors.dynamics.wire import RowShape, render_record
-from tandem.connectors.http import RETRY_AFTER_MAX_S
+from tandem.connectors.pacing import RETRY_AFTER_MAX_S
 from tandem.core.errors import AccessError, RemoteError
 from tandem.core.plan import ActionKind
 from tandem.core.record import RecordId, Side, Value, Version

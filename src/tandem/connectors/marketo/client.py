@@ -8,10 +8,11 @@ import asyncio
 from collections.abc import Mapping
 from typing import Final
 
-from tandem.connectors.http import Call, HttpClient, Pacer, Response, Rule
+from tandem.connectors.http import Call, HttpClient, Response
 from tandem.connectors.marketo.auth import MarketoTokens
 from tandem.connectors.marketo.errors import classify, classify_identity, end_of_central_day
 from tandem.connectors.marketo.wire import FORM_HEADERS, JSON_HEADERS, Envelope, WireUsage, parse_envelope, render_form
+from tandem.connectors.pacing import Pacer, Rule
 from tandem.core.errors import AccessError, RejectedError, RemoteError
 from tandem.core.record import Side
 from tandem.ports import Clock
