@@ -22,7 +22,8 @@ class Request:
     """`path` is decoded, `raw_path` is not. `headers` have lower-case names; a repeated header is joined by commas.
 
     `base_url` has exactly the scheme, host and port that the client used. `in_flight` counts the API requests being
-    served at this moment, this one included.
+    served at this moment, this one included. `prepared` is the emulator's own: what it found out when it named the
+    operation, for the steps that follow.
     """
 
     method: str
@@ -33,6 +34,7 @@ class Request:
     base_url: str = "http://127.0.0.1"
     raw_path: str = ""
     in_flight: int = 1
+    prepared: Any = None
 
     def query(self) -> list[tuple[str, str]]:
         return parse_qsl(self.query_string, keep_blank_values=True)

@@ -43,10 +43,11 @@ class Routes:
         operations = msgspec.json.decode(load_json("operations.json"), type=dict[str, list[Operation]])["operations"]
         self.operations = operations
         self._exact: dict[str, dict[str, Operation]] = {}
-        self._patterns: list[tuple[re.Pattern[str], Operation]] = []
+        self._patterns: dict[int, list[tuple[re.Pattern[str], Operation]]] = {}  # by the number of slashes
         for operation in operations:
             if "{" in operation.path:
-                self._patterns.append((_pattern(operation.path), operation))
+                alike = self._patterns.setdefault(operation.path.count("/"), [])
+                alike.append((_pattern(operation.path), operation))
             else:
                 self._exact.setdefault(operation.path, {})[operation.method] = operation
 
@@ -60,7 +61,7 @@ class Routes:
         if exact is not None:
             return Match(exact[method], {}) if method in exact else None
         known = False
-        for pattern, operation in self._patterns:
+        for pattern, operation in self._patterns.get(path.count("/"), []):
             found = pattern.fullmatch(path)
             if found and operation.method == method:
                 return Match(operation, found.groupdict())
@@ -103,10 +104,14 @@ class Call:
     path: Mapping[str, str]
     parameters: Parameters
     raw_body: bytes
-    content_type: str
+    headers: Mapping[str, str]
     user: str
     request_id: str
     now_s: float
+
+    @property
+    def content_type(self) -> str:
+        return self.headers.get("content-type", "").strip()
 
     def text(self, name: str) -> str | None:
         values = self.parameters.values.get(name)
@@ -147,7 +152,7 @@ class Call:
         Raises:
             ApiError: 612 without a JSON content type, 609 when it is not a JSON object.
         """
-        if not self.content_type.startswith("application/json"):
+        if not self.content_type.lower().startswith("application/json"):
             raise ApiError("612", "Invalid Content Type")
         try:
             return msgspec.json.decode(self.raw_body, type=dict[str, Any])

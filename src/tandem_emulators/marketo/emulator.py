@@ -10,6 +10,7 @@ import sys
 import traceback
 import uuid
 from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import msgspec
@@ -32,7 +33,7 @@ from tandem_emulators.marketo import (
     settings,
     stats,
 )
-from tandem_emulators.marketo.call import Call, Match, Routes, read_parameters
+from tandem_emulators.marketo.call import Call, Match, Parameters, Routes, read_parameters
 from tandem_emulators.marketo.errors import (
     ApiError,
     HttpError,
@@ -50,10 +51,20 @@ from tandem_emulators.marketo.store import Store
 from tandem_emulators.marketo.subscription import Handler, Subscription
 
 BODY_BYTES_MAX = 1_000_000
+IMPORT_BYTES_MAX = 10_000_000 + 10_000  # the file, and what multipart wraps around it
 URI_BYTES_MAX = 8_192
 COMPRESSED_FROM_BYTES = 1_024
 _HEADERS = {"server": "nginx", "content-type": "application/json;charset=UTF-8"}
-_UNROUTED = frozenset({"unknown", "unsupported"})
+
+
+@dataclass(slots=True)
+class _Prepared:
+    """What a request asks for, or why it is nothing we know; and the user, once the token has told."""
+
+    parameters: Parameters
+    match: Match | None
+    refusal: ApiError | None
+    user: str | None = None
 
 
 class MarketoEmulator(Emulator):
@@ -65,13 +76,12 @@ class MarketoEmulator(Emulator):
         self.settings = Settings(limits=options.limits)
         self.settings.timeouts = {operation.name: operation.timeout_s for operation in self._routes.operations}
         self._munchkin_id, custom_service = _credentials(options.seed)
-        self._identity = identity.Identity(custom_service, self.settings)
-        self._limits = Limits(self.settings)
-        self._request_ids = envelope.RequestIds(options.seed)
-        self._all_permissions = frozenset(name for op in self._routes.operations for name in op.permissions)
-        self._granted = set(self._all_permissions)
-        self._handlers = _handlers(self._limits)
+        permissions = {name for operation in self._routes.operations for name in operation.permissions}
         self._store = Store(options.db)
+        self._identity = identity.Identity(self._store, custom_service, self.settings, permissions)
+        self._limits = Limits(self._store, self.settings)
+        self._request_ids = envelope.RequestIds(options.seed)
+        self._handlers = _handlers(self._limits)
         self._subscription = Subscription(self._store, self.settings, self.counters, custom_service.client_secret)
         self._office = Office(self._subscription, self.clock)
         self.change_settings(options.settings)
@@ -90,11 +100,11 @@ class MarketoEmulator(Emulator):
     def operation(self, request: Request) -> str:
         if request.path == identity.PATH:
             return "token"
-        try:
-            match = self._match(request)
-        except ApiError:
-            return "unknown"
-        return match.operation.name if match else "unsupported"
+        prepared = self._prepared(request)
+        if prepared.refusal is not None:
+            return "unsupported" if prepared.refusal.code == "605" else "unknown"
+        assert prepared.match is not None
+        return prepared.match.operation.name
 
     def admit(self, request: Request, operation: str) -> http.Reply | None:
         if operation == "token":
@@ -103,7 +113,7 @@ class MarketoEmulator(Emulator):
         try:
             self._check(request, now_s)
         except HttpError as error:
-            return http.Reply(error.status, error.text.encode(), {"content-type": "text/plain"})
+            return _plain(error)
         except RefusalError as refusal:
             return self._refused(request, refusal, now_s)
         return None
@@ -112,20 +122,27 @@ class MarketoEmulator(Emulator):
         now_s = self.clock.timestamp()
         if operation == "token":
             return self._identity.answer(request, now_s)
-        match = self._match(request)
-        assert match is not None, "admit lets no unsupported method pass"
         request_id = self._request_ids.make(int(now_s * 1000))
         try:
-            body = envelope.render(self._run(match, request, request_id, now_s), request_id)
+            reply = self._run(self._prepared(request), request, request_id, now_s)
         except ApiError as refusal:
             return self._refused(request, refusal, now_s)
+        except HttpError as error:
+            self._note(request, now_s)
+            return _plain(error)
         except Exception:  # the process boundary: Marketo calls every fault of its own 611
             traceback.print_exc(file=sys.stderr)
             return self._refused(request, ApiError("611", "System error"), now_s)
-        self._limits.note(now_s, self._identity.service.user, None)
-        return _reply(body, request)
+        self._note(request, now_s)
+        if isinstance(reply, envelope.FileReply):
+            return http.Reply(reply.status, reply.body, {"server": "nginx", **reply.headers})
+        return _reply(envelope.render(reply, request_id), request)
 
-    def _run(self, match: Match, request: Request, request_id: str, now_s: float) -> envelope.Reply:
+    def _run(
+        self, prepared: _Prepared, request: Request, request_id: str, now_s: float
+    ) -> envelope.Reply | envelope.FileReply:
+        match = prepared.match
+        assert match is not None, "admit lets no unknown path pass"
         name = match.operation.name
         handler = self._handlers.get(name)
         if handler is None:
@@ -135,31 +152,43 @@ class MarketoEmulator(Emulator):
         call = Call(
             operation=match.operation,
             path=match.path,
-            parameters=read_parameters(request),
+            parameters=prepared.parameters,
             raw_body=request.body,
-            content_type=request.headers.get("content-type", "").lower(),
-            user=self._identity.service.user,
+            headers=request.headers,
+            user=prepared.user or self._identity.service.user,
             request_id=request_id,
             now_s=now_s,
         )
         with self._store.transaction():
             return handler(self._subscription, call)
 
-    def _match(self, request: Request) -> Match | None:
-        return self._routes.find(read_parameters(request).method, request.path)
+    def _prepared(self, request: Request) -> _Prepared:
+        """What the request is, found out once for all the steps that ask."""
+        if request.prepared is None:
+            request.prepared = self._prepare(request)
+        prepared: _Prepared = request.prepared
+        return prepared
+
+    def _prepare(self, request: Request) -> _Prepared:
+        parameters = read_parameters(request)
+        try:
+            match = self._routes.find(parameters.method, request.path)
+        except ApiError as unknown:
+            return _Prepared(parameters, None, unknown)
+        return _Prepared(parameters, match, None if match else ApiError("605", "HTTP Method not supported"))
 
     def _check(self, request: Request, now_s: float) -> None:
         if len(request.raw_path) + len(request.query_string) + 1 > URI_BYTES_MAX:
             raise HttpError(414, "Request-URI Too Long")
-        if len(request.body) > BODY_BYTES_MAX:
+        if len(request.body) > (IMPORT_BYTES_MAX if request.path.startswith("/bulk/") else BODY_BYTES_MAX):
             raise HttpError(413, "Request Entity Too Large")
-        self._identity.check(self._token(request), now_s)
-        match = self._match(request)
-        if match is None:
-            raise ApiError("605", "HTTP Method not supported")
+        prepared = self._prepared(request)
+        prepared.user = self._identity.check(self._token(request), now_s)
+        if prepared.refusal is not None:
+            raise prepared.refusal
+        assert prepared.match is not None
         self._limits.admit(now_s, request.in_flight)
-        needed = match.operation.permissions
-        if needed and self._granted.isdisjoint(needed):
+        if not self._identity.may(prepared.user, prepared.match.operation.permissions):
             raise access_denied()
 
     def _token(self, request: Request) -> str | None:
@@ -171,8 +200,11 @@ class MarketoEmulator(Emulator):
         return None
 
     def _refused(self, request: Request, refusal: RefusalError, now_s: float) -> http.Reply:
-        self._limits.note(now_s, self._identity.service.user, refusal.code)
+        self._note(request, now_s, refusal.code)
         return _reply(envelope.render_error(refusal, self._request_ids.make(int(now_s * 1000))), request)
+
+    def _note(self, request: Request, now_s: float, code: str | None = None) -> None:
+        self._limits.note(now_s, self._prepared(request).user or self._identity.service.user, code)
 
     def fault_reply(self, rule: FaultRule) -> http.Reply:
         """An injected body may be the whole envelope, or just a code to put into one."""
@@ -204,14 +236,28 @@ class MarketoEmulator(Emulator):
             return self._office.act(action, arguments)
 
     def privileges(self) -> Mapping[str, object]:
-        return {"granted": sorted(self._granted), "revoked": sorted(self._all_permissions - self._granted)}
+        return self._identity.privileges()
 
     def change_privileges(self, change: Mapping[str, Any]) -> None:
-        revoked, granted = set(change.get("revoke", [])), set(change.get("grant", []))
-        unknown = (revoked | granted) - self._all_permissions
-        if unknown:
-            raise ControlError(f"There is no permission {', '.join(sorted(map(str, unknown)))}.")
-        self._granted = (self._granted - revoked) | granted
+        self._identity.change_privileges(change.get("revoke", []), change.get("grant", []), change.get("user"))
+
+    def control_action(self, path: str, method: str, arguments: Mapping[str, Any]) -> Mapping[str, object]:
+        """`services`: the custom services; POST makes one, of a new API user or a known one."""
+        if path != "/services":
+            return super().control_action(path, method, arguments)
+        if method == "POST":
+            return asdict(self._new_service(arguments))
+        return {"services": [{"client_id": each.client_id, "user": each.user} for each in self._identity.services()]}
+
+    def _new_service(self, arguments: Mapping[str, Any]) -> identity.Service:
+        user = arguments.get("user")
+        if not isinstance(user, str) or not user:
+            raise ControlError('A custom service names its API user: {"user": "name@example.com"}.')
+        number = len(self._identity.services())
+        service = replace(_credentials(self.options.seed, number)[1], user=user)
+        self._identity.add(service)
+        self._identity.change_privileges(arguments.get("revoke", []), arguments.get("grant", []), user)
+        return service
 
 
 def build(options: Options) -> MarketoEmulator:
@@ -231,14 +277,18 @@ def _handlers(limits: Limits) -> dict[str, Handler]:
     }
 
 
-def _credentials(seed: int) -> tuple[str, identity.Service]:
-    """The same for the same seed, in the forms Marketo gives them."""
-    rng = random.Random(f"credentials/{seed}")
+def _credentials(seed: int, number: int = 0) -> tuple[str, identity.Service]:
+    """The same for the same seed and number of the service, in the forms Marketo gives them."""
+    rng = random.Random(f"credentials/{seed}/{number}" if number else f"credentials/{seed}")
     letters = "".join(rng.choices("ABCDEFGHJKLMNPQRSTUVWXYZ", k=3))
     munchkin_id = f"{rng.randrange(100, 1000)}-{letters}-{rng.randrange(100, 1000)}"
     client_id = str(uuid.UUID(int=rng.getrandbits(128), version=4))
     secret = "".join(rng.choices("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789", k=32))
     return munchkin_id, identity.Service(client_id, secret, f"tandem.api@{munchkin_id.lower()}.example")
+
+
+def _plain(error: HttpError) -> http.Reply:
+    return http.Reply(error.status, error.text.encode(), {"server": "nginx", "content-type": "text/plain"})
 
 
 def _reply(body: bytes, request: Request) -> http.Reply:

@@ -5,7 +5,7 @@ with something to list.
 """
 
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
@@ -23,6 +23,15 @@ class Reply:
     next_page_token: str | None = None
     more_result: bool | None = None
     warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class FileReply:
+    """An answer that is a file: bulk results wear no envelope (6)."""
+
+    body: bytes
+    status: int = 200
+    headers: dict[str, str] = field(default_factory=dict)
 
 
 class RequestIds:

@@ -55,10 +55,11 @@ class Field:
 
 @dataclass(frozen=True, slots=True)
 class ValueRules:
-    """The two habits the sources are silent about."""
+    """What the sources are silent about, and that an imported row keeps an address that is none (6.1)."""
 
     truncates: bool = False
     empty_clears: bool = True
+    any_email: bool = False
 
 
 def convert(field: Field, value: Any, rules: ValueRules) -> Any:
@@ -71,6 +72,8 @@ def convert(field: Field, value: Any, rules: ValueRules) -> Any:
         return False if field.data_type == "boolean" else None
     converter: Callable[[Any], Any] = _CONVERTERS.get(field.data_type, _text)
     converted = converter(value)
+    if converted is None and rules.any_email and field.data_type == "email":
+        converted = _text(value)
     if converted is None:
         raise bad_value(field.name, value)
     if isinstance(converted, str) and field.data_type in _TEXTUAL:
@@ -79,7 +82,7 @@ def convert(field: Field, value: Any, rules: ValueRules) -> Any:
 
 
 def _fit(field: Field, text: str, rules: ValueRules) -> str:
-    if field.data_type == "text":
+    if field.data_type == "text" and field.length is None:
         if len(text.encode()) <= TEXT_BYTES_MAX:
             return text
         shortened = text.encode()[:TEXT_BYTES_MAX].decode(errors="ignore")

@@ -125,6 +125,8 @@ class LeadBatch:
         action: str,
         lookup_field: str,
         rules: ValueRules | None = None,
+        *,
+        takes_company_values: bool = False,
     ) -> None:
         self._subscription = subscription
         self._action = action
@@ -134,6 +136,7 @@ class LeadBatch:
         self._author = author
         self._writer: LeadWriter = subscription.writer(author, now_s)
         self._reader = Reader(subscription, rules)
+        self._takes_company_values = takes_company_values or subscription.settings.company_fields == "unmanaged"
         self._ids: dict[Any, list[int]] = {}
         self._leads: dict[int, Lead] = {}
 
@@ -178,7 +181,7 @@ class LeadBatch:
 
     def _judge_company(self, row: Row, detaches: bool) -> Row | SkipError:
         refused = SkipError("1021", "Company update not allowed")
-        if row.company_values and self._subscription.settings.company_fields == "refused":
+        if row.company_values and not self._takes_company_values:
             return refused
         if detaches and self._subscription.settings.company_detach == "refused" and self._is_attached(row):
             return refused

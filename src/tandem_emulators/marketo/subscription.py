@@ -6,7 +6,8 @@ from typing import Any, TypeVar
 from tandem_emulators.kit.counters import Counters
 from tandem_emulators.marketo.call import Call
 from tandem_emulators.marketo.catalogue import LeadFields
-from tandem_emulators.marketo.envelope import Reply
+from tandem_emulators.marketo.custom_objects import CustomObjects
+from tandem_emulators.marketo.envelope import FileReply, Reply
 from tandem_emulators.marketo.fields import ValueRules
 from tandem_emulators.marketo.log import ActivityLog
 from tandem_emulators.marketo.objects import ObjectType, Record, Records, load_types
@@ -31,6 +32,7 @@ class Subscription:
         self.types: dict[str, ObjectType] = load_types()
         self.records = {name: Records(store, kind) for name, kind in self.types.items()}
         self.companies = self.records["companies"]
+        self.custom_objects = CustomObjects(store, settings, self.fields)
 
     def rules(self) -> ValueRules:
         return ValueRules(
@@ -80,4 +82,4 @@ class Subscription:
         return self.tokens.read_position(token, mark), mark
 
 
-Handler = Callable[[Subscription, Call], Reply]
+Handler = Callable[[Subscription, Call], Reply | FileReply]
