@@ -431,18 +431,22 @@ async def test_no_more_run_at_once_than_allowed() -> None:
     assert most == 3
 
 
-async def test_the_days_budget_is_not_exceeded_and_comes_back_with_the_next_day() -> None:
-    clock = FakeClock(datetime(2026, 3, 4, 23, 0, tzinfo=UTC))
-    pacer = Pacer(clock, daily_budget=2)
-    await take(pacer, clock)
-    await take(pacer, clock)
-    assert pacer.left_today == 0
-    with pytest.raises(BudgetSpentError) as caught:
-        await take(pacer, clock)
-    assert caught.value.retry_after_s == 3600
-    clock.advance(3600)
-    assert pacer.left_today == 2
-    await take(pacer, clock)
+async def test_a_call_that_is_seen_early_frees_its_place_before_its_end() -> None:
+    clock = FakeClock()
+    pacer = Pacer(clock, rules=[Rule(1, 20, seen_within_s=0.5)])
+    first = await take(pacer, clock, lasts_s=15)
+    second = await take(pacer, clock)
+    assert (second - first).total_seconds() == 20.5
+
+
+class SpentLedger:
+    """A day without calls."""
+
+    def spend(self) -> None:
+        raise BudgetSpentError(3600)
+
+    def give_back(self) -> None:
+        raise AssertionError("nothing was taken")
 
 
 async def test_a_pause_holds_every_call() -> None:
@@ -456,11 +460,11 @@ async def test_a_pause_holds_every_call() -> None:
 async def test_a_spent_budget_is_transient_and_nothing_is_sent(server: Server) -> None:
     server.handlers = [text("")]
     clock = FakeClock()
-    client = a_client(server.url, clock, pacer=Pacer(clock, daily_budget=0))
+    client = a_client(server.url, clock, pacer=Pacer(clock, ledger=SpentLedger()))
     with pytest.raises(TransientError) as caught:
         await client.request("x", "GET", "/")
     await client.close()
-    assert caught.value.retry_after_s == 12 * 3600
+    assert caught.value.retry_after_s == 3600
     assert server.requests == []
 
 

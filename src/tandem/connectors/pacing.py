@@ -1,4 +1,4 @@
-"""Turns for calls, so that a side's quota is never exceeded: windows, so many at once, so many a day.
+"""Turns for calls, so that a side's quota is never exceeded: windows, so many at once, and a day's ledger.
 
 A connector makes one ``Pacer`` for its side; every HTTP call holds one turn of it. What a side says with its answers
 (wait, or how much it can take) changes the turns of all calls that wait.
@@ -7,9 +7,10 @@ A connector makes one ``Pacer`` for its side; every HTTP call holds one turn of 
 import asyncio
 import contextlib
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Protocol
 
 from tandem.ports import Clock
 
@@ -19,15 +20,19 @@ RETRY_AFTER_MAX_S = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """At most `calls` in any `window_s` seconds."""
+    """At most `calls` in any `window_s` seconds.
+
+    ``seen_within_s``: how long after a call began the side has surely seen it, None for not before its end.
+    """
 
     calls: int
     window_s: float
+    seen_within_s: float | None = None
 
 
 class _Window:
-    """One rule's memory. A call counts from before it is sent until `window_s` after its end, so that the side, which
-    sees it somewhere in between, never counts more than the rule allows.
+    """One rule's memory. A call counts from before it is sent until `window_s` after the side has surely seen it, so
+    that the side never counts more than the rule allows.
 
     Half of a window may go in one burst; the other half is rationed until the oldest call drops out. So a first copy
     that uses all there is never makes the next call, a person's edit say, wait for most of a window.
@@ -36,29 +41,33 @@ class _Window:
     def __init__(self, rule: Rule) -> None:
         self.rule = rule
         self._in_flight = 0
-        self._ended: deque[datetime] = deque()
+        self._seen: deque[datetime] = deque()
         self._last_began: datetime | None = None
 
     def wait_s(self, now: datetime) -> float:
-        """0 when a call may start now. There is always an ended call to wait for when the window is full: the pacer
-        lets fewer run at once than the rule has calls."""
-        while self._ended and (now - self._ended[0]).total_seconds() >= self.rule.window_s:
-            self._ended.popleft()
-        left = self.rule.calls - self._in_flight - len(self._ended)
-        if 2 * left > self.rule.calls or self._last_began is None or not self._ended:
+        """0 when a call may start now. There is always a call to wait for when the window is full: the pacer lets fewer
+        run at once than the rule has calls."""
+        while self._seen and (now - self._seen[0]).total_seconds() >= self.rule.window_s:
+            self._seen.popleft()
+        left = self.rule.calls - self._in_flight - len(self._seen)
+        if 2 * left > self.rule.calls or self._last_began is None or not self._seen:
             return 0.0
-        oldest_goes_s = self.rule.window_s - (now - self._ended[0]).total_seconds()
+        oldest_goes_s = self.rule.window_s - (now - self._seen[0]).total_seconds()
         if left == 0:
             return oldest_goes_s
         return max(0.0, oldest_goes_s / left - (now - self._last_began).total_seconds())
 
     def began(self, now: datetime) -> None:
-        self._in_flight += 1
         self._last_began = now
+        if self.rule.seen_within_s is None:
+            self._in_flight += 1
+        else:
+            self._seen.append(now + timedelta(seconds=self.rule.seen_within_s))
 
     def ended(self, now: datetime) -> None:
-        self._in_flight -= 1
-        self._ended.append(now)
+        if self.rule.seen_within_s is None:
+            self._in_flight -= 1
+            self._seen.append(now)
 
 
 class BudgetSpentError(Exception):
@@ -109,15 +118,18 @@ class _Turns:
                 turn.set_result(None)
 
 
-DayEnd = Callable[[datetime], datetime]
+class Ledger(Protocol):
+    """Counts the calls of a day."""
 
+    def spend(self) -> None:
+        """Raises BudgetSpentError: no call is left today."""
 
-def end_of_utc_day(now: datetime) -> datetime:
-    return now.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
+    def give_back(self) -> None:
+        """The call was not made after all."""
 
 
 class Pacer:
-    """Turns for calls: several windows, so many at once, so many a day. Those who wait go in the order they came.
+    """Turns for calls: several windows, so many at once, all in a ledger. Those who wait go in the order they came.
 
     A side that tells what it can take moves ``at_once`` (never above ``concurrent_max``) and the first rule's calls.
     """
@@ -128,8 +140,7 @@ class Pacer:
         *,
         rules: Sequence[Rule] = (),
         concurrent_max: int = 5,
-        daily_budget: int | None = None,
-        day_end: DayEnd = end_of_utc_day,
+        ledger: Ledger | None = None,
     ) -> None:
         self._clock = clock
         self._windows = [_Window(rule) for rule in rules]
@@ -137,11 +148,8 @@ class Pacer:
         self._turns = _Turns(concurrent_max)
         self.at_once = concurrent_max
         self._door = asyncio.Lock()
-        self._daily_budget = daily_budget
-        self._day_end = day_end
-        self._day_ends_at = day_end(clock.now())
+        self._ledger = ledger
         self._paused_until: datetime | None = None
-        self.spent_today = 0
 
     @property
     def at_once(self) -> int:
@@ -156,19 +164,8 @@ class Pacer:
 
     def allow(self, calls: int) -> None:
         """The first rule's window takes so many calls from now on."""
-        self._windows[0].rule = Rule(max(1, calls), self._windows[0].rule.window_s)
+        self._windows[0].rule = replace(self._windows[0].rule, calls=max(1, calls))
         self.at_once = min(self.at_once, calls)
-
-    @property
-    def left_today(self) -> int | None:
-        """Calls left of the day's budget; None where there is no budget."""
-        self._turn_the_day()
-        return None if self._daily_budget is None else max(0, self._daily_budget - self.spent_today)
-
-    def note_spent(self, calls: int) -> None:
-        """The side itself counts so many calls of ours today: an earlier process made them."""
-        self._turn_the_day()
-        self.spent_today = max(self.spent_today, calls)
 
     def pause(self, seconds: float) -> None:
         """Let no call start for so long: the side said that we are too fast."""
@@ -185,11 +182,13 @@ class Pacer:
         """
         async with self._turns:
             async with self._door:
-                self._spend()
+                if self._ledger is not None:
+                    self._ledger.spend()
                 try:
                     await self._wait()
                 except BaseException:
-                    self.spent_today -= 1
+                    if self._ledger is not None:
+                        self._ledger.give_back()
                     raise
                 for window in self._windows:
                     window.began(self._clock.now())
@@ -209,14 +208,3 @@ class Pacer:
         if paused_s > RETRY_AFTER_MAX_S:
             raise PausedError(paused_s)
         return max([paused_s, *(window.wait_s(now) for window in self._windows)])
-
-    def _spend(self) -> None:
-        if self.left_today == 0:
-            raise BudgetSpentError((self._day_ends_at - self._clock.now()).total_seconds())
-        self.spent_today += 1
-
-    def _turn_the_day(self) -> None:
-        now = self._clock.now()
-        if now >= self._day_ends_at:
-            self._day_ends_at = self._day_end(now)
-            self.spent_today = 0

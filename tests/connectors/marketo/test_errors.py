@@ -10,7 +10,6 @@ from tandem.connectors.http import Call, Response, TokenRefusedError
 from tandem.connectors.marketo.errors import (
     TooManyResultsError,
     classify,
-    end_of_central_day,
     result_of,
 )
 from tandem.connectors.marketo.wire import WireReason, WireResult
@@ -123,18 +122,6 @@ def test_a_spent_quota_waits_for_midnight_in_chicago() -> None:
     error = judge(an_error("607", "Daily quota reached"))
     assert isinstance(error, TransientError)
     assert error.retry_after_s == 18 * 3600  # noon UTC is 6:00 there in winter
-
-
-@pytest.mark.parametrize(
-    ("now", "midnight"),
-    [
-        (datetime(2026, 1, 10, 5, 59, tzinfo=UTC), datetime(2026, 1, 10, 6, 0, tzinfo=UTC)),
-        (datetime(2026, 1, 10, 6, 0, tzinfo=UTC), datetime(2026, 1, 11, 6, 0, tzinfo=UTC)),
-        (datetime(2026, 7, 10, 4, 59, tzinfo=UTC), datetime(2026, 7, 10, 5, 0, tzinfo=UTC)),
-    ],
-)
-def test_the_quotas_day_ends_at_midnight_us_central(now: datetime, midnight: datetime) -> None:
-    assert end_of_central_day(now) == midnight
 
 
 def test_no_message_repeats_what_marketo_quotes() -> None:

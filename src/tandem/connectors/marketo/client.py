@@ -10,7 +10,8 @@ from typing import Final
 
 from tandem.connectors.http import Call, HttpClient, Response
 from tandem.connectors.marketo.auth import MarketoTokens
-from tandem.connectors.marketo.errors import classify, classify_identity, end_of_central_day
+from tandem.connectors.marketo.budget import DayLedger
+from tandem.connectors.marketo.errors import DAY_SPENT, classify, classify_identity
 from tandem.connectors.marketo.wire import FORM_HEADERS, JSON_HEADERS, Envelope, WireUsage, parse_envelope, render_form
 from tandem.connectors.pacing import Pacer, Rule
 from tandem.core.errors import AccessError, RejectedError, RemoteError
@@ -32,6 +33,12 @@ LONG_QUERY: Final = 6_000
 """Characters of parameters from which on a feed is asked by form: a URL ends at 8 KB."""
 
 WINDOW_S: Final = 20.0
+SEEN_WITHIN_S: Final = 0.5
+"""A call of 300 records takes Marketo seconds; it counts from its arrival, which is soon after we began it. Were calls
+kept until they end, a rate of 5 a second could not be used with answers that take longer than a second."""
+
+USAGE_EVERY: Final = 500
+"""So many calls after which we look again what others have used."""
 
 
 class MarketoClient:
@@ -42,11 +49,12 @@ class MarketoClient:
         client_id: str,
         client_secret: str,
         clock: Clock,
-        daily_share: int,
+        ledger: DayLedger,
         calls_per_20_s: int,
         max_concurrent: int,
         ca_file: str | None,
     ) -> None:
+        self.ledger = ledger
         self._identity = HttpClient(
             Side.MARKETING,
             url,
@@ -57,21 +65,22 @@ class MarketoClient:
             classify=classify_identity,
         )
         self.tokens = MarketoTokens(self._identity, client_id, client_secret, clock)
-        self.pacer = Pacer(
+        pacer = Pacer(
             clock,
-            rules=[Rule(calls_per_20_s, WINDOW_S)],
+            rules=[Rule(calls_per_20_s, WINDOW_S, SEEN_WITHIN_S)],
             concurrent_max=max_concurrent,
-            daily_budget=daily_share,
-            day_end=end_of_central_day,
+            ledger=ledger,
         )
 
         def judge(call: Call, response: Response) -> RemoteError | None:
-            return classify(call, response, clock.now())
+            error = classify(call, response, clock.now())
+            if error is not None and error.code == DAY_SPENT:
+                ledger.close_day()
+            return error
 
-        self._http = HttpClient(Side.MARKETING, url, self.tokens, self.pacer, clock, ca_file=ca_file, classify=judge)
-
+        self._http = HttpClient(Side.MARKETING, url, self.tokens, pacer, clock, ca_file=ca_file, classify=judge)
         self._usage_door = asyncio.Lock()
-        self._knows_usage = False
+        self._usage_due_at = 0
 
     @property
     def calls(self) -> int:
@@ -112,21 +121,22 @@ class MarketoClient:
         return parse_envelope(response.body)
 
     async def _ensure_usage(self) -> None:
-        """Before the first call, learn how many of the day's calls an earlier process of ours has made already."""
+        """Before the first call, and now and then, learn what has been used of the day: by earlier processes of ours
+        and by everybody else."""
         async with self._usage_door:
-            if self._knows_usage:
-                return
-            self.pacer.note_spent(await self._fetch_usage())
-            self._knows_usage = True
+            if self._http.calls >= self._usage_due_at:
+                await self._note_usage()
+                self._usage_due_at = self._http.calls + USAGE_EVERY
 
-    async def _fetch_usage(self) -> int:
+    async def _note_usage(self) -> None:
         user = await self.tokens.scope()
         try:
             response = await self._http.request("stats.usage", "GET", "/rest/v1/stats/usage.json")
         except (AccessError, RejectedError):  # then we count from here; the call that follows says what is wrong
-            return 0
-        days = parse_envelope(response.body).rows(WireUsage)
-        return sum(each.count for day in days for each in day.users if each.user_id == user)
+            return
+        users = [each for day in parse_envelope(response.body).rows(WireUsage) for each in day.users]
+        ours = sum(each.count for each in users if each.user_id == user)
+        self.ledger.note_usage(ours=ours, others=sum(each.count for each in users) - ours)
 
     async def paging_token(self, since: str) -> str:
         answer = await self.get(

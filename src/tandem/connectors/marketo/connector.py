@@ -7,6 +7,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from tandem.connectors.marketo import reader, writer
+from tandem.connectors.marketo.budget import Budget, DayLedger
 from tandem.connectors.marketo.check import check_access
 from tandem.connectors.marketo.client import MarketoClient
 from tandem.connectors.marketo.feed import FeedCadence, PersonFeed
@@ -35,6 +36,8 @@ class MarketoConnector:
         client_secret: str,
         clock: Clock,
         daily_share: int,
+        daily_calls: int | None = None,
+        reserve: int = 0,
         munchkin_id: str | None = None,
         calls_per_20_s: int = 50,
         max_concurrent: int = 5,
@@ -44,12 +47,13 @@ class MarketoConnector:
         changes_horizon_days: float = 85,
         deletions_horizon_days: float = 13,
     ) -> None:
+        self._ledger = DayLedger(clock, share=daily_share, daily_calls=daily_calls, reserve=reserve)
         self._client = MarketoClient(
             url=url,
             client_id=client_id,
             client_secret=client_secret,
             clock=clock,
-            daily_share=daily_share,
+            ledger=self._ledger,
             calls_per_20_s=calls_per_20_s,
             max_concurrent=max_concurrent,
             ca_file=ca_file,
@@ -75,12 +79,12 @@ class MarketoConnector:
 
     @property
     def calls_left(self) -> int | None:
-        return self._client.pacer.left_today
+        return self._ledger.left
 
     @property
-    def spent_today(self) -> int:
-        """Calls of the daily share that are used up, those of earlier processes of today included."""
-        return self._client.pacer.spent_today
+    def budget(self) -> Budget:
+        """How the subscription's day stands; what others use is known from the first call on."""
+        return self._ledger.budget
 
     async def close(self) -> None:
         await self._client.close()

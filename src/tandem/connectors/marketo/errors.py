@@ -6,13 +6,13 @@ fault, so no message of ours repeats them: it says what the code means and names
 """
 
 import re
-from datetime import UTC, datetime, timedelta, timezone, tzinfo
+from datetime import datetime
 from typing import Final, TypedDict
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 
 from tandem.connectors.http import Call, Response, TokenRefusedError, classify_status
+from tandem.connectors.marketo.budget import end_of_central_day
 from tandem.connectors.marketo.wire import WireReason, WireResult, parse_envelope
 from tandem.core.errors import (
     AccessError,
@@ -28,6 +28,8 @@ from tandem.ports import Missing, Refused, Taken, WriteResult, Written
 
 EMPTY: Final = frozenset({"702"})
 """Not an error: a search that found nothing."""
+
+DAY_SPENT: Final = "607"
 
 BUSY_S: Final[dict[str, float | None]] = {
     "606": 5.0,  # a sliding window of 20 s: a quarter of it frees a quarter of the calls
@@ -82,7 +84,6 @@ MEANINGS: Final[dict[str, str]] = {
 
 _FIELD = re.compile(r"(?:Invalid value for field|Field) '([A-Za-z]\w*)'")
 _TOO_MANY = "Too many results"
-_MIDNIGHT_ZONE = "America/Chicago"
 
 
 class TooManyResultsError(RejectedError):
@@ -121,7 +122,7 @@ def _of_code(call: Call, reason: WireReason, request_id: str, now: datetime) -> 
             return UnknownOutcomeError(f"{about}, it ran out of time and may have written.", **names)
         case "502" | "604":
             return TransientError(f"{about}, it ran out of time.", **names)
-        case "607":
+        case "607":  # DAY_SPENT
             wait_s = (end_of_central_day(now) - now).total_seconds()
             text = f"{about}, the subscription's calls of today are used up (all programs together)."
             return TransientError(text, **names, retry_after_s=wait_s)
@@ -193,20 +194,3 @@ def explain(reason: WireReason) -> str:
 def field_of(reason: WireReason) -> str | None:
     found = _FIELD.match(reason.message)
     return found.group(1) if found else None
-
-
-# --- the quota's day ---------------------------------------------------------------------------------------------
-
-
-def end_of_central_day(now: datetime) -> datetime:
-    """The next midnight of US Central time, when the daily quota starts anew."""
-    local = now.astimezone(_central())
-    midnight = (local + timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0)
-    return midnight.astimezone(UTC)
-
-
-def _central() -> tzinfo:
-    try:
-        return ZoneInfo(_MIDNIGHT_ZONE)
-    except ZoneInfoNotFoundError:  # a machine without time zones: the documentation's own word is "CST"
-        return timezone(timedelta(hours=-6))

@@ -1,0 +1,141 @@
+"""The day's calls: what is ours of them, what others use, and how long they last at this rate.
+
+Marketo counts the calls of all programs of a subscription together and starts anew at midnight US Central. We stop at
+our share, or earlier where others have used so much that the subscription's own limit, less a reserve for them, is
+nearer: whichever comes first is the stop line.
+"""
+
+from collections import deque
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta, timezone, tzinfo
+from typing import Final
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from tandem.connectors.pacing import BudgetSpentError
+from tandem.ports import Clock
+
+RATE_MINUTES: Final = 10
+"""The rate is that of the last minutes: enough for quiet passes to be in it, few enough to follow a first copy."""
+
+_MIDNIGHT_ZONE: Final = "America/Chicago"
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """How the day stands, in calls.
+
+    ``calls_left`` go until the stop line. ``lasts_until`` is when they are used up at the present rate, None where
+    they outlast the day, which ends at ``resets_at``.
+    """
+
+    calls_used_today: int
+    calls_of_others: int
+    share: int
+    calls_left: int
+    rate_per_minute: float
+    lasts_until: datetime | None
+    resets_at: datetime
+
+
+class DayLedger:
+    """Counts calls of ours and of others, and refuses those beyond the stop line."""
+
+    def __init__(self, clock: Clock, *, share: int, daily_calls: int | None = None, reserve: int = 0) -> None:
+        self._clock = clock
+        self._share = share
+        self._daily_calls = daily_calls
+        self._reserve = reserve
+        self._minutes: deque[tuple[datetime, int]] = deque()
+        self._begin_day()
+
+    def _begin_day(self) -> None:
+        self._resets_at = end_of_central_day(self._clock.now())
+        self._used = 0
+        self._others = 0
+        self._is_closed = False
+
+    def spend(self) -> None:
+        """Raises BudgetSpentError: no call is left today."""
+        if self.left == 0:
+            raise BudgetSpentError((self._resets_at - self._clock.now()).total_seconds())
+        self._used += 1
+        minute = self._clock.now().replace(second=0, microsecond=0)
+        before = self._minutes.pop()[1] if self._minutes and self._minutes[-1][0] == minute else 0
+        self._minutes.append((minute, before + 1))
+        self._forget_minutes(minute)
+
+    def give_back(self) -> None:
+        """The call was not made after all."""
+        self._used -= 1
+
+    def note_usage(self, *, ours: int, others: int) -> None:
+        """What Marketo counts of today. The call that asked may or may not be in it; it is counted on top, for the
+        budget must never be too large."""
+        self._turn_day()
+        self._used = max(self._used, ours + 1)
+        self._others = max(self._others, others)
+
+    def close_day(self) -> None:
+        """Marketo said that the day's calls are used up (607): none is left, whatever we counted."""
+        self._turn_day()
+        self._is_closed = True
+
+    @property
+    def left(self) -> int:
+        self._turn_day()
+        if self._is_closed:
+            return 0
+        left = self._share - self._used
+        if self._daily_calls is not None:
+            left = min(left, self._daily_calls - self._reserve - self._others - self._used)
+        return max(0, left)
+
+    @property
+    def resets_in_s(self) -> float:
+        self._turn_day()
+        return (self._resets_at - self._clock.now()).total_seconds()
+
+    @property
+    def budget(self) -> Budget:
+        left, rate = self.left, self._rate_per_minute()
+        empty_at = self._clock.now() + timedelta(minutes=left / rate) if rate else None
+        return Budget(
+            calls_used_today=self._used,
+            calls_of_others=self._others,
+            share=self._share,
+            calls_left=left,
+            rate_per_minute=rate,
+            lasts_until=empty_at if empty_at and empty_at < self._resets_at else None,
+            resets_at=self._resets_at,
+        )
+
+    def _rate_per_minute(self) -> float:
+        """Calls a minute since the first of the last minutes that had one."""
+        now = self._clock.now()
+        self._forget_minutes(now)
+        if not self._minutes:
+            return 0.0
+        minutes = max(1.0, (now - self._minutes[0][0]).total_seconds() / 60)
+        return sum(calls for _, calls in self._minutes) / minutes
+
+    def _forget_minutes(self, now: datetime) -> None:
+        while self._minutes and now - self._minutes[0][0] > timedelta(minutes=RATE_MINUTES):
+            self._minutes.popleft()
+
+    def _turn_day(self) -> None:
+        if self._clock.now() >= self._resets_at:
+            self._begin_day()
+
+
+def end_of_central_day(now: datetime) -> datetime:
+    """The next midnight of US Central time, when the daily quota starts anew."""
+    local = now.astimezone(_central())
+    midnight = (local + timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0)
+    return midnight.astimezone(UTC)
+
+
+def _central() -> tzinfo:
+    try:
+        return ZoneInfo(_MIDNIGHT_ZONE)
+    except ZoneInfoNotFoundError:  # a machine without time zones: the documentation's own word is "CST"
+        return timezone(timedelta(hours=-6))
