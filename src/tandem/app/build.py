@@ -10,12 +10,11 @@ from tandem.app.reports import Observer
 from tandem.app.system import RandomIds, SystemClock, holder_name, is_holder_gone
 from tandem.app.telling import Teller
 from tandem.config.model import Config
-from tandem.config.policies import directions, field_overrides, policies, rails
+from tandem.config.policies import default_mappings, directions, field_overrides, policies, rails
 from tandem.config.secrets import Secrets, load_secrets
 from tandem.connectors.dynamics.connector import DynamicsConnector
 from tandem.connectors.marketo.connector import MarketoConnector
 from tandem.connectors.marketo.feed import FeedCadence
-from tandem.core.default_mapping import DEFAULT_MAPPINGS
 from tandem.core.errors import ConfigError
 from tandem.core.mapping import EntityMapping, share_shapes
 from tandem.core.mapping_resolver import ResolvedMapping, distinct_new_fields, resolve_mapping
@@ -108,6 +107,7 @@ async def opened(
         try:
             sync_id = await _pin_sides(store, crm, marketing)
             resolved = await resolve(config, crm, marketing)
+            _check_objects(resolved)
             missing = distinct_new_fields(resolved.values())
             if missing and creates_fields:
                 await marketing.create_fields(PERSON, missing)
@@ -135,19 +135,30 @@ async def opened(
 
 async def resolve(config: Config, crm: Connector, marketing: Connector) -> dict[Entity, ResolvedMapping]:
     """The mapping of every entity that is configured, from both sides' schemas as they are now."""
-    overrides, ways = field_overrides(config), directions(config)
-    described: dict[Entity, EntitySchema] = {}
+    overrides, ways, defaults = field_overrides(config), directions(config), default_mappings(config)
+    described: dict[Entity, EntitySchema | None] = {}
     resolved = {}
     for entity in policies(config):
-        default = DEFAULT_MAPPINGS[entity]
+        default = defaults[entity]
         target = default.marketing_entity
         if target not in described:
-            described[target] = await marketing.fetch_schema(target)
+            is_there = not default.is_custom or await marketing.has_entity(target)
+            described[target] = await marketing.fetch_schema(target) if is_there else None
         schema = await crm.fetch_schema(entity)
         resolved[entity] = resolve_mapping(
             default, schema, described[target], overrides=overrides[entity], direction=ways[entity]
         )
     return resolved
+
+
+def _check_objects(resolved: Mapping[Entity, ResolvedMapping]) -> None:
+    """Custom object types are made on request, as Marketo can hardly change them afterwards."""
+    lacking = [mapping.new_object.name for mapping in resolved.values() if mapping.new_object]
+    if lacking:
+        raise ConfigError(
+            f"Marketo has no custom object {', '.join(lacking)} yet: tandem schema plan shows what it would be,"
+            " tandem schema apply makes it."
+        )
 
 
 def _pass_settings(config: Config, sync_id: str, settle_wait_s: float) -> PassSettings:

@@ -17,8 +17,7 @@ from tandem.app.reports import (
     VerifyReport,
 )
 from tandem.config.model import Config
-from tandem.config.policies import policies
-from tandem.core.default_mapping import DEFAULT_MAPPINGS
+from tandem.config.policies import default_mappings, policies
 from tandem.core.errors import AccessError, LeaseLostError, TransientError
 from tandem.core.mapping_resolver import distinct_new_fields
 from tandem.runtime.reconcile import reconcile
@@ -34,7 +33,7 @@ log = get_logger()
 async def check(config: Config) -> CheckReport:
     """Try each connection and permission, and compare the mapping with both sides' fields. Nothing is written."""
     entities = list(policies(config))
-    targets = list(dict.fromkeys(DEFAULT_MAPPINGS[entity].marketing_entity for entity in entities))
+    targets = list(dict.fromkeys(mapping.marketing_entity for mapping in default_mappings(config).values()))
     async with connected(config) as (crm, marketing):
         access = [
             AccessLine(str(connector.side), item.what, item.is_ok, item.remedy, item.is_required)

@@ -1,7 +1,7 @@
 """What commands and queries answer: plain data that the command line prints and ``--json`` encodes as it is."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 
 from tandem.core.record import Value
@@ -57,6 +57,35 @@ class CheckReport:
     @property
     def is_ok(self) -> bool:
         return all(line.is_ok for line in self.access if line.is_required)
+
+
+@dataclass(frozen=True, slots=True)
+class NewFieldLine:
+    """A field that one side lacks. ``is_key``: with an alternate key, or as dedupe field; ``link`` is what it names."""
+
+    side: str
+    entity: str
+    name: str
+    label: str
+    native_type: str
+    is_key: bool
+    link: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class NewObjectLine:
+    name: str
+    label: str
+    fields: tuple[NewFieldLine, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SchemaReport:
+    """What is missing for the mapping (``is_done`` false), or what was made."""
+
+    is_done: bool
+    fields: tuple[NewFieldLine, ...]
+    objects: tuple[NewObjectLine, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,8 +231,3 @@ class VerifyReport:
     @property
     def is_clean(self) -> bool:
         return self.difference_count == 0 and not self.unread
-
-
-@dataclass(frozen=True, slots=True)
-class SchemaReport:
-    created: tuple[str, ...] = field(default=())

@@ -7,7 +7,7 @@ made from it, and an error message quotes it as the remedy.
 from pathlib import Path
 from typing import Annotated, Final, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, Strict, StrictBool, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, Strict, StrictBool, field_validator, model_validator
 
 from tandem.core.mapping import Direction, Winner
 from tandem.core.mapping_resolver import NAMED_TRANSFORMS
@@ -45,6 +45,7 @@ Url = Annotated[str, AfterValidator(_checked_url)]
 StoreUrl = Annotated[str, AfterValidator(_checked_store_url)]
 TransformName = Annotated[str, AfterValidator(_checked_transform)]
 Name = Annotated[str, Field(min_length=1)]
+ObjectName = Annotated[str, Field(pattern=r"^[A-Za-z]\w*$")]
 Share = Annotated[float, Strict(), Field(gt=0, le=1)]
 Seconds = Annotated[float, Strict(), Field(gt=0)]
 Count = Annotated[int, Strict(), Field(ge=0)]
@@ -167,6 +168,16 @@ class FieldConfig(Section):
         ]
         | None
     ) = Field(default=None, description="Type with which a missing Marketo person field is made.")  # fmt: skip
+    create_column_as: Literal["String", "Memo", "Integer", "Decimal", "Double", "Boolean", "DateTime"] | None = Field(
+        default=None, description="Type with which `tandem schema apply` makes the Dynamics column where it is missing."
+    )
+    is_key: StrictBool = Field(
+        default=False, description="true to make an alternate key over the column that create_column_as makes."
+    )
+    is_own: StrictBool = Field(
+        default=False,
+        description="true for a Dynamics column that nobody but Tandem writes: it is then written in bulk.",
+    )
     remove: StrictBool = Field(default=False, description="true to take the default pair of this column out.")
 
 
@@ -229,6 +240,36 @@ class EntitiesConfig(Section):
     systemuser: OneWayConfig = Field(default=OneWayConfig(), description="Users, who become sales persons.")
 
 
+class CustomFieldConfig(Section):
+    """One column of the table and the custom object's field that shows it."""
+
+    crm: Name = Field(description="Logical name of the Dynamics column.")
+    marketing: ObjectName = Field(description="API name of the custom object's field.")
+    create_as: (
+        Literal["boolean", "currency", "date", "datetime", "email", "float", "integer", "phone", "string", "text"]
+        | None
+    ) = Field(
+        default=None,
+        description="Type with which a missing field is made; unset: by the column's type, and a lookup of leads,"
+        " contacts or accounts becomes a link.",
+    )
+
+
+class CustomConfig(Section):
+    """A Dynamics table that becomes a Marketo custom object, one way."""
+
+    table: Name = Field(description="Logical name of the Dynamics table, such as new_event.")
+    object: ObjectName = Field(
+        description="API name of the Marketo custom object; `tandem schema apply` makes one that is missing."
+    )
+    label: Name | None = Field(default=None, description="What one is called in Marketo; unset: made from the name.")
+    plural_label: Name | None = Field(default=None, description="What several are called; unset: label with an s.")
+    create_in_marketing: StrictBool = Field(
+        default=True, description="Whether records known only to Dynamics are made in Marketo."
+    )
+    fields: tuple[CustomFieldConfig, ...] = Field(default=(), description="The columns to show.")
+
+
 class RailsConfig(Section):
     """Limits of one pass: what would break one waits for a person, everything else goes on."""
 
@@ -268,6 +309,20 @@ class Config(Section):
     crm: CrmConfig = Field(description="Dynamics 365.")
     marketing: MarketingConfig = Field(description="Marketo Engage.")
     entities: EntitiesConfig = Field(default=EntitiesConfig(), description="The tables that are synced.")
+    custom: tuple[CustomConfig, ...] = Field(
+        default=(), description="Tables that become custom objects; one that names another comes after it."
+    )
+
+    @field_validator("custom")
+    @classmethod
+    def _tables_are_distinct(cls, tables: tuple[CustomConfig, ...]) -> tuple[CustomConfig, ...]:
+        seen = {*EntitiesConfig.model_fields}
+        for table in tables:
+            if table.table in seen:
+                raise ValueError(f"{table.table} is synced already; remove this table")
+            seen.add(table.table)
+        return tables
+
     rails: RailsConfig = Field(default=RailsConfig(), description="Limits of one pass.")
     store: StoreConfig = Field(default=StoreConfig(), description="Tandem's own state.")
     run: RunConfig = Field(default=RunConfig(), description="The background process.")

@@ -1,13 +1,24 @@
 """Settings as the core wants them: a policy, a direction and field overrides for each table, and the rails."""
 
 from collections.abc import Iterator, Mapping
+from typing import Final
 
-from tandem.config.model import Config, EntityConfig, FieldConfig
+from tandem.config.model import Config, CustomConfig, EntityConfig, FieldConfig
+from tandem.core.default_mapping import DEFAULT_MAPPINGS, KEY_COLUMN, DefaultMapping, DefaultPair
 from tandem.core.guard import Rails
-from tandem.core.mapping import Direction
+from tandem.core.mapping import Direction, Winner
 from tandem.core.mapping_resolver import FieldOverride
-from tandem.core.policy import EntityPolicy
+from tandem.core.new_fields import label_for
+from tandem.core.policy import DEFAULT_PREFERENCE, DeleteRule, EntityPolicy
 from tandem.core.record import ACCOUNT, CONTACT, LEAD, USER, Entity
+
+KEY_FIELD: Final = "crmId"
+"""The field of a custom object that holds the record's GUID; its dedupe field."""
+
+
+def default_mappings(config: Config) -> dict[Entity, DefaultMapping]:
+    """The pairs to start with of each crm entity, those of custom tables as the settings list them."""
+    return {**DEFAULT_MAPPINGS, **{Entity(table.table): _custom_mapping(table) for table in config.custom}}
 
 
 def policies(config: Config) -> dict[Entity, EntityPolicy]:
@@ -20,17 +31,26 @@ def policies(config: Config) -> dict[Entity, EntityPolicy]:
     return {
         entity: _policy(section, create_in_crm if entity in (LEAD, CONTACT) else None)
         for entity, section in _sections(config)
-    }
+    } | {Entity(table.table): _custom_policy(table) for table in config.custom}
 
 
 def directions(config: Config) -> dict[Entity, Direction]:
     """The direction of each crm entity, which narrows that of its pairs."""
-    return {entity: section.direction for entity, section in _sections(config)}
+    ways = {entity: section.direction for entity, section in _sections(config)}
+    return ways | {Entity(table.table): Direction.TO_MARKETING for table in config.custom}
 
 
 def field_overrides(config: Config) -> Mapping[Entity, tuple[FieldOverride, ...]]:
     """What the operator says about fields, for ``resolve_mapping``."""
-    return {entity: tuple(map(_override, section.fields)) for entity, section in _sections(config)}
+    said = {entity: tuple(map(_override, section.fields)) for entity, section in _sections(config)}
+    return said | {Entity(table.table): () for table in config.custom}
+
+
+def own_columns(config: Config) -> dict[Entity, frozenset[str]]:
+    """The Dynamics columns that nobody but Tandem writes, where there are any."""
+    said = field_overrides(config).items()
+    own = {entity: frozenset(line.crm for line in lines if line.is_own) for entity, lines in said}
+    return {entity: columns for entity, columns in own.items() if columns}
 
 
 def rails(config: Config) -> Rails:
@@ -53,6 +73,34 @@ def _policy(section: EntityConfig, create_in_crm: Entity | None) -> EntityPolicy
         create_in_crm=create_in_crm,
         deleted_in_crm=section.deleted_in_crm,
         prefer=section.prefer,
+    )
+
+
+def _custom_mapping(table: CustomConfig) -> DefaultMapping:
+    label = table.label or label_for(table.object)
+    key = DefaultPair(KEY_COLUMN, KEY_FIELD, "CRM Id", "string", Direction.TO_MARKETING)
+    pairs = (
+        DefaultPair(field.crm, field.marketing, native_type=field.create_as or "", direction=Direction.TO_MARKETING)
+        for field in table.fields
+    )
+    return DefaultMapping(
+        Entity(table.table),
+        Entity(table.object),
+        KEY_FIELD,
+        (key, *pairs),
+        is_custom=True,
+        labels=(label, table.plural_label or f"{label}s"),
+    )
+
+
+def _custom_policy(table: CustomConfig) -> EntityPolicy:
+    return EntityPolicy(
+        winner=Winner.CRM,
+        first_link=None,
+        create_in_marketing=table.create_in_marketing,
+        create_in_crm=None,
+        deleted_in_crm=DeleteRule.IGNORE,
+        prefer=DEFAULT_PREFERENCE,
     )
 
 

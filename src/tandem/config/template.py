@@ -23,9 +23,11 @@ def render_template(values: Mapping[str, object] | None = None) -> str:
     settings = list(iter_settings(Config))
     unknown = given.keys() - {setting.dotted for setting in settings}
     assert not unknown, f"the template has no setting {unknown}"
+    lists = {setting.names for setting in settings if setting.in_list}
     lines = [_HEAD.rstrip()]
     for setting in settings:
-        lines += _table(setting) if setting.is_table else _line(setting, given)
+        in_list = setting.names[:-1] in lists
+        lines += _table(setting) if setting.is_table else _line(setting, given, in_list=in_list)
     return "\n".join(lines) + "\n"
 
 
@@ -40,14 +42,14 @@ def _table(setting: Setting) -> Iterator[str]:
     yield f"#[[{setting.dotted}]]" if setting.in_list else f"[{setting.dotted}]"
 
 
-def _line(setting: Setting, given: Mapping[str, object]) -> Iterator[str]:
+def _line(setting: Setting, given: Mapping[str, object], *, in_list: bool) -> Iterator[str]:
     name = setting.names[-1]
     if _is_repeated(setting.names[:-1]):
         return
     yield from _comment(setting.description)
     if setting.dotted in given:
         yield f"{name} = {render_toml(given[setting.dotted])}"
-    elif setting.is_required and setting.names[:-1] != _EXAMPLE:
+    elif setting.is_required and not in_list:
         yield f'{name} = ""'
     elif setting.default is None:
         yield f"#{name} ="
@@ -60,7 +62,7 @@ _EXAMPLE: Final = ("entities", "lead", "fields")
 
 def _is_repeated(table: tuple[str, ...]) -> bool:
     """A table whose settings stand in the file already: the pairs of fields look alike under each entity."""
-    return table[-1:] == _EXAMPLE[-1:] and table != _EXAMPLE
+    return table[:1] == _EXAMPLE[:1] and table[-1:] == _EXAMPLE[-1:] and table != _EXAMPLE
 
 
 def _comment(text: str) -> Iterator[str]:

@@ -33,7 +33,8 @@ class DefaultPair:
 
 @dataclass(frozen=True, slots=True)
 class DefaultMapping:
-    """The default pairs of one crm entity. ``crm_extras`` are columns the planner reads without carrying them."""
+    """The default pairs of one crm entity. ``crm_extras`` are columns the planner reads without carrying them.
+    ``is_custom``: its counterpart is a custom object, called ``labels`` (one, several)."""
 
     crm_entity: Entity
     marketing_entity: Entity
@@ -41,6 +42,8 @@ class DefaultMapping:
     pairs: tuple[DefaultPair, ...]
     dedupe_field: str | None = None
     crm_extras: tuple[str, ...] = ()
+    is_custom: bool = False
+    labels: tuple[str, str] = ("", "")
 
 
 KEY_COLUMN: Final = "@id"

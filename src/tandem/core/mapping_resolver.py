@@ -12,8 +12,9 @@ from typing import Final
 from tandem.core.default_mapping import COMPANY_FIELDS, KEY_COLUMN, OWN_PERSON_KEY, DefaultMapping, DefaultPair
 from tandem.core.errors import ConfigError
 from tandem.core.mapping import Direction, EntityMapping, FieldPair, Transform, Winner, compile_mapping
-from tandem.core.record import COMPANY, PERSON, Entity, Side
-from tandem.core.schema import EntitySchema, FieldInfo, FieldKind, NewField
+from tandem.core.new_fields import LINK, field_to_make, label_for, missing_field, new_field, parent_of
+from tandem.core.record import PERSON, Entity, Side
+from tandem.core.schema import EntitySchema, FieldInfo, FieldKind, NewField, NewObject
 from tandem.core.transforms import Identity, Opposite, Unpairable, transform_for
 
 NEW_FIELDS_MAX: Final = 100
@@ -34,7 +35,9 @@ VIRTUAL_FIELDS: Final = (
 class FieldOverride:
     """An operator's line on one crm column: changes the default pair of that column, adds one, or removes it.
 
-    None leaves the default as it is. ``create_as`` is the Marketo type a missing person field is made with.
+    None leaves the default as it is. ``create_as`` is the Marketo type a missing field is made with,
+    ``create_column_as`` the Dynamics type of a missing column, with an alternate key if ``is_key``; ``is_own``: nobody
+    but Tandem writes the column.
     """
 
     crm: str
@@ -46,6 +49,9 @@ class FieldOverride:
     opt_out: bool | None = None
     only_if_empty: bool = False
     create_as: str | None = None
+    create_column_as: str | None = None
+    is_key: bool = False
+    is_own: bool = False
     remove: bool = False
 
 
@@ -60,23 +66,28 @@ class LeftOut:
 
 @dataclass(frozen=True, slots=True)
 class ResolvedMapping:
-    """``new_fields`` must exist before the mapping is used; ``narrowed`` pairs are mapped, but one way only."""
+    """``new_fields`` must exist before the mapping is used, ``new_object`` too; ``narrowed`` pairs are mapped, but one
+    way only. ``new_columns`` are left out until they are made in Dynamics. ``own_columns``: nobody else writes them."""
 
     mapping: EntityMapping
     new_fields: tuple[NewField, ...]
     left_out: tuple[LeftOut, ...]
     narrowed: tuple[LeftOut, ...]
+    new_columns: tuple[NewField, ...] = ()
+    new_object: NewObject | None = None
+    own_columns: frozenset[str] = frozenset()
 
 
 def resolve_mapping(
     default: DefaultMapping,
     crm: EntitySchema,
-    marketing: EntitySchema,
+    marketing: EntitySchema | None,
     *,
     overrides: Sequence[FieldOverride] = (),
     direction: Direction = Direction.BOTH,
 ) -> ResolvedMapping:
-    """The usable mapping of one crm entity; `direction` is the whole entity's.
+    """The usable mapping of one crm entity; `direction` is the whole entity's. `marketing` is None for a custom object
+    that does not exist yet.
 
     Raises:
         ConfigError: two settings contradict each other, or the key cannot be mapped.
@@ -88,12 +99,13 @@ def resolve_mapping(
 
 
 def distinct_new_fields(mappings: Iterable[ResolvedMapping]) -> tuple[NewField, ...]:
-    """The fields to make for all these mappings, each once: leads and contacts share the person's fields.
+    """The person fields to make for all these mappings, each once: leads and contacts share them.
 
     Raises:
         ConfigError: they are more than the lead field API makes.
     """
-    fields = {field.name: field for mapping in mappings for field in mapping.new_fields}
+    people = (mapping for mapping in mappings if mapping.mapping.marketing_entity == PERSON)
+    fields = {field.name: field for mapping in people for field in mapping.new_fields}
     if len(fields) > NEW_FIELDS_MAX:
         raise ConfigError(
             f"The mapping needs {len(fields)} new Marketo person fields, and the API makes at most {NEW_FIELDS_MAX}:"
@@ -176,13 +188,18 @@ def _check_targets(crm_entity: Entity, lines: Iterable[_Line]) -> None:
 class _Resolver:
     """Takes the wanted pairs one by one and sorts them into mapped, narrowed, new and left out."""
 
-    def __init__(self, default: DefaultMapping, crm: EntitySchema, marketing: EntitySchema, direction: Direction):
+    def __init__(
+        self, default: DefaultMapping, crm: EntitySchema, marketing: EntitySchema | None, direction: Direction
+    ):
         self._default = default
+        self._is_missing = marketing is None
         self._crm = {**crm.fields, **{info.name: info for info in VIRTUAL_FIELDS}}
-        self._marketing = _Names(marketing.fields.values())
+        self._marketing = _Names(marketing.fields.values() if marketing else ())
         self._direction = direction
         self._pairs: list[FieldPair] = []
         self._new: list[NewField] = []
+        self._columns: list[NewField] = []
+        self._own: set[str] = set()
         self._left_out: list[LeftOut] = []
         self._narrowed: list[LeftOut] = []
         self._key_field = default.key_field
@@ -191,12 +208,16 @@ class _Resolver:
         if line.pair.crm == KEY_COLUMN and self._default.marketing_entity == PERSON:
             line = self._with_person_key(line)
         crm = self._crm.get(line.pair.crm)
+        if crm is None and line.said.create_column_as is not None:
+            self._columns.append(_new_column(line.said, line.said.create_column_as))
         if crm is None or not crm.is_readable:
-            self._leave_out(line, *_missing_column(self._default.crm_entity, line.pair.crm, crm))
+            self._leave_out(line, *_missing_column(self._default.crm_entity, line, crm))
             return
+        line = self._with_parent(line, crm)
         found = self._marketing.find(line.pair.marketing, line.pair.label)
-        marketing = found or self._field_to_make(line, crm)
+        marketing = found or field_to_make(self._default, line.pair, crm)
         if marketing is None:
+            self._leave_out(line, *missing_field(self._default, line.pair, crm))
             return
         transform = self._transform(line, crm, marketing)
         direction = self._direction_of(line, crm, marketing) if transform else None
@@ -208,7 +229,9 @@ class _Resolver:
                 f" fields; it pairs {crm.native_type} with {marketing.native_type}. Take opt_out out."
             )
         if found is None:
-            self._new.append(NewField(marketing.name, marketing.label, marketing.native_type))
+            self._new.append(new_field(self._default, line.pair, marketing))
+        if line.said.is_own:
+            self._own.add(crm.name)
         pair = _field_pair(line, marketing.name, transform, direction)
         self._pairs.append(replace(pair, may_be_hidden=crm.is_secured))
 
@@ -222,7 +245,24 @@ class _Resolver:
             dedupe_field=self._default.dedupe_field,
             crm_extras=[name for name in self._default.crm_extras if self._is_readable(name)],
         )
-        return ResolvedMapping(mapping, tuple(self._new), tuple(self._left_out), tuple(self._narrowed))
+        return ResolvedMapping(
+            mapping,
+            tuple(self._new),
+            tuple(self._left_out),
+            tuple(self._narrowed),
+            new_columns=tuple(self._columns),
+            new_object=self._new_object() if self._is_missing else None,
+            own_columns=frozenset(self._own),
+        )
+
+    def _new_object(self) -> NewObject:
+        one, several = self._default.labels
+        return NewObject(self._default.marketing_entity, one, several, tuple(self._new))
+
+    def _with_parent(self, line: _Line, crm: FieldInfo) -> _Line:
+        """A custom object's lookup becomes a link where Marketo has a counterpart of what it leads to."""
+        parent = parent_of(crm) if self._default.is_custom and not line.pair.native_type else None
+        return replace(line, pair=replace(line.pair, parent=parent, native_type=LINK)) if parent else line
 
     def _with_person_key(self, line: _Line) -> _Line:
         """The standard key where the instance describes it, else a field of our own."""
@@ -242,21 +282,11 @@ class _Resolver:
     def _is_readable(self, name: str) -> bool:
         return name in self._crm and self._crm[name].is_readable
 
-    def _field_to_make(self, line: _Line, crm: FieldInfo) -> FieldInfo | None:
-        """The missing marketing field as the lead field API would make it, None (and left out) where it cannot."""
-        pair = line.pair
-        label = pair.label or _label_for(pair.marketing)
-        native_type = pair.native_type or _native_type_for(crm)
-        if self._default.marketing_entity == PERSON and native_type in _CREATABLE:
-            return FieldInfo(
-                pair.marketing, label, _CREATABLE[native_type], native_type, max_length=_length(native_type)
-            )
-        self._leave_out(line, *_missing_field(self._default.marketing_entity, pair.marketing, label, native_type))
-        return None
-
     def _transform(self, line: _Line, crm: FieldInfo, marketing: FieldInfo) -> Transform | None:
         if line.said.transform is not None:
             return NAMED_TRANSFORMS[line.said.transform]
+        if line.pair.native_type == LINK:
+            return Identity()
         transform = transform_for(crm, marketing)
         if isinstance(transform, Unpairable):
             self._leave_out(
@@ -333,6 +363,7 @@ def _field_pair(line: _Line, marketing: str, transform: Transform, direction: Di
         opt_out=line.pair.opt_out,
         only_if_empty=line.said.only_if_empty,
         parent=line.pair.parent,
+        parent_by=Side.MARKETING if line.pair.native_type == LINK else Side.CRM,
         can_be_emptied=line.pair.can_be_emptied,
     )
 
@@ -343,64 +374,15 @@ def _direction_to(ways: Sequence[Side]) -> Direction:
     return Direction.TO_CRM if ways[0] is Side.CRM else Direction.TO_MARKETING
 
 
-def _missing_column(entity: Entity, name: str, crm: FieldInfo | None) -> tuple[str, str]:
+def _new_column(said: FieldOverride, native_type: str) -> NewField:
+    return NewField(said.crm, label_for(said.crm.partition("_")[2] or said.crm), native_type, is_key=said.is_key)
+
+
+def _missing_column(entity: Entity, line: _Line, crm: FieldInfo | None) -> tuple[str, str]:
+    name = line.pair.crm
+    if crm is None and line.said.create_column_as is not None:
+        return f"Dynamics has no column {name!r} on {entity} yet", "Make it with: tandem schema apply"
     if crm is None:
         where = "Install Marketo's Sales Insight solution" if name.startswith("mkt_") else "Create the column"
         return f"Dynamics has no column {name!r} on {entity}", f"{where} in Dynamics, or remove the pair."
     return "Tandem's user may not read the column", f"Grant read access to {entity}.{name} in Dynamics."
-
-
-def _missing_field(entity: Entity, name: str, label: str, native_type: str) -> tuple[str, str]:
-    admin_type = _ADMIN_TYPES.get(native_type, native_type)
-    kind = {PERSON: "Person", COMPANY: "Company"}.get(entity)
-    if kind is None:
-        return f"Marketo's {entity} object has no field {name!r}", "Remove the pair: this object takes no new fields."
-    return (
-        f"Marketo has no {kind.lower()} field {name!r}, and its API cannot create one of this kind",
-        f"Create it in Marketo under Admin > Field Management > New Custom Field: object {kind}, type {admin_type},"
-        f" name {label!r}, API name {name!r}; it is mapped at the next start.",
-    )
-
-
-def _label_for(name: str) -> str:
-    """A label from an API name: ``favouriteColour`` becomes ``Favourite Colour``."""
-    spaced = "".join(f" {letter}" if letter.isupper() else letter for letter in name.replace("_", " "))
-    return " ".join(word[:1].upper() + word[1:] for word in spaced.split())
-
-
-def _native_type_for(crm: FieldInfo) -> str:
-    if crm.kind is FieldKind.TEXT:
-        return "string" if crm.max_length is None or crm.max_length <= _STRING_LENGTH else "text"
-    return _TYPE_OF_KIND[crm.kind]
-
-
-def _length(native_type: str) -> int | None:
-    return _STRING_LENGTH if _CREATABLE[native_type] is FieldKind.TEXT else None
-
-
-_STRING_LENGTH: Final = 255
-_CREATABLE: Final[Mapping[str, FieldKind]] = {
-    "boolean": FieldKind.BOOLEAN,
-    "currency": FieldKind.NUMBER,
-    "date": FieldKind.DATE,
-    "datetime": FieldKind.DATETIME,
-    "email": FieldKind.TEXT,
-    "float": FieldKind.NUMBER,
-    "integer": FieldKind.INTEGER,
-    "percent": FieldKind.INTEGER,
-    "phone": FieldKind.TEXT,
-    "score": FieldKind.INTEGER,
-    "string": FieldKind.TEXT,
-    "url": FieldKind.TEXT,
-}
-_TYPE_OF_KIND: Final[Mapping[FieldKind, str]] = {
-    FieldKind.INTEGER: "integer",
-    FieldKind.NUMBER: "float",
-    FieldKind.BOOLEAN: "boolean",
-    FieldKind.DATE: "date",
-    FieldKind.DATETIME: "datetime",
-    FieldKind.CHOICE: "string",
-    FieldKind.REFERENCE: "string",
-    FieldKind.OTHER: "string",
-}
-_ADMIN_TYPES: Final[Mapping[str, str]] = {"text": "Text Area", "string": "String", "boolean": "Boolean"}

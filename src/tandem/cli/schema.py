@@ -1,0 +1,62 @@
+"""Columns, fields and custom objects that the mapping needs and the two sides lack."""
+
+from collections.abc import Iterator
+
+import typer
+
+from tandem.app.reports import NewFieldLine, SchemaReport
+from tandem.cli.boundary import DONE, NEEDS_A_PERSON
+from tandem.cli.options import DEFAULT_CONFIG, ConfigOption, JsonOption
+from tandem.cli.output import document, print_json, print_lines
+from tandem.cli.running import conduct
+
+schema_app = typer.Typer(no_args_is_help=True, help="Show and make the fields and objects that the mapping lacks.")
+
+_SIDES = {"crm": "Dynamics", "marketing": "Marketo"}
+
+
+@schema_app.command()
+def plan(config: ConfigOption = DEFAULT_CONFIG, json: JsonOption = False) -> None:
+    """Show what `tandem schema apply` would make. Nothing is written."""
+    from tandem.app import schema
+    from tandem.app.settings import load_config
+
+    settings = load_config(config)
+    report = conduct(lambda watch: schema.plan_schema(settings))
+    _show(report, json=json)
+    raise typer.Exit(NEEDS_A_PERSON if report.fields or report.objects else DONE)
+
+
+@schema_app.command()
+def apply(config: ConfigOption = DEFAULT_CONFIG, json: JsonOption = False) -> None:
+    """Make what `tandem schema plan` shows. What is there already is left as it is."""
+    from tandem.app import schema
+    from tandem.app.settings import load_config
+
+    settings = load_config(config)
+    _show(conduct(lambda watch: schema.apply_schema(settings)), json=json)
+
+
+def _show(report: SchemaReport, *, json: bool) -> None:
+    if json:
+        print_json(document(report))
+    else:
+        print_lines(_lines(report))
+
+
+def _lines(report: SchemaReport) -> Iterator[str]:
+    if not report.fields and not report.objects:
+        yield "Both sides have every field and object that the mapping needs."
+        return
+    yield "Made:" if report.is_done else "Missing, to be made by tandem schema apply:"
+    for field in report.fields:
+        yield f"  {_SIDES[field.side]} {field.entity}: {_described(field)}"
+    for new in report.objects:
+        yield f"  Marketo custom object {new.name} ({new.label}) with"
+        yield from (f"    {_described(field)}" for field in new.fields)
+
+
+def _described(field: NewFieldLine) -> str:
+    link = f", links to {field.link}" if field.link else ""
+    key = ", key" if field.is_key else ""
+    return f"{field.name} ({field.native_type}{link}{key}) {field.label!r}"
