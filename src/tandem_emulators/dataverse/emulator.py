@@ -10,6 +10,7 @@ import msgspec
 from tandem_emulators.dataverse import errors
 from tandem_emulators.dataverse.api import JSON, ROOT, WebApi
 from tandem_emulators.dataverse.batch import Batch
+from tandem_emulators.dataverse.client_assertion import ensure_certificate
 from tandem_emulators.dataverse.entra import Entra, Grant
 from tandem_emulators.dataverse.errors import ODataError
 from tandem_emulators.dataverse.limits import Limits
@@ -18,10 +19,12 @@ from tandem_emulators.dataverse.options import parse_preferences
 from tandem_emulators.dataverse.organization import Organization
 from tandem_emulators.dataverse.person import PersonAtWork
 from tandem_emulators.dataverse.reading import Reader
-from tandem_emulators.dataverse.schema import Table, load_schema
+from tandem_emulators.dataverse.schema import Table
+from tandem_emulators.dataverse.schema_files import load_schema
 from tandem_emulators.dataverse.security import Caller, Security
 from tandem_emulators.dataverse.seed import Seeder, table_is_empty
 from tandem_emulators.dataverse.settings import Settings
+from tandem_emulators.dataverse.sign_in_errors import ACCOUNT_STATES
 from tandem_emulators.dataverse.store import Store
 from tandem_emulators.dataverse.writing import Writer
 from tandem_emulators.kit.emulator import Emulator, Options
@@ -43,6 +46,8 @@ class DataverseEmulator(Emulator):
     service = "dataverse"
     choices: ClassVar[Mapping[str, tuple[str, ...]]] = {
         "limits": ("published", "off"),
+        "account_state": ("enabled", *ACCOUNT_STATES),
+        "application_state": ("registered", "secret_expired", "no_consent"),
         "user_state": ("enabled", "disabled", "no_role", "not_member"),
     }
 
@@ -58,7 +63,8 @@ class DataverseEmulator(Emulator):
         self.organization.random.seed(f"{options.seed}/ids/{self.store.version}")
         self.security = Security(self.schema)
         self.limits = Limits(self.clock, self.settings)
-        self.entra = Entra(self.organization, self.clock, self.settings)
+        self.certificate = ensure_certificate(options.app_certificate) if options.app_certificate else None
+        self.entra = Entra(self.organization, self.clock, self.settings, self.certificate)
         reader = Reader(self.schema, self.store, self.clock, self.security, self.settings)
         writer = Writer(self.schema, self.store, self.clock, self.security, self.settings, self.organization)
         self.api = WebApi(self.schema, self.organization, reader, writer, self.counters)
@@ -75,6 +81,7 @@ class DataverseEmulator(Emulator):
             "client_secret": organization.client_secret,
             "username": organization.username,
             "password": organization.password,
+            **({"client_certificate_file": self.certificate.file} if self.certificate else {}),
         }
 
     def close(self) -> None:

@@ -1,4 +1,4 @@
-"""Tables as their metadata says they are. There is no code for any one table: a table added later is a data file.
+"""Tables as their metadata says they are. There is no code for any one table: a table added later is metadata.
 
 A column has two names: the one it is stored and described under, and the one it has as a property of a row
 (`_ownerid_value` for the lookup `ownerid`).
@@ -6,12 +6,11 @@ A column has two names: the one it is stored and described under, and the one it
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cache, cached_property
-from importlib import resources
+from functools import cached_property
 from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
-import msgspec
+from tandem_emulators.dataverse.relationships import Association, Relationship, associations, one_to_many
 
 LOOKUP_TYPES = frozenset({"Lookup", "Customer", "Owner"})
 OPTION_TYPES = frozenset({"Picklist", "State", "Status"})
@@ -35,17 +34,6 @@ EDM_TYPES = {
     "Owner": "Edm.Guid",
 }
 
-_TABLE_FILES = (
-    "lead",
-    "contact",
-    "account",
-    "team",
-    "systemuser",
-    "businessunit",
-    "transactioncurrency",
-    "organization",
-)
-_EXTRA_COLUMNS = {"account": "account.sales-columns", "contact": "contact.sales-columns"}
 PRIVILEGE_TYPES = ("Create", "Read", "Write", "Delete", "Assign", "Share", "Append", "AppendTo")
 
 
@@ -98,7 +86,8 @@ class Column:
     @cached_property
     def type_column(self) -> str | None:
         """Where a lookup with several targets keeps which of them it points to."""
-        return f"{self.name}type" if len(self.targets) > 1 else None
+        name = self.metadata.get("TypeColumn")
+        return str(name) if name else None
 
     @cached_property
     def options(self) -> Mapping[int, str]:
@@ -115,34 +104,6 @@ class Column:
 
     def is_writable(self, *, creating: bool) -> bool:
         return bool(self.metadata.get("IsValidForCreate" if creating else "IsValidForUpdate", True))
-
-
-@dataclass(frozen=True, slots=True)
-class Relationship:
-    """A row of `child` points to a row of `parent` by `column`; what happens on deletion and so on, to the parent.
-
-    `navigation` is the child's property, `collection` the parent's.
-    """
-
-    parent: str
-    child: str
-    column: str
-    navigation: str
-    collection: str
-    on_delete: str
-    on_merge: str
-    on_assign: str
-
-
-@dataclass(frozen=True, slots=True)
-class Association:
-    """Many to many, seen from one of the two tables: rows of `intersect` hold the ids of both in these columns."""
-
-    navigation: str
-    intersect: str
-    column: str
-    other: str
-    other_column: str
 
 
 @dataclass
@@ -164,7 +125,8 @@ class Table:
 
     @cached_property
     def name_column(self) -> str:
-        return str(self.metadata["PrimaryNameAttribute"])
+        """A table of pairs has no name; its key stands in."""
+        return str(self.metadata["PrimaryNameAttribute"] or self.key)
 
     @cached_property
     def edm_name(self) -> str:
@@ -192,13 +154,6 @@ class Table:
                 several = column.type == "Owner"
                 targets = column.targets if several else (relation["ReferencedEntity"],)
                 found[relation["ReferencingEntityNavigationPropertyName"]] = (column, targets)
-        described = {column.name for column, _ in found.values()} | self.mirrors
-        for column in self.columns.values():
-            if column.is_lookup and column.name not in described:
-                if len(column.targets) == 1 or column.type == "Owner":
-                    found[column.name] = (column, column.targets)
-                else:
-                    found.update({f"{column.name}_{target}": (column, (target,)) for target in column.targets})
         return found
 
     @cached_property
@@ -227,6 +182,11 @@ class Table:
         return found
 
     @cached_property
+    def is_intersect(self) -> bool:
+        """Whether its rows are pairs, written by associating and not by POST."""
+        return bool(self.metadata.get("IsIntersect", False))
+
+    @cached_property
     def is_tracked(self) -> bool:
         return bool(self.metadata.get("ChangeTrackingEnabled", False))
 
@@ -244,95 +204,44 @@ class Table:
 
 
 class Schema:
+    """The tables that are served now. `version` counts the changes; a change swaps a table, it never edits one."""
+
     def __init__(self, tables: list[Table]) -> None:
         self.tables = {table.name: table for table in tables}
         self.by_set = {table.set_name: table for table in tables}
+        self.version = 1
+
+    def put(self, table: Table) -> None:
+        """Add a table, or let it take the place of the one with its name."""
+        former = self.tables.get(table.name)
+        if former is not None:
+            del self.by_set[former.set_name]
+        self.tables[table.name] = table
+        self.by_set[table.set_name] = table
+        self._changed()
+
+    def remove(self, table: Table) -> None:
+        del self.tables[table.name]
+        del self.by_set[table.set_name]
+        self._changed()
+
+    def _changed(self) -> None:
+        self.version += 1
+        for name in ("relationships", "associations"):
+            self.__dict__.pop(name, None)
 
     @cached_property
     def relationships(self) -> tuple[Relationship, ...]:
-        """Between tables that are served here; a lookup whose relationship is not described loses its link."""
-        described = self._described_relationships()
-        found = []
-        for table in self.tables.values():
-            for navigation, (column, targets) in table.navigation.items():
-                for target in targets:
-                    if target in self.tables:
-                        relation = described.get((target, table.name, column.name), {})
-                        found.append(_relationship(target, table.name, column.name, navigation, relation))
-        return tuple(found)
-
-    def _described_relationships(self) -> dict[tuple[str, str, str], Mapping[str, Any]]:
-        return {
-            (r["ReferencedEntity"], r["ReferencingEntity"], r["ReferencingAttribute"]): r
-            for table in self.tables.values()
-            for kind in ("ManyToOneRelationships", "OneToManyRelationships")
-            for r in table.metadata.get(kind, ())
-            if r.get("Cascade")
-        }
+        """Between tables that are served here."""
+        return tuple(one_to_many(self.tables))
 
     def children_of(self, table: Table) -> list[Relationship]:
         return [relation for relation in self.relationships if relation.parent == table.name]
 
     @cached_property
     def associations(self) -> dict[str, dict[str, Association]]:
-        """Table -> navigation property -> the association, from both ends, where the intersect table is served."""
+        """Table -> navigation property -> the association, from both ends."""
         found: dict[str, dict[str, Association]] = {}
-        for table in self.tables.values():
-            for described in table.metadata.get("ManyToManyRelationships", ()):
-                if described["IntersectEntityName"] in self.tables:
-                    for own, other in ((1, 2), (2, 1)):
-                        association = _association(described, own, other)
-                        name = described[f"Entity{own}LogicalName"]
-                        found.setdefault(name, {})[association.navigation] = association
+        for name, association in associations(self.tables):
+            found.setdefault(name, {})[association.navigation] = association
         return found
-
-
-def _relationship(parent: str, child: str, column: str, navigation: str, described: Mapping[str, Any]) -> Relationship:
-    cascade = described.get("Cascade") or {}
-    return Relationship(
-        parent,
-        child,
-        column,
-        navigation,
-        collection=described.get("ReferencedEntityNavigationPropertyName") or f"{parent}_{child}_{column}",
-        on_delete=cascade.get("Delete", "RemoveLink"),
-        on_merge=cascade.get("Merge", "NoCascade"),
-        on_assign=cascade.get("Assign", "NoCascade"),
-    )
-
-
-def _association(described: Mapping[str, Any], own: int, other: int) -> Association:
-    return Association(
-        navigation=described[f"Entity{own}NavigationPropertyName"],
-        intersect=described["IntersectEntityName"],
-        column=described[f"Entity{own}IntersectAttribute"],
-        other=described[f"Entity{other}LogicalName"],
-        other_column=described[f"Entity{other}IntersectAttribute"],
-    )
-
-
-@cache
-def load_schema() -> Schema:
-    """The tables of the data files. Nothing changes them, so every organisation in a process shares them."""
-    supplement = _read("supplement")
-    tables = []
-    for name in _TABLE_FILES:
-        extra = dict(supplement[name])
-        shadows, defaults = extra.pop("shadows", {}), extra.pop("defaults", {})
-        metadata = {**_read(name), **extra}
-        known = {attribute["LogicalName"] for attribute in metadata["Attributes"]}
-        added = _read(_EXTRA_COLUMNS[name])["Attributes"] if name in _EXTRA_COLUMNS else []
-        attributes = metadata["Attributes"] + [a for a in added if a["LogicalName"] not in known]
-        metadata["Attributes"] = [_with_default(attribute, defaults) for attribute in attributes]
-        tables.append(Table(metadata, shadows))
-    return Schema(tables)
-
-
-def _with_default(attribute: dict[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:
-    name = attribute["LogicalName"]
-    return {**attribute, "DefaultValue": defaults[name]} if name in defaults else attribute
-
-
-def _read(name: str) -> Any:
-    file = resources.files("tandem_emulators.dataverse").joinpath("data", f"{name}.json")
-    return msgspec.json.decode(file.read_bytes())

@@ -11,8 +11,10 @@ from tandem_emulators.dataverse import errors
 from tandem_emulators.dataverse.schema import Schema, Table
 from tandem_emulators.kit.errors import ControlError
 
-# What an integration role holds out of the box: people and companies in full, the rest to read.
-_FULL_TABLES = frozenset({"lead", "contact", "account"})
+# What an integration role holds out of the box: everything but who works here, and how the organisation is set up.
+_READ_ONLY_TABLES = frozenset(
+    {"systemuser", "team", "businessunit", "transactioncurrency", "organization", "asyncoperation"}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +33,7 @@ class Security:
             name
             for table in schema.tables.values()
             for kind, (name, _) in table.privileges.items()
-            if kind in ("Read", "AppendTo") or table.name in _FULL_TABLES
+            if kind in ("Read", "AppendTo") or table.name not in _READ_ONLY_TABLES
         }
         self._closed_columns: dict[str, frozenset[str]] = {}
         self._secured: set[tuple[str, str]] = set()

@@ -13,6 +13,7 @@ from typing import Any
 
 from tandem_emulators.dataverse.organization import Organization
 from tandem_emulators.dataverse.schema import Schema, Table
+from tandem_emulators.dataverse.seed_sales import SalesSeeder
 from tandem_emulators.dataverse.store import Row, Store
 from tandem_emulators.dataverse.values import render_time
 from tandem_emulators.dataverse.writing import composite_address, full_name
@@ -37,21 +38,24 @@ class Seeder:
     store: Store
     organization: Organization
     population: int
+    history_starts = _HISTORY_STARTS
 
     def seed(self) -> None:
         seed, population = self.organization.seed, self.population
         persons = [people.person(seed, index) for index in range(population)]
         companies = people.company_count(population)
         with self.store.transaction():
-            self._write("businessunit", [self._business_unit()])
-            self._write("transactioncurrency", [self._currency()])
-            self._write("organization", [self._organization_row()])
-            self._write("systemuser", self._users())
-            self._write("account", (self._account(people.company(seed, i)) for i in range(companies)))
-            self._write("lead", (self._lead(p) for p in persons if is_lead(p) or is_qualified(p)))
-            self._write("contact", (self._contact(p) for p in persons if not is_lead(p)))
+            self.write("businessunit", [self._business_unit()])
+            self.write("transactioncurrency", [self._currency()])
+            self.write("organization", [self._organization_row()])
+            self.write("systemuser", self._users())
+            self.write("account", (self._account(people.company(seed, i)) for i in range(companies)))
+            self.write("lead", (self._lead(p) for p in persons if is_lead(p) or is_qualified(p)))
+            self.write("contact", (self._contact(p) for p in persons if not is_lead(p)))
+            contacts, leads = [p for p in persons if not is_lead(p)], [p for p in persons if is_lead(p)]
+            SalesSeeder(self, contacts, leads).seed()
 
-    def _write(self, table_name: str, rows: Iterable[Row]) -> None:
+    def write(self, table_name: str, rows: Iterable[Row]) -> None:
         table = self.schema.tables[table_name]
         made = [{**table.defaults, **row} for row in rows]
         columns = [*dict.fromkeys(name for row in made for name in row if name in table.stored), "versionnumber"]
@@ -66,7 +70,7 @@ class Seeder:
 
     def _business_unit(self) -> Row:
         ids = {"businessunitid": self.organization.business_unit_id, "name": "Contoso"}
-        return {**ids, "organizationid": self.organization.organization_id, **self._made(0.0)}
+        return {**ids, "organizationid": self.organization.organization_id, **self.made(0.0)}
 
     def _currency(self) -> Row:
         names = {"currencyname": "US Dollar", "isocurrencycode": "USD", "currencysymbol": "$", "exchangerate": 1.0}
@@ -74,13 +78,13 @@ class Seeder:
             "transactioncurrencyid": self.organization.currency_id,
             **names,
             "currencyprecision": 2,
-            **self._made(0.0),
+            **self.made(0.0),
         }
 
     def _organization_row(self) -> Row:
         days = {"expirechangetrackingindays": 30, "expiresubscriptionsindays": 90}
         names = {"name": "contoso", "languagecode": 1033, "basecurrencyid": self.organization.currency_id}
-        return {"organizationid": self.organization.organization_id, **names, **days, **self._made(0.0)}
+        return {"organizationid": self.organization.organization_id, **names, **days, **self.made(0.0)}
 
     def _users(self) -> Iterator[Row]:
         service = (
@@ -101,7 +105,11 @@ class Seeder:
         names = {"firstname": first, "lastname": last, "fullname": full_name(first, last)}
         address = {"internalemailaddress": mail, "domainname": mail, "isdisabled": 0, "islicensed": 1}
         unit = {"businessunitid": self.organization.business_unit_id}
-        return {"systemuserid": user_id, **names, **address, **unit, **self._made(0.0)}
+        return {"systemuserid": user_id, **names, **address, **unit, **self.made(0.0)}
+
+    @property
+    def user_count(self) -> int:
+        return user_count(self.population)
 
     def user_id(self, index: int) -> str:
         return self.organization.id_of(f"systemuser/{index}")
@@ -126,8 +134,8 @@ class Seeder:
             "transactioncurrencyid": self.organization.currency_id if revenue else None,
             **_address(found.street, found.city, found.region, found.postal_code, found.country),
             **self._state(inactive=rng.random() < people.SHARE_INACTIVE, state=1, status=2),
-            **self._owner(rng.randrange(1_000_000)),
-            **self._made(rng.random()),
+            **self.owner(rng.randrange(1_000_000)),
+            **self.made(rng.random()),
         }
 
     def _lead(self, found: Person) -> Row:
@@ -147,8 +155,8 @@ class Seeder:
             "industrycode": rng.randint(1, 33) if rng.random() < 0.5 else None,
             **self._state(inactive=found.is_inactive, state=2, status=rng.randint(4, 7)),
             **closed,
-            **self._owner(found.owner_index),
-            **self._made(rng.random()),
+            **self.owner(found.owner_index),
+            **self.made(rng.random()),
         }
 
     def _contact(self, found: Person) -> Row:
@@ -167,8 +175,8 @@ class Seeder:
             **(parent if rng.random() < SHARE_OF_CONTACTS_IN_A_COMPANY else {}),
             "originatingleadid": self.lead_id(found.index) if is_qualified(found) else None,
             **self._state(inactive=found.is_inactive, state=1, status=2),
-            **self._owner(found.owner_index),
-            **self._made(rng.random()),
+            **self.owner(found.owner_index),
+            **self.made(rng.random()),
         }
 
     def account_id(self, index: int) -> str:
@@ -183,13 +191,13 @@ class Seeder:
     def _state(self, *, inactive: bool, state: int, status: int) -> Row:
         return {"statecode": state, "statuscode": status} if inactive else {}
 
-    def _owner(self, draw: int) -> Row:
+    def owner(self, draw: int) -> Row:
         """Some owners have left the company: a few records belong to a disabled user."""
         owner = self.user_id(draw % user_count(self.population))
         kind = {"ownerid": owner, "owneridtype": "systemuser", "owninguser": owner}
         return {**kind, "owningbusinessunit": self.organization.business_unit_id}
 
-    def _made(self, roll: float) -> Row:
+    def made(self, roll: float) -> Row:
         created = _HISTORY_STARTS + timedelta(seconds=int(roll * _HISTORY_DAYS * 86_400))
         changed = created + timedelta(seconds=int(roll * 7_919) % 6_000 * 60)
         admin = self.organization.administrator_id

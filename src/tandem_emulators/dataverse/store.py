@@ -10,10 +10,12 @@ from contextlib import AbstractContextManager
 from typing import Any
 
 from tandem_emulators.dataverse.filters import matches
+from tandem_emulators.dataverse.relationships import Relationship
 from tandem_emulators.dataverse.schema import Column, Schema, Table
 from tandem_emulators.kit.sqlite import open_database, transaction
 
 FIRST_VERSION = 1_000_000
+_PERMANENT = frozenset({"systemuser", "team", "businessunit", "transactioncurrency", "organization"})
 
 Row = dict[str, Any]
 
@@ -26,9 +28,9 @@ class Store:
         self.connection = open_database(path)
         self.connection.create_function("fold", 1, _fold, deterministic=True)
         self.connection.create_function("matches", 2, matches, deterministic=True)
+        self._used: dict[str, set[str]] = {}
         self._create_tables()
         self.version = self._highest_version()
-        self._used = {table.name: self._filled_columns(table) for table in schema.tables.values()}
 
     def _create_tables(self) -> None:
         run = self.connection.execute
@@ -38,19 +40,39 @@ class Store:
             "deleted_s REAL NOT NULL, PRIMARY KEY (entity, id))"
         )
         run("CREATE INDEX IF NOT EXISTS deleted_by_version ON deleted (entity, version)")
-        linked = {(relation.child, relation.column) for relation in self.schema.relationships if _is_watched(relation)}
         for table in self.schema.tables.values():
-            rest = ", ".join(f'"{name}"' for name in table.stored if name not in (table.key, "versionnumber"))
-            run(
-                f'CREATE TABLE IF NOT EXISTS "{table.name}" '
-                f'("{table.key}" TEXT PRIMARY KEY NOT NULL, "versionnumber" INTEGER NOT NULL, {rest})'
-            )
-            run(f'CREATE INDEX IF NOT EXISTS "{table.name}_version" ON "{table.name}" ("versionnumber")')
-            for name, column in table.stored.items():
-                if (table.name, name) in linked:
-                    self._index(table, name, "")
-                elif column.metadata.get("FormatName", column.metadata.get("Format")) == "Email":
-                    self._index(table, name, " COLLATE NOCASE")
+            self.ensure_table(table)
+
+    def ensure_table(self, table: Table) -> None:
+        """Make room for a table as its metadata is now: the table itself, new columns, and their indexes."""
+        run = self.connection.execute
+        rest = ", ".join(f'"{name}"' for name in table.stored if name not in (table.key, "versionnumber"))
+        run(
+            f'CREATE TABLE IF NOT EXISTS "{table.name}" '
+            f'("{table.key}" TEXT PRIMARY KEY NOT NULL, "versionnumber" INTEGER NOT NULL{", " if rest else ""}{rest})'
+        )
+        run(f'CREATE INDEX IF NOT EXISTS "{table.name}_version" ON "{table.name}" ("versionnumber")')
+        there = {row[1] for row in run(f"SELECT * FROM pragma_table_info('{table.name}')").fetchall()}
+        for name in table.stored.keys() - there:
+            run(f'ALTER TABLE "{table.name}" ADD COLUMN "{name}"')
+        linked = {r.column for r in self.schema.relationships if r.child == table.name and _is_watched(r)}
+        for name, column in table.stored.items():
+            if name in linked:
+                self._index(table, name, "")
+            elif column.metadata.get("FormatName", column.metadata.get("Format")) == "Email":
+                self._index(table, name, " COLLATE NOCASE")
+        self._used.setdefault(table.name, self._filled_columns(table))
+
+    def drop_table(self, table: Table) -> None:
+        self.connection.execute(f'DROP TABLE IF EXISTS "{table.name}"')
+        self.connection.execute("DELETE FROM deleted WHERE entity = ?", (table.name,))
+        self._used.pop(table.name, None)
+
+    def drop_column(self, table: Table, name: str) -> None:
+        """Its values go with it, and its indexes before it."""
+        self.connection.execute(f'DROP INDEX IF EXISTS "{table.name}_{name}"')
+        self.connection.execute(f'ALTER TABLE "{table.name}" DROP COLUMN "{name}"')
+        self._used[table.name].discard(name)
 
     def _index(self, table: Table, column: str, collation: str) -> None:
         self.connection.execute(
@@ -183,9 +205,9 @@ class Store:
         self.connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (name, value))
 
 
-def _is_watched(relation: Any) -> bool:
+def _is_watched(relation: Relationship) -> bool:
     """A deletion looks for the children of these; users, units and currencies are never deleted here."""
-    return relation.parent in ("lead", "contact", "account")
+    return relation.parent not in _PERMANENT
 
 
 def _fold(value: str | float | None) -> str | float | None:
