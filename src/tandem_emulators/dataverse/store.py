@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
-from tandem_emulators.dataverse.filters import matches
+from tandem_emulators.dataverse.patterns import matches
 from tandem_emulators.dataverse.relationships import Relationship
 from tandem_emulators.dataverse.schema import Column, Schema, Table
 from tandem_emulators.kit.sqlite import open_database, transaction
