@@ -42,7 +42,7 @@ class CountingIds:
 
 
 def one_way(crm: str, marketing: str, parent: Entity | None = None) -> FieldPair:
-    return FieldPair(crm, marketing, Identity(), Direction.TO_MARKETING, parent=parent)
+    return FieldPair(crm, marketing, Identity(), Direction.TO_MARKETING, parents=(parent,) if parent else ())
 
 
 def person_pairs() -> list[FieldPair]:

@@ -18,7 +18,7 @@ from tandem.core.guard import Rails
 from tandem.core.mapping import Direction, Winner
 from tandem.core.mapping_resolver import FieldOverride
 from tandem.core.policy import DeleteRule, EntityPolicy
-from tandem.core.record import ACCOUNT, CONTACT, LEAD, USER
+from tandem.core.record import ACCOUNT, CONTACT, LEAD, TEAM, USER
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = sorted((ROOT / "examples").glob("*.toml"))
@@ -82,7 +82,7 @@ def test_the_template_shows_every_setting_with_its_default(tmp_path: Path) -> No
 def test_the_template_names_every_setting_and_explains_it() -> None:
     text = " ".join(CONFIG_TEMPLATE.replace("\n# ", " ").split())
     for setting in iter_settings(Config):
-        if setting.names == ("entities",) or setting.names[1:2] in [("contact",), ("account",), ("systemuser",)]:
+        if setting.names == ("entities",) or set(setting.names[1:2]) & {"contact", "account", "systemuser", "team"}:
             continue
         assert setting.description, setting.dotted
         assert " ".join(setting.description.split()) in text, setting.dotted
@@ -99,7 +99,7 @@ def test_the_reference_page_is_up_to_date() -> None:
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.stem)
 def test_every_example_is_a_valid_configuration(example: Path) -> None:
     config = load_config(example)
-    assert policies(config).keys() == {LEAD, CONTACT, ACCOUNT, USER}
+    assert policies(config).keys() == {LEAD, CONTACT, ACCOUNT, USER, TEAM}
 
 
 def test_there_are_examples() -> None:
@@ -111,7 +111,7 @@ def test_there_are_examples() -> None:
 
 def test_the_defaults_are_the_native_syncs(tmp_path: Path) -> None:
     found = policies(load_text(tmp_path, render_template(BLANKS)))
-    assert list(found) == [USER, ACCOUNT, CONTACT, LEAD]
+    assert list(found) == [USER, TEAM, ACCOUNT, CONTACT, LEAD]
     assert found[LEAD] == EntityPolicy(winner=Winner.MARKETING)  # N13, N16
     assert found[CONTACT] == EntityPolicy(winner=Winner.CRM)  # N14
     assert found[ACCOUNT] == found[USER] == EntityPolicy(winner=Winner.CRM, deleted_in_crm=DeleteRule.IGNORE)  # N15
@@ -121,6 +121,7 @@ def test_directions_follow_the_tables(tmp_path: Path) -> None:
     found = directions(load_text(tmp_path, render_template({**BLANKS, "entities.lead.direction": "to_crm"})))
     assert found == {
         USER: Direction.TO_MARKETING,
+        TEAM: Direction.TO_MARKETING,
         ACCOUNT: Direction.TO_MARKETING,
         CONTACT: Direction.BOTH,
         LEAD: Direction.TO_CRM,

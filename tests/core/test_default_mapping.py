@@ -7,7 +7,7 @@ import pytest
 
 from tandem.core.default_mapping import COMPANY_FIELDS, DEFAULT_MAPPINGS, DefaultPair
 from tandem.core.mapping import Direction
-from tandem.core.record import ACCOUNT, CONTACT, LEAD, USER, Entity
+from tandem.core.record import ACCOUNT, CONTACT, LEAD, TEAM, USER, Entity
 
 # Rows N73: the columns of the native sync's three default tables, names corrected to the logical names.
 LEAD_COLUMNS = """
@@ -39,8 +39,8 @@ def _pairs(entity: Entity) -> dict[str, DefaultPair]:
 @pytest.mark.parametrize(
     ("entity", "columns", "beyond"),
     [
-        (LEAD, LEAD_COLUMNS, {"@id", "@type", "@deleted", "owninguser"}),
-        (CONTACT, CONTACT_COLUMNS, {"@id", "@type", "@deleted", "owninguser"}),
+        (LEAD, LEAD_COLUMNS, {"@id", "@type", "@deleted", "ownerid"}),
+        (CONTACT, CONTACT_COLUMNS, {"@id", "@type", "@deleted", "ownerid"}),
         (ACCOUNT, ACCOUNT_COLUMNS, {"@id", "address1_stateorprovince"}),
     ],
 )
@@ -86,13 +86,13 @@ def test_what_dynamics_owns_goes_one_way(entity: Entity) -> None:
 
 @pytest.mark.parametrize("entity", [LEAD, CONTACT])
 def test_what_people_cannot_edit_in_marketo_goes_one_way(entity: Entity) -> None:
-    for column in ("@id", "@type", "@deleted", "createdon", "statecode", "statuscode", "owninguser"):
+    for column in ("@id", "@type", "@deleted", "createdon", "statecode", "statuscode", "ownerid"):
         assert _pairs(entity)[column].direction is Direction.TO_MARKETING
 
 
 def test_references_name_the_parent_they_wait_for() -> None:
-    assert _pairs(CONTACT)["parentcustomerid"].parent == ACCOUNT
-    assert _pairs(CONTACT)["owninguser"].parent == _pairs(LEAD)["owninguser"].parent == USER
+    assert _pairs(CONTACT)["parentcustomerid"].parents == (ACCOUNT,)
+    assert _pairs(CONTACT)["ownerid"].parents == _pairs(LEAD)["ownerid"].parents == (USER, TEAM)
 
 
 @pytest.mark.parametrize("entity", DEFAULT_MAPPINGS)

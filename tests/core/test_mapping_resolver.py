@@ -16,7 +16,7 @@ from tandem.core.mapping_resolver import (
     distinct_new_fields,
     resolve_mapping,
 )
-from tandem.core.record import ACCOUNT, COMPANY, CONTACT, LEAD, PERSON, SALESPERSON, USER, Entity
+from tandem.core.record import ACCOUNT, COMPANY, CONTACT, LEAD, PERSON, SALESPERSON, TEAM, USER, Entity
 from tandem.core.schema import EntitySchema, FieldInfo, FieldKind, NewField
 from tandem.core.transforms import Choice, Opposite, Text, YesNo
 
@@ -43,7 +43,7 @@ LEAD_SCHEMA = a_schema(
         a_field("description", native_type="Memo", max_length=2000),
         a_field("companyname"),
         a_field("statecode", FieldKind.CHOICE, choices={0: "Open"}),
-        a_field("owninguser", FieldKind.REFERENCE, is_writable=False),
+        a_field("ownerid", FieldKind.REFERENCE, is_writable=False),
     ],
 )
 PERSON_SCHEMA = a_schema(
@@ -97,7 +97,7 @@ def test_pairs_get_the_transform_of_their_types() -> None:
 def test_opt_outs_and_parents_survive() -> None:
     resolved = resolve()
     assert pair_of(resolved, "donotphone").opt_out
-    assert pair_of(resolved, "owninguser").parent == USER
+    assert pair_of(resolved, "ownerid").parents == (USER, TEAM)
 
 
 def test_a_person_field_that_is_missing_is_made() -> None:
@@ -293,7 +293,7 @@ def test_a_pair_against_the_entitys_direction_is_left_out() -> None:
         ([FieldOverride("firstname", transform="shout")], "known: as_is, opposite"),
         ([FieldOverride("donotphone", transform="opposite")], "an opt-out is true on both sides"),
         ([FieldOverride("firstname", opt_out=True)], "which is for yes/no fields"),
-        ([FieldOverride("owninguser", direction=Direction.BOTH)], "can only go to_marketing"),
+        ([FieldOverride("ownerid", direction=Direction.BOTH)], "can only go to_marketing"),
         ([FieldOverride("@type", direction=Direction.TO_CRM)], "can only go to_marketing"),
     ],
 )

@@ -5,7 +5,7 @@ from dataclasses import replace
 from tandem.core.default_mapping import DefaultMapping, DefaultPair
 from tandem.core.mapping import Direction
 from tandem.core.mapping_resolver import FieldOverride, ResolvedMapping, resolve_mapping
-from tandem.core.record import COMPANY, CONTACT, PERSON, Entity, Side
+from tandem.core.record import COMPANY, CONTACT, LEAD, PERSON, Entity, Side
 from tandem.core.schema import EntitySchema, FieldInfo, FieldKind, FieldLink, NewField, NewObject
 
 EVENT = Entity("event")
@@ -22,7 +22,8 @@ COLUMNS = (
     column("new_when", FieldKind.DATETIME),
     column("new_contactid", FieldKind.REFERENCE, "contact"),
     column("new_accountid", FieldKind.REFERENCE, "account"),
-    column("new_regarding", FieldKind.REFERENCE, "contact", "lead"),
+    column("new_personid", FieldKind.REFERENCE, "contact", "lead"),
+    column("new_regarding", FieldKind.REFERENCE, "contact", "account"),
     column("ownerid", FieldKind.REFERENCE, "systemuser"),
 )
 SCHEMA = EntitySchema(TABLE, {info.name: info for info in COLUMNS})
@@ -55,19 +56,24 @@ def test_a_lookup_becomes_a_link_by_the_id_that_marketo_gives() -> None:
         "new_accountidX": ("link", FieldLink(COMPANY, "id")),
     }
     pair = resolved.mapping.pairs[1]
-    assert (pair.parent, pair.parent_by) == (CONTACT, Side.MARKETING)
+    assert (pair.parents, pair.parent_by) == ((CONTACT,), Side.MARKETING)
 
 
-def test_a_lookup_of_several_tables_or_of_users_is_shown_as_text() -> None:
+def test_leads_and_contacts_are_one_thing_to_link_to() -> None:
+    pair = resolve("new_personid").mapping.pairs[1]
+    assert (pair.parents, pair.parent_by) == ((CONTACT, LEAD), Side.MARKETING)
+
+
+def test_a_lookup_of_several_things_or_of_users_is_shown_as_text() -> None:
     resolved = resolve("new_regarding", "ownerid")
     assert [field.native_type for field in resolved.new_fields] == ["string", "string", "string"]
-    assert [pair.parent for pair in resolved.mapping.pairs] == [None, None, None]
+    assert [pair.parents for pair in resolved.mapping.pairs] == [(), (), ()]
 
 
 def test_a_type_that_is_asked_for_is_kept() -> None:
     resolved = resolve("new_contactid", create_as="string")
     assert [field.native_type for field in resolved.new_fields] == ["string", "string"]
-    assert resolved.mapping.pairs[1].parent is None
+    assert resolved.mapping.pairs[1].parents == ()
 
 
 def test_an_object_that_is_there_gets_only_what_it_lacks() -> None:

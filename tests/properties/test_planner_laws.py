@@ -184,7 +184,7 @@ def test_r3_every_edit_arrives_or_is_recorded_held_or_waiting(pair: Pair) -> Non
     planned = pair.plan()
     recorded = {conflict.field for conflict in planned.conflicts} | {hold.field for hold in planned.holds}
     arriving = {(action.side, write.pair) for action in planned.actions for write in action.writes}
-    waiting = {p.name for p in MAPPING.pairs if p.parent} if planned.waits_for else set()
+    waiting = {p.name for p in MAPPING.pairs if p.parents} if planned.waits_for else set()
     for side in Side:
         for name in pair.changed(side):
             place = MAPPING.names.index(name)

@@ -7,7 +7,7 @@ from typing import Final
 
 from tandem.core.default_mapping import DEFAULT_MAPPINGS, OWN_PERSON_KEY, PERSON_KEY, DefaultMapping, DefaultPair
 from tandem.core.mapping import Direction
-from tandem.core.record import ACCOUNT, CONTACT, LEAD, USER, Entity
+from tandem.core.record import ACCOUNT, CONTACT, LEAD, TEAM, USER, Entity
 
 PAGE_HEAD: Final = f"""# Default mapping
 
@@ -29,6 +29,7 @@ _TITLES: Final[dict[Entity, str]] = {
     CONTACT: "Contacts to people",
     ACCOUNT: "Accounts to companies",
     USER: "Users to sales persons",
+    TEAM: "Teams to sales persons",
 }
 TABLE_HEAD: Final = "| Dynamics column | Marketo field | goes | made as | |\n| --- | --- | --- | --- | --- |\n"
 _ARROWS: Final = {Direction.BOTH: "both ways", Direction.TO_MARKETING: "to Marketo", Direction.TO_CRM: "to Dynamics"}
@@ -47,8 +48,8 @@ def _section(title: str, mapping: DefaultMapping) -> str:
 def _row(pair: DefaultPair) -> str:
     made = f"{pair.native_type} *{pair.label}*" if pair.native_type else ""
     notes = ["opt-out"] if pair.opt_out else []
-    if pair.parent:
-        notes.append(f"only to a linked {pair.parent}")
+    if pair.parents:
+        notes.append(f"only to a linked {' or '.join(pair.parents)}")
     if not pair.can_be_emptied:
         notes.append("cannot be emptied in Marketo")
     return f"| `{pair.crm}` | `{pair.marketing}` | {_ARROWS[pair.direction]} | {made} | {', '.join(notes)} |\n"

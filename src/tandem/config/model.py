@@ -219,7 +219,7 @@ class LeadConfig(EntityConfig):
 
 
 class OneWayConfig(EntityConfig):
-    """Accounts and users: Dynamics owns them."""
+    """Accounts, users and teams: Dynamics owns them."""
 
     direction: Literal[Direction.TO_MARKETING] = Field(
         default=Direction.TO_MARKETING, description="Only 'to_marketing': Dynamics owns these records."
@@ -238,6 +238,7 @@ class EntitiesConfig(Section):
     contact: EntityConfig = Field(default=EntityConfig(), description="Contacts, which become people.")
     account: OneWayConfig = Field(default=OneWayConfig(), description="Accounts, which become companies.")
     systemuser: OneWayConfig = Field(default=OneWayConfig(), description="Users, who become sales persons.")
+    team: OneWayConfig = Field(default=OneWayConfig(), description="Teams, which become sales persons too.")
 
 
 class CustomFieldConfig(Section):

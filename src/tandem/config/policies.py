@@ -10,7 +10,7 @@ from tandem.core.mapping import Direction, Winner
 from tandem.core.mapping_resolver import FieldOverride
 from tandem.core.new_fields import label_for
 from tandem.core.policy import DEFAULT_PREFERENCE, DeleteRule, EntityPolicy
-from tandem.core.record import ACCOUNT, CONTACT, LEAD, USER, Entity
+from tandem.core.record import ACCOUNT, CONTACT, LEAD, TEAM, USER, Entity
 
 KEY_FIELD: Final = "crmId"
 """The field of a custom object that holds the record's GUID; its dedupe field."""
@@ -60,6 +60,7 @@ def rails(config: Config) -> Rails:
 
 def _sections(config: Config) -> Iterator[tuple[Entity, EntityConfig]]:
     yield USER, config.entities.systemuser
+    yield TEAM, config.entities.team
     yield ACCOUNT, config.entities.account
     yield CONTACT, config.entities.contact
     yield LEAD, config.entities.lead

@@ -32,8 +32,8 @@ def content_for(case: Case, values: Sequence[Value], to: Side) -> Content:
         name = pair.field_on(to)
         if value is None or not pair.direction.allows(to) or name in writes:
             continue
-        if to is Side.MARKETING and (parent := case.missing_parent(pair, value)):
-            waits.append(parent)
+        if to is Side.MARKETING and (parents := case.missing_parents(pair, value)):
+            waits.extend(parents)
         elif case.was_rejected(pair, value):
             holds.append(Hold(pair.name, f"{name} in {to} was rejected with this value"))
         else:

@@ -5,7 +5,8 @@ lacks, the pair carries the label and type under which the lead field API can ma
 
 Departures, each on purpose: the account's state is mapped (the native sync leaves it out); ``subject`` feeds one field
 instead of two, which would fight; a lead's company name and revenue go to fields of the person, as Marketo's company
-fields are written with companies only; users, for which no default is published, become sales persons.
+fields are written with companies only; users and teams, for which no default is published, become sales persons, so
+that an owner is never left blank because it is a team (N139).
 """
 
 from collections.abc import Mapping
@@ -13,7 +14,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from tandem.core.mapping import Direction
-from tandem.core.record import ACCOUNT, COMPANY, CONTACT, LEAD, PERSON, SALESPERSON, USER, Entity
+from tandem.core.record import ACCOUNT, COMPANY, CONTACT, LEAD, PERSON, SALESPERSON, TEAM, USER, Entity
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +28,7 @@ class DefaultPair:
     native_type: str = ""
     direction: Direction = Direction.BOTH
     opt_out: bool = False
-    parent: Entity | None = None
+    parents: tuple[Entity, ...] = ()
     can_be_emptied: bool = True
 
 
@@ -73,9 +74,9 @@ COMPANY_FIELDS: Final = frozenset(
 
 
 def _one_way(
-    crm: str, marketing: str, label: str = "", native_type: str = "", *, parent: Entity | None = None
+    crm: str, marketing: str, label: str = "", native_type: str = "", *, parents: tuple[Entity, ...] = ()
 ) -> DefaultPair:
-    return DefaultPair(crm, marketing, label, native_type, Direction.TO_MARKETING, parent=parent)
+    return DefaultPair(crm, marketing, label, native_type, Direction.TO_MARKETING, parents=parents)
 
 
 _PERSON: Final = (
@@ -130,7 +131,7 @@ _PERSON: Final = (
     DefaultPair("mkt_relativescore", "relativeScore"),
     DefaultPair("mkt_priority", "priority"),
     DefaultPair("mkt_urgency", "relativeUrgency"),
-    _one_way("owninguser", "externalSalesPersonId", parent=USER),
+    _one_way("ownerid", "externalSalesPersonId", parents=(USER, TEAM)),
 )
 
 _LEAD: Final = (
@@ -148,7 +149,7 @@ _CONTACT: Final = (
         "parentcustomerid",
         "externalCompanyId",
         direction=Direction.TO_MARKETING,
-        parent=ACCOUNT,
+        parents=(ACCOUNT,),
         can_be_emptied=False,
     ),
 )
@@ -186,8 +187,16 @@ _USER: Final = (
     _one_way("address1_fax", "fax"),
 )
 
+_TEAM: Final = (
+    _one_way(KEY_COLUMN, "externalSalesPersonId"),
+    _one_way("name", "lastName"),
+    _one_way("@type", "title"),
+    _one_way("emailaddress", "email"),
+)
+
 DEFAULT_MAPPINGS: Final[Mapping[Entity, DefaultMapping]] = {
     USER: DefaultMapping(USER, SALESPERSON, "externalSalesPersonId", _USER),
+    TEAM: DefaultMapping(TEAM, SALESPERSON, "externalSalesPersonId", _TEAM),
     ACCOUNT: DefaultMapping(ACCOUNT, COMPANY, "externalCompanyId", _ACCOUNT),
     CONTACT: DefaultMapping(
         CONTACT, PERSON, PERSON_KEY, _PERSON + _CONTACT, "email", ("statecode", "originatingleadid", "masterid")

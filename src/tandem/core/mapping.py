@@ -49,8 +49,9 @@ class FieldPair:
 
     ``crm`` is a column's logical name, or a *virtual* one that Tandem itself supplies: ``@id`` (the record's GUID),
     ``@type`` (Lead or Contact), ``@deleted`` (true once the record is gone).
-    ``parent`` names the crm entity whose record the value is the id of: the value waits until that record is linked,
-    and goes over as the id that it has on the side ``parent_by``: its GUID, or what Marketo calls it.
+    ``parents`` names the crm entities whose record the value is the id of (an owner is a user or a team): the value
+    waits until that record is linked, and goes over as the id it has on the side ``parent_by``: its GUID, or what
+    Marketo calls it.
     ``opt_out`` marks a field whose true must never be weakened (R8); ``only_if_empty`` fills, never replaces.
     ``can_be_emptied`` is False where Marketo keeps a value for ever (a person cannot lose its company).
     ``may_be_hidden``: the crm column reads as empty to who has no right to it, so an empty reading tells nothing.
@@ -64,7 +65,7 @@ class FieldPair:
     first_link: Winner | None = None
     opt_out: bool = False
     only_if_empty: bool = False
-    parent: Entity | None = None
+    parents: tuple[Entity, ...] = ()
     parent_by: Side = Side.CRM
     can_be_emptied: bool = True
     may_be_hidden: bool = False

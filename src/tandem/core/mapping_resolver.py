@@ -12,7 +12,7 @@ from typing import Final
 from tandem.core.default_mapping import COMPANY_FIELDS, KEY_COLUMN, OWN_PERSON_KEY, DefaultMapping, DefaultPair
 from tandem.core.errors import ConfigError
 from tandem.core.mapping import Direction, EntityMapping, FieldPair, Transform, Winner, compile_mapping
-from tandem.core.new_fields import LINK, field_to_make, label_for, missing_field, new_field, parent_of
+from tandem.core.new_fields import LINK, field_to_make, label_for, missing_field, new_field, parents_of
 from tandem.core.record import PERSON, Entity, Side
 from tandem.core.schema import EntitySchema, FieldInfo, FieldKind, NewField, NewObject
 from tandem.core.transforms import Identity, Opposite, Unpairable, transform_for
@@ -168,7 +168,7 @@ def _overridden(where: str, said: FieldOverride, line: _Line | None, crm_entity:
 
 
 def _allowed_direction(where: str, wanted: Direction, crm_entity: Entity, pair: DefaultPair) -> Direction:
-    if wanted is not Direction.TO_MARKETING and (pair.crm.startswith("@") or pair.parent is not None):
+    if wanted is not Direction.TO_MARKETING and (pair.crm.startswith("@") or pair.parents):
         raise ConfigError(f"{where} can only go to_marketing.")
     return wanted
 
@@ -261,8 +261,8 @@ class _Resolver:
 
     def _with_parent(self, line: _Line, crm: FieldInfo) -> _Line:
         """A custom object's lookup becomes a link where Marketo has a counterpart of what it leads to."""
-        parent = parent_of(crm) if self._default.is_custom and not line.pair.native_type else None
-        return replace(line, pair=replace(line.pair, parent=parent, native_type=LINK)) if parent else line
+        parents = parents_of(crm) if self._default.is_custom and not line.pair.native_type else ()
+        return replace(line, pair=replace(line.pair, parents=parents, native_type=LINK)) if parents else line
 
     def _with_person_key(self, line: _Line) -> _Line:
         """The standard key where the instance describes it, else a field of our own."""
@@ -362,7 +362,7 @@ def _field_pair(line: _Line, marketing: str, transform: Transform, direction: Di
         first_link=line.said.first_link,
         opt_out=line.pair.opt_out,
         only_if_empty=line.said.only_if_empty,
-        parent=line.pair.parent,
+        parents=line.pair.parents,
         parent_by=Side.MARKETING if line.pair.native_type == LINK else Side.CRM,
         can_be_emptied=line.pair.can_be_emptied,
     )

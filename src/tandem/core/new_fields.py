@@ -65,15 +65,17 @@ def field_to_make(default: DefaultMapping, pair: DefaultPair, crm: FieldInfo) ->
 
 
 def new_field(default: DefaultMapping, pair: DefaultPair, field: FieldInfo) -> NewField:
-    link = _LINKED_BY.get(pair.parent) if pair.parent and field.native_type == LINK else None
+    link = _LINKED_BY[pair.parents[0]] if pair.parents and field.native_type == LINK else None
     is_key = default.is_custom and field.name == default.key_field
     return NewField(field.name, field.label, field.native_type, is_key=is_key, link=link)
 
 
-def parent_of(crm: FieldInfo) -> Entity | None:
-    """The table that a custom object's link may lead to, where the lookup has just that one."""
-    targets = [Entity(name) for name in crm.targets]
-    return targets[0] if len(targets) == 1 and targets[0] in _LINKED_BY else None
+def parents_of(crm: FieldInfo) -> tuple[Entity, ...]:
+    """The tables that a custom object's link may lead to: all that the lookup names, if they are one thing in Marketo
+    (a lead and a contact are)."""
+    targets = tuple(Entity(name) for name in crm.targets)
+    links = {_LINKED_BY.get(target) for target in targets}
+    return targets if len(links) == 1 and None not in links else ()
 
 
 def native_type_of(pair: DefaultPair, crm: FieldInfo) -> str:

@@ -107,8 +107,8 @@ def _merge_place(case: Case, place: int, seen: Sighting, merged: _Merged) -> Non
 def _carry(case: Case, seen: Sighting, carry: Carry, merged: _Merged) -> None:
     pair, name = seen.pair, seen.pair.field_on(carry.to)
     source = seen.value(carry.to.other)
-    if carry.to is Side.MARKETING and (parent := case.missing_parent(pair, source)):
-        merged.waits.append(parent)
+    if carry.to is Side.MARKETING and (parents := case.missing_parents(pair, source)):
+        merged.waits.extend(parents)
     elif carry.to is Side.CRM and case.is_closed:
         merged.hold(pair.name, "the lead is closed in crm and takes no changes until it is open", carry.conflict)
     elif case.was_rejected(pair, source):

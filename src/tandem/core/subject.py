@@ -73,12 +73,13 @@ class Case:
     def link_number(self) -> LinkNumber | None:
         return self.subject.link.number if self.subject.link else None
 
-    def missing_parent(self, pair: FieldPair, value: Value) -> RecordKey | None:
-        """The record that `value` names, if it is not linked yet. A number is what Marketo calls one that is."""
-        if pair.parent is None or value is None or isinstance(value, int):
-            return None
-        key = RecordKey(Side.CRM, pair.parent, RecordId(str(value)))
-        return None if key in self.rules.parents else key
+    def missing_parents(self, pair: FieldPair, value: Value) -> tuple[RecordKey, ...]:
+        """The records that `value` may name, if none of them is linked yet. A number is what Marketo calls one that
+        is."""
+        if value is None or isinstance(value, int):
+            return ()
+        keys = tuple(RecordKey(Side.CRM, parent, RecordId(str(value))) for parent in pair.parents)
+        return () if any(key in self.rules.parents for key in keys) else keys
 
     def was_rejected(self, pair: FieldPair, source: Value) -> bool:
         """Whether the target refused what `source` stands for, and nothing has changed since."""

@@ -15,6 +15,7 @@ from tandem.core.record import (
     LEAD,
     PERSON,
     SALESPERSON,
+    TEAM,
     USER,
     Entity,
     ReadNumber,
@@ -23,7 +24,7 @@ from tandem.core.record import (
 from tandem.ports import Clock, Connector, IdSource, Store
 
 _STAGES: tuple[tuple[Entity, tuple[Entity, ...]], ...] = (
-    (SALESPERSON, (USER,)),
+    (SALESPERSON, (USER, TEAM)),
     (COMPANY, (ACCOUNT,)),
     (PERSON, (CONTACT, LEAD)),
 )

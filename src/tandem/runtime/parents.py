@@ -25,8 +25,8 @@ def find_named(engine: Engine, rows: Iterable[tuple[EntityMapping, Values]]) -> 
     wanted: dict[Entity, set[RecordId]] = defaultdict(set)
     for mapping, values in rows:
         for place, pair in zip(mapping.crm_places, mapping.pairs, strict=True):
-            if pair.parent is not None and isinstance(values[place], str):
-                wanted[pair.parent].add(RecordId(str(values[place])))
+            for parent in pair.parents if isinstance(values[place], str) else ():
+                wanted[parent].add(RecordId(str(values[place])))
     return {
         RecordKey(Side.CRM, entity, id_): link.marketing.id
         for entity, ids in wanted.items()
@@ -49,7 +49,8 @@ def named(mapping: EntityMapping, values: Values, parents: Mapping[RecordKey, Re
     changed = {
         place: int(parents[key])
         for place, pair in zip(mapping.crm_places, mapping.pairs, strict=True)
-        if pair.parent is not None and pair.parent_by is Side.MARKETING
-        if (key := RecordKey(Side.CRM, pair.parent, RecordId(str(values[place])))) in parents
+        if pair.parent_by is Side.MARKETING
+        for parent in pair.parents
+        if (key := RecordKey(Side.CRM, parent, RecordId(str(values[place])))) in parents
     }
     return tuple(changed.get(place, value) for place, value in enumerate(values)) if changed else values

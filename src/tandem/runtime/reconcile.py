@@ -90,7 +90,8 @@ async def reconcile(engine: Engine, limit: int) -> Findings:
         if marketing_entity == PERSON:
             await _People(engine, rows, seen, findings).compare()
         else:
-            await _ByKey(engine, engine.mappings[crm_entities[0]], rows, seen, findings).compare()
+            for entity in crm_entities:
+                await _ByKey(engine, engine.mappings[entity], rows, seen, findings).compare()
     await _check_links(engine, seen, findings)
     return findings
 
