@@ -2,13 +2,32 @@
 
 import asyncio
 import socket
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 
+from tandem.connectors.dynamics.connector import DynamicsConnector
 from tandem.core.errors import AccessError, ConfigError, TransientError
 from tests.connectors.dynamics.conftest import Connect
 from tests.connectors.dynamics.emulator import Emulator
 from tests.connectors.fake_clock import FakeClock
+
+
+def a_certificate(key: rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey | None = None) -> tuple[str, str]:
+    """A private key and its own certificate, as PEM."""
+    key = key or rsa.generate_private_key(65537, 2048)
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "app.example")])
+    now = datetime(2026, 1, 1, tzinfo=UTC)
+    builder = x509.CertificateBuilder(name, name, key.public_key(), 1, now, now + timedelta(days=365))
+    certificate = builder.sign(key, hashes.SHA256()).public_bytes(Encoding.PEM).decode()
+    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode(), certificate
 
 
 @pytest.mark.parametrize("auth", ["client_credentials", "password"])
@@ -49,6 +68,7 @@ async def test_a_refusal_says_what_to_set_and_shows_no_secret(
         ({"client_secret": None}, "TANDEM_CRM_CLIENT_SECRET"),
         ({"auth": "password", "password": None}, "TANDEM_CRM_PASSWORD"),
         ({"auth": "magic"}, "crm.auth"),
+        ({"client_secret": None, "certificate_file": "no-such-file.pem"}, r"crm\.certificate_file"),
         ({"url": "contoso.crm.dynamics.com"}, "crm.url"),
         ({"url": "http://contoso.crm.dynamics.com"}, "crm.url"),
         ({"authority": "http://login.example"}, "crm.authority"),
@@ -108,3 +128,103 @@ async def test_a_refused_token_is_replaced_once(connect: Connect, emulator: Emul
     emulator.fault("whoami", "status", status=401, times=2)
     with pytest.raises(AccessError, match=r"crm\.url"):
         await connector.fetch_identity()
+
+
+async def test_connectors_of_one_identity_share_one_sign_in(connect: Connect, emulator: Emulator) -> None:
+    before = emulator.requests().get("token", 0)
+    first, second = connect(emulator), connect(emulator)
+    await asyncio.gather(first.fetch_identity(), second.fetch_identity())
+    assert emulator.requests()["token"] == before + 1
+    # Two calls of each for the identity; the sign-in is two more, of whoever came first.
+    assert sorted([first.calls, second.calls]) == [2, 4]
+
+
+@pytest.mark.parametrize(
+    "other", [{"auth": "password"}, {"client_id": "00000000-0000-0000-0000-00000000beef"}, {"clock": FakeClock()}]
+)
+async def test_another_identity_signs_in_for_itself(
+    connect: Connect, emulator: Emulator, other: dict[str, object]
+) -> None:
+    await connect(emulator).fetch_identity()
+    before = emulator.requests()["token"]
+    with suppress(AccessError):
+        await connect(emulator, **other).fetch_identity()
+    assert emulator.requests()["token"] == before + 1
+
+
+async def test_workers_with_loops_of_their_own_share_one_sign_in(
+    connect: Connect, emulator: Emulator, clock: FakeClock
+) -> None:
+    before = emulator.requests().get("token", 0)
+    kept = connect(emulator)
+    await kept.fetch_identity()
+
+    def work() -> None:
+        names = ("url", "tenant_id", "client_id", "client_secret", "username", "password", "authority")
+        given = {name: emulator.first_line[name] for name in names}
+
+        async def read() -> None:
+            connector = DynamicsConnector(**given, clock=clock)
+            await connector.fetch_identity()
+            await connector.close()
+
+        asyncio.run(read())
+
+    await asyncio.gather(*(asyncio.to_thread(work) for _ in range(3)))
+    assert emulator.requests()["token"] == before + 1
+
+
+async def test_while_sign_in_is_down_the_old_token_serves_to_its_end(
+    connect: Connect, emulator: Emulator, clock: FakeClock
+) -> None:
+    connector = connect(emulator)
+    await connector.fetch_identity()
+    emulator.fault("token", "status", status=503, times=None)
+    clock.advance(3400)
+    before = emulator.requests()["token"]
+    await connector.fetch_identity()
+    await connector.fetch_identity()
+    assert emulator.requests()["token"] == before + 1
+    clock.advance(40)
+    await connector.fetch_identity()
+    assert emulator.requests()["token"] == before + 2
+    clock.advance(200)
+    with pytest.raises(TransientError, match="503"):
+        await connector.fetch_identity()
+
+
+@pytest.mark.parametrize("content", ["", "no PEM", "KEY", "CERTIFICATE", "EC"])
+async def test_a_certificate_file_must_hold_a_key_and_its_certificate(
+    connect: Connect, emulator: Emulator, tmp_path: Path, content: str
+) -> None:
+    key, certificate = a_certificate()
+    elliptic, _ = a_certificate(ec.generate_private_key(ec.SECP256R1()))
+    text = {"KEY": key, "CERTIFICATE": certificate, "EC": elliptic + certificate}.get(content, content)
+    file = tmp_path / "app.pem"
+    file.write_text(text)
+    with pytest.raises(ConfigError, match=r"crm\.certificate_file"):
+        connect(emulator, client_secret=None, certificate_file=str(file))
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {},
+        [],
+        "text",
+        {"access_token": 5, "expires_in": 3599},
+        {"access_token": "x"},
+        {"access_token": "x", "expires_in": "soon"},
+        {"access_token": "x", "expires_in": -1},
+        {"access_token": "x", "expires_in": 1e300},
+        {"error": 5},
+        {"error": "odd", "error_codes": "x"},
+        {"error": "odd", "error_codes": [None]},
+    ],
+)
+async def test_whatever_the_sign_in_service_answers_an_error_of_the_tree_comes_of_it(
+    connect: Connect, emulator: Emulator, answer: object
+) -> None:
+    emulator.fault("token", "body", status=200, body=answer, times=None)
+    with pytest.raises((AccessError, TransientError)):
+        await connect(emulator).fetch_identity()

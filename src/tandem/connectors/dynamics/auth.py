@@ -1,24 +1,29 @@
 """Sign-in to Microsoft Entra by Microsoft's own library, turned into one access token that is always fresh.
 
 msal is synchronous and keeps its own time, so it runs in a thread and only ever fetches: when a token is due is decided
-here, on the Clock. All callers that find the token due wait for one fetch.
+here, on the Clock. All connectors of a process that sign in as the same identity for the same environment share one
+token and wait for one fetch. A token is replaced well before it ends; while the sign-in service is down, the old one
+serves to its end.
 """
 
 import asyncio
 import http.client
-import json
 import ssl
+import threading
 import urllib.error
-import urllib.parse
-import urllib.request
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from email.message import Message
 from typing import Any, Final, Literal
+from weakref import WeakValueDictionary
 
 import msal  # type: ignore[import-untyped]
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
+from cryptography.x509 import load_pem_x509_certificate
 
+from tandem.connectors.dynamics.pace import parse_number
+from tandem.connectors.dynamics.transport import Transport
 from tandem.core.errors import AccessError, ConfigError, RemoteError, TransientError
 from tandem.core.record import Side
 from tandem.ports import Clock
@@ -26,10 +31,14 @@ from tandem.ports import Clock
 AuthMode = Literal["client_credentials", "password"]
 
 PUBLIC_AUTHORITY: Final = "https://login.microsoftonline.com"
-_TIMEOUT_S: Final = 30.0
 # A token is replaced this long before it ends, so that a slow call does not outlive it; a tenth of a short life.
 _EARLY_S: Final = 300.0
+_TRY_AGAIN_S: Final = 30.0
+_LIFETIME_MAX_S: Final = 86_400.0 * 2
 _OPERATION: Final = "sign-in"
+
+# msal trusts the shape of what it reads.
+_UNREADABLE: Final = (ValueError, TypeError, LookupError, AttributeError, RuntimeError, msal.exceptions.MsalError)
 
 _REMEDIES: Final = {
     50034: "The user of crm.username is not in this tenant. Check crm.username and crm.tenant_id",
@@ -46,6 +55,8 @@ _REMEDIES: Final = {
     500011: "The environment is not known to this tenant. Check crm.url",
     7000215: "The client secret is wrong. Set TANDEM_CRM_CLIENT_SECRET to the secret's value, not to its id",
     7000218: "The app wants a client secret. Set TANDEM_CRM_CLIENT_SECRET",
+    700024: "The certificate's statement came too early or too late. Set this machine's clock",
+    700027: "The certificate of crm.certificate_file has expired or is not the app's. Register it for the app",
     7000222: "The client secret has expired. Create a new one in the app registration and set TANDEM_CRM_CLIENT_SECRET",
 }
 """By AADSTS number; sentences without their full stop."""
@@ -53,7 +64,10 @@ _REMEDIES: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """Who signs in. Secrets are kept out of ``repr``, so that no log or crash report can show them."""
+    """Who signs in. Secrets are kept out of ``repr``, so that no log or crash report can show them.
+
+    ``certificate_file``: a private key and its certificate as PEM, in the place of a client secret.
+    """
 
     tenant_id: str
     client_id: str
@@ -61,6 +75,7 @@ class Credentials:
     client_secret: str | None = None
     username: str | None = None
     password: str | None = None
+    certificate_file: str | None = None
 
     def __repr__(self) -> str:
         return f"Credentials(client_id={self.client_id!r}, mode={self.mode!r})"
@@ -69,10 +84,56 @@ class Credentials:
         """Raises: ConfigError."""
         if self.mode not in ("client_credentials", "password"):
             raise ConfigError('crm.auth must be "client_credentials" or "password".')
-        if self.mode == "client_credentials" and not self.client_secret:
-            raise ConfigError("No client secret for Dynamics: set TANDEM_CRM_CLIENT_SECRET.")
+        if self.mode == "client_credentials" and not (self.client_secret or self.certificate_file):
+            raise ConfigError("No proof for Dynamics: set TANDEM_CRM_CLIENT_SECRET, or crm.certificate_file.")
         if self.mode == "password" and not (self.username and self.password):
             raise ConfigError('auth = "password" needs crm.username and TANDEM_CRM_PASSWORD.')
+        self.proof()
+
+    def proof(self) -> str | dict[str, str] | None:
+        """What msal takes as the app's proof. The file is read each time, so that a renewed certificate is taken up."""
+        if not self.certificate_file:
+            return self.client_secret
+        try:
+            with open(self.certificate_file, "rb") as file:
+                pem = file.read()
+            key = load_pem_private_key(pem, password=None)
+            certificate = load_pem_x509_certificate(pem)
+        except (OSError, ValueError, TypeError):  # TypeError: the key is encrypted
+            key = None
+        if not isinstance(key, RSAPrivateKey):
+            text = "must hold an RSA key without password and its certificate, both as PEM."
+            raise ConfigError(f"crm.certificate_file {self.certificate_file} {text}")
+        private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+        return {
+            "private_key": private.decode(),
+            "public_certificate": certificate.public_bytes(Encoding.PEM).decode(),
+        }
+
+
+@dataclass(slots=True, weakref_slot=True)
+class _SharedToken:
+    """The one token of an identity. It lives as long as a connector that uses it; the lock is for threads, because
+    each fetch runs in one and workers may have event loops of their own."""
+
+    value: str = ""
+    renew_at: datetime | None = None
+    ends_at: datetime | None = None
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def is_due(self, now: datetime) -> bool:
+        return self.renew_at is None or now >= self.renew_at
+
+
+_shared: Final[WeakValueDictionary[tuple[object, ...], _SharedToken]] = WeakValueDictionary()
+"""By authority, credentials, scope and clock. The only state that connectors share."""
+
+_shared_lock: Final = threading.Lock()
+
+
+def _shared_token(*identity: object) -> _SharedToken:
+    with _shared_lock:
+        return _shared.setdefault(identity, _SharedToken())
 
 
 class TokenSource:
@@ -92,28 +153,43 @@ class TokenSource:
         self._credentials = credentials
         self._scope = f"{resource}/.default"
         self._authority = (authority or PUBLIC_AUTHORITY).rstrip("/")
-        self._transport = _Transport(self._authority, ca_file, on_call)
+        self._transport = Transport(self._authority, ca_file, on_call)
         self._clock = clock
+        self._shared = _shared_token(self._authority, credentials, self._scope, clock)
         self._lock = asyncio.Lock()
-        self._token = ""
-        self._renew_at: datetime | None = None
 
     async def token(self) -> str:
-        async with self._lock:
-            if self._renew_at is None or self._clock.now() >= self._renew_at:
-                asked_at = self._clock.now()
-                answer = await asyncio.to_thread(self._fetch)
-                lifetime_s = float(answer["expires_in"])
-                self._token = str(answer["access_token"])
-                self._renew_at = asked_at + timedelta(seconds=lifetime_s - min(_EARLY_S, lifetime_s / 10))
-            return self._token
+        if self._shared.is_due(self._clock.now()):
+            async with self._lock:  # One thread of ours is enough to wait for another connector's fetch.
+                await asyncio.to_thread(self._renew)
+        return self._shared.value
 
     def invalidate(self) -> None:
         """The side refused the last token: the next ``token()`` asks for a fresh one."""
-        self._renew_at = None
+        self._shared.renew_at = self._shared.ends_at = None
 
-    def _fetch(self) -> Mapping[str, Any]:
-        """Blocking. A new msal application each time: its cache would hand out the token that was just refused."""
+    def _renew(self) -> None:
+        """Blocking."""
+        shared = self._shared
+        with shared.lock:
+            asked_at = self._clock.now()
+            if not shared.is_due(asked_at):
+                return
+            try:
+                token, lifetime_s = self._fetch()
+            except TransientError as error:
+                if shared.ends_at is None or asked_at >= shared.ends_at:
+                    raise
+                shared.renew_at = asked_at + timedelta(seconds=error.retry_after_s or _TRY_AGAIN_S)
+                shared.renew_at = min(shared.renew_at, shared.ends_at)
+                return
+            shared.value = token
+            shared.ends_at = asked_at + timedelta(seconds=lifetime_s)
+            shared.renew_at = shared.ends_at - timedelta(seconds=min(_EARLY_S, lifetime_s / 10))
+
+    def _fetch(self) -> tuple[str, float]:
+        """A token and its life in seconds. A new msal application each time: its cache would hand out the token that
+        was just refused."""
         try:
             answer: Mapping[str, Any] = self._ask_entra()
         except (OSError, http.client.HTTPException) as error:
@@ -123,11 +199,14 @@ class TokenSource:
             raise TransientError(
                 f"The sign-in service at {self._authority} cannot be reached ({_reason(error)}).", **_where()
             ) from error
-        except (ValueError, msal.exceptions.MsalServiceError) as error:
+        except _UNREADABLE as error:
             raise self._refusal({}) from error
         if "access_token" not in answer:
             raise self._refusal(answer)
-        return answer
+        lifetime_s = parse_number(str(answer.get("expires_in")))
+        if not lifetime_s or lifetime_s > _LIFETIME_MAX_S or not isinstance(answer["access_token"], str):
+            raise self._refusal({})
+        return answer["access_token"], lifetime_s
 
     def _ask_entra(self) -> Mapping[str, Any]:
         who = self._credentials
@@ -135,7 +214,7 @@ class TokenSource:
         app = msal.ConfidentialClientApplication(
             who.client_id,
             authority=f"{self._transport.https_authority}/{who.tenant_id}",
-            client_credential=who.client_secret,
+            client_credential=who.proof(),
             validate_authority=False,
             instance_discovery=False,
             http_client=self._transport,
@@ -153,6 +232,9 @@ class TokenSource:
         if number is None and (status == 429 or status >= 500):
             text = f"The sign-in service at {self._authority} answered {status}."
             return TransientError(text, retry_after_s=self._transport.last_retry_after_s, **_where())
+        if number is None and "error" not in answer and status < 400:
+            text = f"The sign-in service at {self._authority} answered no usable token."
+            return TransientError(text, code="shape", **_where())
         if number is None and "error" not in answer:
             number = 90002  # msal found no sign-in service under the tenant's name.
         remedy = _REMEDIES.get(number or 0, f"Sign-in was refused ({answer.get('error')}, AADSTS{_first(numbers)})")
@@ -170,89 +252,3 @@ def _first(numbers: list[int]) -> str:
 def _reason(error: Exception) -> str:
     cause = error.reason if isinstance(error, urllib.error.URLError) else error
     return type(cause).__name__ if not isinstance(cause, OSError) else (cause.strerror or type(cause).__name__)
-
-
-class _Transport:
-    """The HTTP client that msal is given: counts calls, knows the CA file, and can speak plain http to an emulator.
-
-    msal insists on https, in the authority and in every endpoint that the authority names. Where the authority is
-    plain http, msal is told an https address of the same host, and both directions are translated here.
-    """
-
-    def __init__(self, authority: str, ca_file: str | None, on_call: Callable[[], None]) -> None:
-        self._real = urllib.parse.urlsplit(authority)
-        self._is_plain = self._real.scheme == "http"
-        if self._is_plain and self._real.hostname not in ("127.0.0.1", "localhost", "::1"):
-            raise ConfigError("crm.authority must start with https:// unless it is on this machine.")
-        self.https_authority = urllib.parse.urlunsplit(self._real._replace(scheme="https"))
-        self._tls = None if self._is_plain else _trust(ca_file)
-        self._on_call = on_call
-        self.last_status = 0
-        self.last_error_codes: list[int] = []
-        self.last_retry_after_s: float | None = None
-
-    def get(self, url: str, params: Any = None, headers: Any = None, **_: Any) -> "_Answer":
-        query = f"?{urllib.parse.urlencode(params)}" if params else ""
-        return self._send(urllib.request.Request(self._real_url(url) + query, headers=_given(headers)))
-
-    def post(self, url: str, params: Any = None, data: Any = None, headers: Any = None, **_: Any) -> "_Answer":
-        query = f"?{urllib.parse.urlencode(params)}" if params else ""
-        form = urllib.parse.urlencode(_given(data)).encode()
-        return self._send(urllib.request.Request(self._real_url(url) + query, data=form, headers=_given(headers)))
-
-    def close(self) -> None:
-        """Nothing stays open: each sign-in makes its two or three calls on connections of their own."""
-
-    def _real_url(self, url: str) -> str:
-        if not self._is_plain:
-            return url
-        asked = urllib.parse.urlsplit(url)
-        return urllib.parse.urlunsplit(asked._replace(scheme="http", netloc=self._real.netloc))
-
-    def _send(self, request: urllib.request.Request) -> "_Answer":
-        self._on_call()
-        try:
-            with urllib.request.urlopen(request, timeout=_TIMEOUT_S, context=self._tls) as response:
-                answer = _Answer(response.status, response.read().decode(), response.headers)
-        except urllib.error.HTTPError as error:
-            with error:
-                answer = _Answer(error.code, error.read().decode(errors="replace"), error.headers)
-        if self._is_plain:
-            answer.text = answer.text.replace(f"http://{self._real.netloc}", f"https://{self._real.netloc}")
-        self._remember(answer)
-        return answer
-
-    def _remember(self, answer: "_Answer") -> None:
-        self.last_status = answer.status_code
-        wait = answer.headers.get("Retry-After", "")
-        self.last_retry_after_s = float(wait) if wait.isdigit() else None
-        self.last_error_codes = []
-        if answer.status_code >= 400:
-            try:
-                self.last_error_codes = list(json.loads(answer.text).get("error_codes", []))
-            except (ValueError, AttributeError):
-                return
-
-
-def _trust(ca_file: str | None) -> ssl.SSLContext:
-    try:
-        return ssl.create_default_context(cafile=ca_file)
-    except OSError as error:  # ssl.SSLError is one
-        raise ConfigError(f"ca_file {ca_file} cannot be read as PEM certificates.") from error
-
-
-def _given(pairs: Any) -> dict[str, Any]:
-    return {name: value for name, value in (pairs or {}).items() if value is not None}
-
-
-class _Answer:
-    """The shape that msal expects of a response."""
-
-    def __init__(self, status_code: int, text: str, headers: Message) -> None:
-        self.status_code = status_code
-        self.text = text
-        self.headers = headers
-
-    def raise_for_status(self) -> None:
-        if self.status_code >= 400:
-            raise msal.exceptions.MsalServiceError(f"HTTP {self.status_code}", error=None, error_description=None)

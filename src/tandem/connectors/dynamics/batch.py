@@ -24,10 +24,13 @@ class CutShortError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Part:
+    """One request. ``items`` is what it counts for the daily entitlement: one, or the records of a bulk message."""
+
     method: str
     path: str
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes = b""
+    items: int = 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,12 +33,17 @@ T = TypeVar("T")
 
 
 class DynamicsClient:
+    """``items_sent`` is what we used of the daily entitlement: every request counts one, in a batch too, and every
+    record of a bulk message."""
+
     def __init__(self, http: HttpClient) -> None:
         self.http = http
+        self.items_sent = 0
 
     async def get(self, operation: str, path: str, *, prefer: str = "") -> Response:
         """`path` is relative to the service root, or a path from the host's root as a link gave it."""
         headers = {**_HEADERS, "Prefer": prefer} if prefer else _HEADERS
+        self.items_sent += 1
         return await self.http.request(operation, "GET", absolute(path), headers=headers, timeout_s=_READ_TIMEOUT_S)
 
     async def get_json(self, operation: str, path: str, kind: type[T]) -> T:
@@ -67,6 +72,7 @@ class DynamicsClient:
             UnknownOutcomeError: a write batch whose answer is not whole.
         """
         headers = {**_HEADERS, "Content-Type": CONTENT_TYPE, "Prefer": "odata.continue-on-error"}
+        self.items_sent += sum(part.items for part in parts)
         response = await self.http.request(
             operation,
             "POST",

@@ -5,7 +5,8 @@ for the feed, for reading by id or value, and for writing. What Dataverse is lik
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from types import MappingProxyType
 from urllib.parse import urlsplit
 
 from tandem.connectors.dynamics import check, reader
@@ -13,24 +14,23 @@ from tandem.connectors.dynamics.auth import AuthMode, Credentials, TokenSource
 from tandem.connectors.dynamics.client import DynamicsClient
 from tandem.connectors.dynamics.errors import classify_response
 from tandem.connectors.dynamics.feed import ChangeFeed
+from tandem.connectors.dynamics.pace import ServicePace, first_rule
 from tandem.connectors.dynamics.schema import Table, load_set_name, load_table
 from tandem.connectors.dynamics.wire import RowShape
-from tandem.connectors.dynamics.writer import WRITE_BATCH_SIZE, Writer
+from tandem.connectors.dynamics.writer import Writer, batch_size
 from tandem.connectors.http import HttpClient
-from tandem.connectors.pacing import Pacer, Rule
+from tandem.connectors.pacing import Pacer
 from tandem.core.errors import ConfigError, CursorExpiredError, RejectedError
 from tandem.core.plan import ActionKind
 from tandem.core.record import Cursor, Entity, RecordId, Side, Value
 from tandem.core.schema import EntitySchema, NewField, NewObject
 from tandem.ports import Access, Clock, Page, Reading, Write, WriteResult
 
-_WINDOW_S = 300.0
-
 
 class DynamicsConnector:
-    """``requests_per_300_s`` is our share of the 6,000 that the service allows one user; the rest is for others who
-    sign in with the same application user. ``settle_s`` is how long a lost write may still land: the service's own
-    limit of two minutes."""
+    """``at_once_max`` bounds the parallelism that the service recommends. ``own_columns`` are columns that nobody but
+    Tandem writes: updates of these alone need no version. ``settle_s`` is how long a lost write may still land: the
+    service's own limit of two minutes. ``certificate_file`` takes the place of a client secret."""
 
     side = Side.CRM
 
@@ -44,28 +44,32 @@ class DynamicsConnector:
         client_secret: str | None = None,
         username: str | None = None,
         password: str | None = None,
+        certificate_file: str | None = None,
         auth: AuthMode = "client_credentials",
         authority: str | None = None,
         ca_file: str | None = None,
-        max_concurrent: int = 4,
-        requests_per_300_s: int = 5000,
+        at_once_max: int = 16,
         page_size: int = 5000,
         settle_s: float = 120.0,
+        own_columns: Mapping[Entity, Collection[str]] = MappingProxyType({}),
     ) -> None:
         """Raises: ConfigError, before anything is sent."""
         resource = _checked_url(url)
         tokens = TokenSource(
-            Credentials(tenant_id, client_id, auth, client_secret, username, password),
+            Credentials(tenant_id, client_id, auth, client_secret, username, password, certificate_file),
             resource=resource,
             authority=authority,
             clock=clock,
             ca_file=ca_file,
             on_call=self._count_sign_in,
         )
-        pacer = Pacer(clock, rules=[Rule(requests_per_300_s, _WINDOW_S)], concurrent_max=max_concurrent)
-        self._http = HttpClient(Side.CRM, resource, tokens, pacer, clock, ca_file=ca_file, classify=classify_response)
+        pacer = Pacer(clock, rules=[first_rule()], concurrent_max=at_once_max)
+        pace = ServicePace(pacer, at_once_max=at_once_max)
+        self._http = HttpClient(
+            Side.CRM, resource, tokens, pacer, clock, ca_file=ca_file, classify=classify_response, watch=pace.note
+        )
         self._client = DynamicsClient(self._http)
-        self._writer = Writer(self._client, self._set_name, pacer.pause, timeout_s=settle_s)
+        self._writer = Writer(self._client, self._set_name, pacer.pause, own_columns=own_columns, timeout_s=settle_s)
         self._clock = clock
         self._page_size = page_size
         self._settle_s = settle_s
@@ -77,6 +81,11 @@ class DynamicsConnector:
     @property
     def calls(self) -> int:
         return self._http.calls + self._sign_in_calls
+
+    @property
+    def items_sent(self) -> int:
+        """What was used of the daily entitlement: a batch counts by its parts, a bulk message by its records."""
+        return self._client.items_sent
 
     @property
     def calls_left(self) -> int | None:
@@ -142,7 +151,7 @@ class DynamicsConnector:
         return await reader.find_records(self._client, shape, by, values, page_size=self._page_size)
 
     def batch_size(self, entity: Entity, kind: ActionKind) -> int:
-        return WRITE_BATCH_SIZE
+        return batch_size(kind)
 
     def settle_s(self, entity: Entity) -> float:
         return self._settle_s

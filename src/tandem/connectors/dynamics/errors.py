@@ -32,6 +32,7 @@ PRIVILEGE_DENIED: Final = "0x80040220"
 EXPIRED_STAMP: Final = "0x80044352"
 SECURED_COLUMN: Final = "0x8004f507"
 
+_KEY_NOT_FOUND: Final = "0x80060891"
 _DUPLICATE_ID: Final = "0x80040237"
 _KEY_TAKEN: Final = frozenset({"0x80060892", "0x80040333"})
 
@@ -103,6 +104,11 @@ class Fault:
     def is_throttled(self) -> bool:
         """Of a part of a batch: it was not begun, or it was undone. Another 500 may be a plug-in that always fails."""
         return self.code in _TRANSIENT_CODES or self.status in (429, 503)
+
+    @property
+    def is_unknown_resource(self) -> bool:
+        """The service knows no such message or table; not: no such record."""
+        return self.status in (404, 405, 501) and self.code not in (NOT_FOUND, _KEY_NOT_FOUND)
 
     @property
     def is_transient(self) -> bool:
@@ -197,21 +203,25 @@ def missing_privilege(fault: Fault) -> str:
     return found[1] if found else ""
 
 
+def again(kind: ActionKind) -> WriteResult:
+    """Nothing was written: look again and plan again."""
+    return Taken() if kind is ActionKind.CREATE else Stale()
+
+
 def classify_write(kind: ActionKind, fault: Fault, sent: Mapping[str, object]) -> WriteResult:
     """What one part of a write batch came to.
 
     A throttled or rolled-back part was surely not written, which is what Stale (for a create: Taken) tells the caller
     too: look again and plan again. `sent` is the record: its values may not reach the message.
     """
-    again = Taken() if kind is ActionKind.CREATE else Stale()
     if fault.is_throttled:
-        return again
+        return again(kind)
     if fault.status == 404 and fault.code in (NOT_FOUND, "") and kind is ActionKind.UPDATE:
         return Missing()
     # An update that collides with another record's id or key is no matter of versions: it would collide for ever.
     collides = _KEY_TAKEN if kind is ActionKind.CREATE else _KEY_TAKEN | {_DUPLICATE_ID}
     if fault.status == 412 and fault.code not in collides:
-        return again
+        return again(kind)
     return _refused(fault, sent)
 
 

@@ -12,8 +12,8 @@ from tandem.ports import Reading
 
 # A FetchXML query, which every filter becomes, takes 500 conditions; proxies on the way take less than the 32 KB of URL
 # that the service does.
-_COMPARISONS_MAX: Final = 100
-_FILTER_LENGTH_MAX: Final = 6_000
+COMPARISONS_MAX: Final = 100
+FILTER_LENGTH_MAX: Final = 6_000
 
 
 async def fetch_records(client: DynamicsClient, shape: RowShape, ids: Sequence[RecordId]) -> list[Reading]:
@@ -42,7 +42,7 @@ async def find_records(
     wanted = dict.fromkeys(v for v in values if v is not None and not (is_id and not is_guid(str(v))))
     comparisons = (render_equals(table, by, value) for value in wanted)
     readings: dict[RecordId, Reading] = {}
-    for chain in filter_chunks(comparisons, count_max=_COMPARISONS_MAX, length_max=_FILTER_LENGTH_MAX):
+    for chain in filter_chunks(comparisons, count_max=COMPARISONS_MAX, length_max=FILTER_LENGTH_MAX):
         path: str | None = f"{table.set_name}?$select={shape.select}&$filter={chain}"
         while path is not None:
             response = await client.get(operation, path, prefer=f"odata.maxpagesize={page_size}")

@@ -154,9 +154,12 @@ def path_of(link: str | None) -> str | None:
 # --- what is sent ------------------------------------------------------------------------------------------------
 
 
-def render_record(table: Table, values: Mapping[str, Value], set_names: Mapping[str, str]) -> bytes:
-    """The body of a create or update. `set_names` gives the entity set of each table that a lookup points to."""
-    body: dict[str, Value] = {}
+def render_record(
+    table: Table, values: Mapping[str, Value], set_names: Mapping[str, str], also: Mapping[str, str] | None = None
+) -> bytes:
+    """The body of a create or update, behind what `also` says. `set_names` gives the entity set of each table that a
+    lookup points to."""
+    body: dict[str, Value] = {**(also or {})}
     for name, value in values.items():
         column = table.column(name)
         if column.kind is not FieldKind.REFERENCE:
