@@ -20,6 +20,7 @@ from tandem_emulators.dataverse.payload import decode_body
 from tandem_emulators.dataverse.reading import Reader, conditional_read_matches
 from tandem_emulators.dataverse.schema import Column, Schema, Table
 from tandem_emulators.dataverse.security import Caller
+from tandem_emulators.dataverse.terms import Terms
 from tandem_emulators.dataverse.values import parse_guid
 from tandem_emulators.dataverse.writing import Writer, etag_version
 from tandem_emulators.kit.counters import Counters
@@ -57,6 +58,11 @@ class Call:
     @property
     def options(self) -> QueryOptions:
         return parse_options(self.request)
+
+    @property
+    def terms(self) -> Terms:
+        suppressed = self.request.headers.get("mscrm.suppressduplicatedetection", "true").strip().lower()
+        return Terms(self.references, detects_duplicates=suppressed == "false")
 
 
 def split_path(path: str) -> tuple[str, ...]:
@@ -178,7 +184,7 @@ class WebApi:
         preferences = call.preferences
         body = decode_body(table.set_name, call.request.body)
         with self._writer.store.transaction():
-            record_id = self._writer.create(call.caller, table, body, references=call.references)
+            record_id = self._writer.create(call.caller, table, body, terms=call.terms)
             return self._written(call, table, record_id, preferences, created=True)
 
     def _written(self, call: Call, table: Table, record_id: str, preferences: Preferences, *, created: bool) -> Reply:
@@ -233,9 +239,9 @@ class WebApi:
             creating = self._check_conditions(call, table, record_id)
             if creating:
                 rest = {name: value for name, value in body.items() if name != table.key}
-                self._writer.create(call.caller, table, rest, record_id=record_id, references=call.references)
+                self._writer.create(call.caller, table, rest, record_id=record_id, terms=call.terms)
             else:
-                self._writer.update(call.caller, table, record_id, body, references=call.references)
+                self._writer.update(call.caller, table, record_id, body, terms=call.terms)
             return self._written(call, table, record_id, preferences, created=creating)
 
     def _check_conditions(self, call: Call, table: Table, record_id: str) -> bool:
@@ -314,7 +320,7 @@ class WebApi:
     def _write_part(self, call: Call, table: Table, record_id: str, body: Mapping[str, Any]) -> Reply:
         self._counters.written(1)
         with self._writer.store.transaction():
-            self._writer.update(call.caller, table, record_id, body, references=call.references)
+            self._writer.update(call.caller, table, record_id, body, terms=call.terms)
         return Reply(204, headers={"odata-version": "4.0"})
 
 

@@ -4,6 +4,7 @@ One constructor for each fault, so that no text is written twice and a test can 
 table of codes.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 
@@ -49,6 +50,46 @@ def not_covered(what: str) -> ODataError:
 
 def no_property(name: str, edm_type: str) -> ODataError:
     return query_error(f"Could not find a property named '{name}' on type '{edm_type}'.")
+
+
+def incompatible_operands(left: str, right: str, kind: str) -> ODataError:
+    text = (
+        "A binary operator with incompatible types was detected. Found operand types "
+        f"'{left}' and '{right}' for operator kind '{kind}'."
+    )
+    return query_error(text)
+
+
+def unknown_function(name: str) -> ODataError:
+    text = (
+        f"An unknown function with name '{name}' was found. This may also be a function import or a key lookup on a "
+        "navigation property, which is not allowed."
+    )
+    return query_error(text)
+
+
+def no_signature(name: str) -> ODataError:
+    return query_error(f"No function signature for the function with name '{name}' matches the specified arguments.")
+
+
+def bad_value(text: str, column: str) -> ODataError:
+    return query_error(f"The value '{text[:60]}' is not valid for the attribute '{column}' in this condition.")
+
+
+def too_many_conditions() -> ODataError:
+    return ODataError(400, "0x8004430c", "Number of conditions in query exceeded maximum limit.")
+
+
+def too_many_links() -> ODataError:
+    return ODataError(400, "0x8004430d", "Number of link entities in query exceeded maximum limit.")
+
+
+def too_many_to_aggregate() -> ODataError:
+    return ODataError(400, "0x8004e023", "The maximum record limit is exceeded. Reduce the number of records.")
+
+
+def sql_timeout() -> ODataError:
+    return ODataError(500, "0x80044151", "SQL timeout expired.")
 
 
 def key_not_valid(edm_type: str) -> ODataError:
@@ -108,6 +149,20 @@ def lookup_by_column(set_name: str) -> ODataError:
     return payload_error(set_name, text)
 
 
+def wrong_target(set_name: str, name: str, allowed: Iterable[str], given: str) -> ODataError:
+    text = f"The entity reference of '{name}' must be one of {', '.join(allowed)}, not {given}."
+    return payload_error(set_name, text)
+
+
+def deep_update(set_name: str, name: str) -> ODataError:
+    text = f"Related records of '{name}' can only be given when a record is created, not when it is updated."
+    return payload_error(set_name, text)
+
+
+def nested_too_deep(set_name: str, limit: int) -> ODataError:
+    return payload_error(set_name, f"The depth limit of {limit} for entries in nested expanded links was exceeded.")
+
+
 def too_long(table: str, column: str, length_max: int) -> ODataError:
     text = (
         f"A validation error occurred.  The length of the '{column}' attribute of the '{table}' entity exceeded the "
@@ -144,6 +199,134 @@ def lead_closed() -> ODataError:
     return ODataError(400, "0x80040519", "The lead is already closed.")
 
 
+def opportunity_closed() -> ODataError:
+    return ODataError(400, "0x80040515", "The opportunity is already closed.")
+
+
+def use_close_message(state: str) -> ODataError:
+    text = (
+        f"This message can not be used to set the state of opportunity to {state}. In order to set state of "
+        f"opportunity to {state}, use the {state} message instead."
+    )
+    return ODataError(400, "0x80100005", text)
+
+
+def required_missing(name: str) -> ODataError:
+    return ODataError(400, "0x80040200", f"Required field missing. Attribute: {name}")
+
+
+def assign_to_access_team() -> ODataError:
+    text = "You cannot assign a record to the access team. You can assign a record to the owner team."
+    return ODataError(400, "0x80048340", text)
+
+
+def owner_lacks_privilege() -> ODataError:
+    return ODataError(403, "0x80040231", "Target user or team does not hold required privileges.")
+
+
+def duplicate_found(status: int) -> ODataError:
+    """412, or 500 in an older page of the documentation: a switch (sheet section 2.5)."""
+    text = "A record was not created or updated because a duplicate of the current record already exists."
+    return ODataError(status, "0x80040333", text)
+
+
+def duplicate_entity_key(columns: str, key: str) -> ODataError:
+    """The real text, which the published one differs from; both names are display names (sheet section 2.6)."""
+    text = (
+        f"A record that has the attribute values {columns} already exists. The entity key {key} requires that this "
+        "set of attributes contains unique values. Select unique values and try again."
+    )
+    return ODataError(412, "0x80060892", text)
+
+
+def unexpected() -> ODataError:
+    return ODataError(400, "0x80040216", "An unexpected error occurred.")
+
+
+def not_implemented(message: str) -> ODataError:
+    return ODataError(501, "0x80060888", f"{message} has not yet been implemented.")
+
+
+def not_deletable(table: str) -> ODataError:
+    return ODataError(405, "0x80040315", f"This action is not supported. Records of {table} are not deleted this way.")
+
+
+def merge_cycle() -> ODataError:
+    return ODataError(400, "0x80045300", "Merge could create cyclical parenting.")
+
+
+def merge_refused() -> ODataError:
+    return ODataError(403, "0x80045301", "Merge is not allowed: caller does not have the privilege or access.")
+
+
+def merge_different_parents() -> ODataError:
+    return ODataError(400, "0x80045316", "Merge warning: sub-entity will be differently parented.")
+
+
+def merge_loses_parent() -> ODataError:
+    return ODataError(400, "0x80045317", "Merge warning: sub-entity might lose parenting")
+
+
+def cannot_qualify() -> ODataError:
+    text = (
+        "You can't qualify this lead because you don't have permission to create accounts. Work with your system "
+        "administrator to create the account and then try again."
+    )
+    return ODataError(403, "0x80081018", text)
+
+
+def opportunity_id_missing() -> ODataError:
+    return ODataError(400, "0x80043b15", "The opportunity id is missing or invalid.")
+
+
+def connection_ends_missing() -> ODataError:
+    return ODataError(400, "0x80048210", "Both objects being connected are missing.")
+
+
+def connection_exists() -> ODataError:
+    return ODataError(400, "0x80048208", "Connection already exists.")
+
+
+def connection_dates() -> ODataError:
+    return ODataError(400, "0x80048209", "Start date / end date is invalid.")
+
+
+def list_member_type() -> ODataError:
+    return ODataError(400, "0x80040301", "Unsupported list member type.")
+
+
+def list_locked() -> ODataError:
+    return ODataError(400, "0x80040302", "List is Locked. Cannot perform this action.")
+
+
+def list_inactive() -> ODataError:
+    return ODataError(400, "0x8004033a", "List is not active. Cannot perform this operation.")
+
+
+def list_dynamic() -> ODataError:
+    return ODataError(400, "0x8004f701", "This action is not available for a dynamic marketing list.")
+
+
+def list_query_static() -> ODataError:
+    return ODataError(400, "0x8004f702", "Query cannot be specified for a static list.")
+
+
+def list_lock_dynamic() -> ODataError:
+    return ODataError(400, "0x8004f703", "Lock Status cannot be specified for a dynamic list.")
+
+
+def not_a_list_member() -> ODataError:
+    return ODataError(400, "0x80048458", "Specified Item not a member of the specified List.")
+
+
+def default_team_joined() -> ODataError:
+    return ODataError(400, "0x8004830b", "Can't add members to the default business unit team.")
+
+
+def default_team_left() -> ODataError:
+    return ODataError(400, "0x8004830c", "Can't remove members from the default business unit team.")
+
+
 def invalid_argument(text: str = "Invalid argument.") -> ODataError:
     return ODataError(400, "0x80040203", text)
 
@@ -173,6 +356,21 @@ def privilege_missing(user_id: str, privilege: tuple[str, str], code: int, table
         f"OTC={code} for entity '{table}' (LocalizedName='{label}'). context.Caller={user_id}."
     )
     return ODataError(403, "0x80040220", text)
+
+
+def named_privilege_missing(user_id: str, privilege: tuple[str, str]) -> ODataError:
+    name, privilege_id = privilege
+    text = f"Principal user (Id={user_id}, type=8) is missing {name} privilege (Id={privilege_id})"
+    return ODataError(403, "0x80040220", text)
+
+
+def cannot_act_on_behalf() -> ODataError:
+    text = "User does not have the privilege to act on behalf another user."
+    return ODataError(403, "0x8004a110", text)
+
+
+def invalid_user(named: str) -> ODataError:
+    return ODataError(403, "0x80041d1f", f"The user Id(s) [{named}] is invalid.")
 
 
 def column_write_refused() -> ODataError:
@@ -268,7 +466,19 @@ def content_id_required() -> ODataError:
 
 
 def batch_too_large(limit: int) -> ODataError:
-    return query_error(f"The batch message exceeds the limit of {limit} requests.")
+    text = (
+        f"The current batch message contains too many parts. A maximum number of '{limit}' query operations and change "
+        "sets are allowed in a batch message."
+    )
+    return query_error(text)
+
+
+def changeset_too_large(limit: int) -> ODataError:
+    text = (
+        f"The current change set contains too many operations. A maximum number of '{limit}' operations are allowed "
+        "in a change set."
+    )
+    return query_error(text)
 
 
 def request_too_large() -> ODataError:

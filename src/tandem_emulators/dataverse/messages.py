@@ -174,7 +174,7 @@ class Messages:
         if not isinstance(given, dict):
             raise errors.invalid_argument("'UpdateContent' must be an object.")
         columns = {name: value for name, value in given.items() if name != table.key}
-        return self.writer.payload().read(table, columns, creating=False)
+        return self.writer.payload().read(table, columns, creating=False).columns
 
     def _move_children(self, table: Table, target_id: str, subordinate_id: str) -> None:
         system = Caller(self.writer.organization.administrator_id, is_administrator=True)

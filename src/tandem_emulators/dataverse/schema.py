@@ -187,6 +187,22 @@ class Table:
         return bool(self.metadata.get("IsIntersect", False))
 
     @cached_property
+    def address_id_columns(self) -> tuple[str, ...]:
+        """Where a row keeps the ids of its address rows."""
+        names = (f"address{number}_addressid" for number in (1, 2, 3))
+        return tuple(name for name in names if name in self.stored)
+
+    @cached_property
+    def required(self) -> Mapping[str, tuple[str, ...]]:
+        """Required level -> columns that a new row must bring, since nothing else fills them."""
+        found: dict[str, list[str]] = {}
+        for name, column in self.stored.items():
+            is_given = column.type in ("Owner", "EntityName") or name == self.key or name in self.defaults
+            if column.is_writable(creating=True) and not is_given:
+                found.setdefault(str(column.metadata.get("RequiredLevel")), []).append(name)
+        return {level: tuple(names) for level, names in found.items()}
+
+    @cached_property
     def is_tracked(self) -> bool:
         return bool(self.metadata.get("ChangeTrackingEnabled", False))
 

@@ -11,12 +11,13 @@ from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Any
 
+from tandem_emulators.dataverse.computed import composite_address, full_name
+from tandem_emulators.dataverse.duplicates import default_rules
 from tandem_emulators.dataverse.organization import Organization
 from tandem_emulators.dataverse.schema import Schema, Table
 from tandem_emulators.dataverse.seed_sales import SalesSeeder
 from tandem_emulators.dataverse.store import Row, Store
 from tandem_emulators.dataverse.values import render_time
-from tandem_emulators.dataverse.writing import composite_address, full_name
 from tandem_emulators.kit import people
 from tandem_emulators.kit.people import Company, Person
 
@@ -54,6 +55,8 @@ class Seeder:
             self.write("contact", (self._contact(p) for p in persons if not is_lead(p)))
             contacts, leads = [p for p in persons if not is_lead(p)], [p for p in persons if is_lead(p)]
             SalesSeeder(self, contacts, leads).seed()
+            for table, row in default_rules(self.organization):
+                self.write(table, [{**row, **self.made(0.0)}])
 
     def write(self, table_name: str, rows: Iterable[Row]) -> None:
         table = self.schema.tables[table_name]

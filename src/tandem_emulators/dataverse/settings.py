@@ -9,6 +9,14 @@ class Settings:
 
     limits: str = "published"
     token_lifetime_s: int = 3599
+    # enabled, locked, password_expired, disabled, needs_mfa or must_enrol_mfa: what Entra thinks of the user.
+    account_state: str = "enabled"
+    # registered, secret_expired or no_consent: what Entra thinks of the application.
+    application_state: str = "registered"
+    # Whether the application may sign a user in by password without a credential of its own.
+    allow_public_client: bool = True
+    # More token requests than that in a minute get Entra's 429; 0 is no limit.
+    sign_ins_per_minute: int = 0
     # enabled, disabled, no_role or not_member: what the signed-in user is in the organisation.
     user_state: str = "enabled"
     admin_mode: bool = False
@@ -18,7 +26,29 @@ class Settings:
     # Whether a status alone moves the row into the state it belongs to; else it is refused.
     status_implies_state: bool = False
     empty_string_is_null: bool = True
+    # Which columns a new row must have: those that are system (SystemRequired), application (the others too) or none.
+    required_columns: str = "system"
+    # Whether an update may set an opportunity to won or lost; else only WinOpportunity and LoseOpportunity may.
+    close_opportunity_by_update: bool = True
+    # Users and teams, by id, that hold no role with which they could own a record.
+    owners_without_role: str = ""
+    # The status that goes with 0x80040333.
+    duplicate_status: int = 412
+    # Tables whose rows are written once more right after a write, as asynchronous logic does it.
+    version_raised_after_write: str = ""
+    # Whether each account and contact has rows of its own for its addresses.
+    address_rows: bool = True
     untracked_tables: str = ""
+    # Service protection: each user has these on each web server. `servers` is how many of them share the load.
+    servers: int = 1
     concurrency_limit: int = 52
     requests_limit: int = 6000
     execution_limit_ms: int = 1_200_000
+    limits_window_s: int = 300
+    dop_hint: int = 4
+    # What each call during the wait that Retry-After asked for adds to that wait.
+    pressing_adds_s: float = 1.0
+    # Whether asynchronous work is done: webhooks wait while it is not.
+    background_operations: bool = True
+    webhook_timeout_s: float = 60.0
+    webhook_delay_s: float = 0.0

@@ -16,9 +16,15 @@ PUBLISHED: dict[str, str] = json.loads(Path(__file__).with_name("published-error
 # Codes that the sheet knows from real answers (section 2.6) although the published table lacks them.
 OBSERVED = {"0x80048d19", "0x80060888"}
 # Section 2.6 gives real forms for these, which differ from the default text of the table.
-REAL_FORMS = {"0x80040217", "0x80040220", "0x80040237", "0x80044331", "0x8006088a"}
+REAL_FORMS = {"0x80040217", "0x80040220", "0x80040237", "0x80044331", "0x80060892", "0x8006088a"}
 
-SAMPLES: dict[str, Any] = {"int": 7, "str": "x", "tuple[str, str]": ("prvX", "id"), "object": "x"}
+SAMPLES: dict[str, Any] = {
+    "int": 7,
+    "str": "x",
+    "tuple[str, str]": ("prvX", "id"),
+    "object": "x",
+    "collections.abc.Iterable[str]": ("x",),
+}
 
 
 def every_error() -> list[ODataError]:
