@@ -146,8 +146,9 @@ class HttpClient:
         body: bytes | None = None,
         is_write: bool = False,
         timeout_s: float = 30.0,
+        attempts_max: int | None = None,
     ) -> Response:
-        """The answer to one call, tried again while it surely was not done.
+        """The answer to one call, tried again while it surely was not done (`attempts_max` times at most).
 
         `path_or_url` is sent as it is (encode it); an absolute one must lead to this side's own host.
 
@@ -165,7 +166,7 @@ class HttpClient:
             sleep=self._clock.sleep,
             retry=retry_if_exception(_is_worth_waiting),
             wait=_wait_s,
-            stop=stop_after_attempt(self._attempts_max),
+            stop=stop_after_attempt(attempts_max or self._attempts_max),
             reraise=True,
         )
         return await retrying(attempt)

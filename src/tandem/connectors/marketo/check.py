@@ -9,14 +9,11 @@ from dataclasses import dataclass
 from typing import Final
 
 from tandem.connectors.marketo.client import MarketoClient
-from tandem.connectors.marketo.schema import OPERATIONS, PATHS
-from tandem.connectors.marketo.wire import render_json
+from tandem.connectors.marketo.objects import object_of
+from tandem.connectors.marketo.writer import no_update
 from tandem.core.errors import AccessError, RejectedError
-from tandem.core.record import COMPANY, PERSON, SALESPERSON, Entity
+from tandem.core.record import PERSON, Entity
 from tandem.ports import Access
-
-WORDS: Final = {PERSON: "Person", COMPANY: "Company", SALESPERSON: "Sales Person"}
-"""The objects as the role editor names them (Admin → Users & Roles → Roles → Access API)."""
 
 NO_RECORD: Final = 0
 
@@ -34,12 +31,12 @@ async def check_access(client: MarketoClient, entities: Sequence[Entity]) -> lis
         await client.tokens.token()
     except AccessError as error:
         return [Access("Marketo: sign in", False, str(error))]
-    trials = [trial for entity in entities if entity in PATHS for trial in _trials(client, entity)]
+    trials = [trial for entity in entities for trial in _trials(client, entity)]
     return [Access("Marketo: sign in", True), *[await _try(trial) for trial in trials]]
 
 
 def _trials(client: MarketoClient, entity: Entity) -> list[_Trial]:
-    word = WORDS[entity]
+    word = object_of(entity).word
     trials = [
         _Trial(f"Marketo: read {entity}", f"Read-Only {word}", lambda: _read(client, entity)),
         _Trial(f"Marketo: write {entity}", f"Read-Write {word}", lambda: _write(client, entity)),
@@ -78,14 +75,15 @@ def _remedy(trial: _Trial, error: AccessError) -> str:
 
 
 async def _read(client: MarketoClient, entity: Entity) -> object:
-    params = {"filterType": "id", "filterValues": str(NO_RECORD), "fields": "id"}
-    return await client.query(f"{OPERATIONS[entity]}.query", f"{PATHS[entity]}.json", params)
+    kind = object_of(entity)
+    params = {"filterType": kind.id_field, "filterValues": str(NO_RECORD), "fields": kind.id_field}
+    return await client.query(f"{kind.operation}.query", f"{kind.path}.json", params)
 
 
 async def _write(client: MarketoClient, entity: Entity) -> object:
-    by = {"lookupField": "id"} if entity == PERSON else {"dedupeBy": "idField"}
-    body = render_json({"action": "updateOnly", **by, "input": [{"id": NO_RECORD}]})
-    return await client.command(f"{OPERATIONS[entity]}.sync", f"{PATHS[entity]}.json", body)
+    return await client.command(
+        f"{object_of(entity).operation}.sync", f"{object_of(entity).path}.json", no_update(entity)
+    )
 
 
 async def _read_activities(client: MarketoClient) -> object:

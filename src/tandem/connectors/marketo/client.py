@@ -24,6 +24,10 @@ TIMEOUTS_S: Final[Mapping[str, float]] = {
     "leads.query": 60.0,
     "companies.sync": 60.0,
     "salespersons.sync": 60.0,
+    "opportunities.sync": 60.0,
+    "roles.sync": 60.0,
+    "namedaccounts.sync": 120.0,
+    "customobjects.sync": 120.0,
     "activities.pagingtoken": 300.0,
 }
 """The endpoints' own time-outs (marketo-rest 2.4). We wait a little longer, so that Marketo's 604 still arrives."""
@@ -98,9 +102,13 @@ class MarketoClient:
             operation, "POST", f"{path}?_method=GET", headers=FORM_HEADERS, body=render_form(params)
         )
 
-    async def command(self, operation: str, path: str, body: bytes) -> Envelope:
+    async def command(
+        self, operation: str, path: str, body: bytes | None = None, *, attempts_max: int | None = None
+    ) -> Envelope:
         """A call that writes: without an answer its outcome is unknown."""
-        return await self._call(operation, "POST", path, headers=JSON_HEADERS, body=body, is_write=True)
+        return await self._call(
+            operation, "POST", path, headers=JSON_HEADERS, body=body, is_write=True, attempts_max=attempts_max
+        )
 
     async def _call(
         self,
@@ -112,11 +120,19 @@ class MarketoClient:
         headers: Mapping[str, str] | None = None,
         body: bytes | None = None,
         is_write: bool = False,
+        attempts_max: int | None = None,
     ) -> Envelope:
         await self._ensure_usage()
-        timeout_s = TIMEOUTS_S.get(operation, TIMEOUT_S) + PATIENCE_S
         response = await self._http.request(
-            operation, method, path, params=params, headers=headers, body=body, is_write=is_write, timeout_s=timeout_s
+            operation,
+            method,
+            path,
+            params=params,
+            headers=headers,
+            body=body,
+            is_write=is_write,
+            timeout_s=TIMEOUTS_S.get(operation, TIMEOUT_S) + PATIENCE_S,
+            attempts_max=attempts_max,
         )
         return parse_envelope(response.body)
 

@@ -6,13 +6,17 @@ from datetime import datetime, timedelta
 from typing import Final
 from urllib.parse import urlsplit
 
-from tandem.connectors.marketo import reader, writer
+from tandem.connectors.marketo import reader
 from tandem.connectors.marketo.budget import Budget, DayLedger
 from tandem.connectors.marketo.check import check_access
 from tandem.connectors.marketo.client import MarketoClient
+from tandem.connectors.marketo.costs import BATCH_MAX, ImportEstimate
+from tandem.connectors.marketo.custom_objects import ensure_fields, ensure_object
 from tandem.connectors.marketo.feed import FeedCadence, PersonFeed
-from tandem.connectors.marketo.schema import PATHS, create_fields, fetch_schema
+from tandem.connectors.marketo.objects import object_of
+from tandem.connectors.marketo.schema import create_person_fields, fetch_schema, has_entity
 from tandem.connectors.marketo.wire import RowReader
+from tandem.connectors.marketo.writer import KeysInFlight, Writer
 from tandem.core.errors import RejectedError
 from tandem.core.plan import ActionKind
 from tandem.core.record import PERSON, Cursor, Entity, RecordId, Side, Value
@@ -66,6 +70,8 @@ class MarketoConnector:
             changes_horizon_days=changes_horizon_days,
             deletions_horizon_days=deletions_horizon_days,
         )
+        self._estimate = ImportEstimate()
+        self._writer = Writer(self._client, self._estimate, KeysInFlight())
         self._url = url
         self._munchkin_id = munchkin_id
         self._clock = clock
@@ -110,14 +116,23 @@ class MarketoConnector:
         return schema
 
     async def has_entity(self, entity: Entity) -> bool:
-        return entity in PATHS
+        return await has_entity(self._client, entity)
 
     async def create_object(self, new: NewObject) -> None:
-        text = f"Tandem makes no object types in Marketo; create {new.name} under Admin > Marketo Custom Objects."
-        raise RejectedError(text, side=Side.MARKETING, operation="create object", code="schema")
+        people = await self.fetch_schema(PERSON)
+        await ensure_object(self._client, self._clock, new, people)
+        self._schemas.pop(new.name, None)
 
     async def create_fields(self, entity: Entity, fields: Sequence[NewField]) -> None:
-        await create_fields(self._client, entity, fields)
+        if not fields:
+            return
+        if entity == PERSON:
+            await create_person_fields(self._client, fields)
+        elif object_of(entity).is_custom:
+            await ensure_fields(self._client, self._clock, entity, fields, await self.fetch_schema(PERSON))
+        else:
+            text = f"Marketo's API makes no fields of {entity}; create them under Admin → Field Management."
+            raise RejectedError(text, side=Side.MARKETING, operation="fields.create")
         self._schemas.pop(entity, None)
 
     # --- reading
@@ -143,7 +158,9 @@ class MarketoConnector:
         schema = await self.fetch_schema(entity)
         shape = (entity, tuple(fields))
         if shape not in self._readers:
-            self._readers[shape] = RowReader(fields, {name: info.kind for name, info in schema.fields.items()})
+            self._readers[shape] = RowReader(
+                fields, {name: info.kind for name, info in schema.fields.items()}, object_of(entity).id_field
+            )
         return self._readers[shape]
 
     def _forget_readers(self, entity: Entity) -> None:
@@ -152,13 +169,13 @@ class MarketoConnector:
     # --- writing
 
     def batch_size(self, entity: Entity, kind: ActionKind) -> int:
-        return writer.BATCH_MAX
+        return BATCH_MAX
 
     def settle_s(self, entity: Entity) -> float:
         return self._settle_s
 
     async def write(self, entity: Entity, writes: Sequence[Write]) -> Sequence[WriteResult]:
-        return await writer.write(self._client, entity, writes)
+        return await self._writer.write(entity, writes)
 
 
 def munchkin_id_of(url: str) -> str:

@@ -30,6 +30,7 @@ EMPTY: Final = frozenset({"702"})
 """Not an error: a search that found nothing."""
 
 DAY_SPENT: Final = "607"
+SYSTEM_ERROR: Final = "611"
 
 BUSY_S: Final[dict[str, float | None]] = {
     "606": 5.0,  # a sliding window of 20 s: a quarter of it frees a quarter of the calls
@@ -172,8 +173,9 @@ def classify_identity(call: Call, response: Response) -> RemoteError | None:
 
 def result_of(entity: Entity, kind: ActionKind, result: WireResult) -> WriteResult:
     """One record's fate. ``updated`` says that it was matched, not that anything changed."""
-    if result.status in ("created", "updated") and result.id is not None:
-        return Written(RecordId(str(result.id)))
+    id_ = result.marketo_guid if result.id is None else result.id
+    if result.status in ("created", "updated") and id_ is not None:
+        return Written(RecordId(str(id_)))
     reason = result.reasons[0] if result.reasons else WireReason(code=result.status or "unknown")
     code = str(reason.code)
     if kind is ActionKind.CREATE and code in ("1005", "1007", "1017", "1036"):

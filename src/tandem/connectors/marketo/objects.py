@@ -18,13 +18,17 @@ NAMED_ACCOUNT: Final = Entity("namedaccount")
 
 @dataclass(frozen=True, slots=True)
 class MarketoObject:
-    """``word`` is the object's name in the role editor (Admin → Users & Roles → Roles → Access API)."""
+    """``word`` is the object's name in the role editor (Admin → Users & Roles → Roles → Access API).
+
+    ``has_one_key``: one field alone says which records are the same; else it is a set of fields.
+    """
 
     entity: Entity
     path: str
     operation: str
     id_field: str
     word: str
+    has_one_key: bool = True
 
     @property
     def is_custom(self) -> bool:
@@ -42,7 +46,7 @@ _KNOWN: Final[Mapping[Entity, MarketoObject]] = {
         MarketoObject(COMPANY, "/rest/v1/companies", "companies", "id", "Company"),
         MarketoObject(SALESPERSON, "/rest/v1/salespersons", "salespersons", "id", "Sales Person"),
         MarketoObject(OPPORTUNITY, "/rest/v1/opportunities", "opportunities", "marketoGUID", "Opportunity"),
-        MarketoObject(OPPORTUNITY_ROLE, "/rest/v1/opportunities/roles", "roles", "marketoGUID", "Opportunity"),
+        MarketoObject(OPPORTUNITY_ROLE, "/rest/v1/opportunities/roles", "roles", "marketoGUID", "Opportunity", False),
         MarketoObject(NAMED_ACCOUNT, "/rest/v1/namedaccounts", "namedaccounts", "marketoGUID", "Named Account"),
     )
 }
@@ -53,4 +57,4 @@ def object_of(entity: Entity) -> MarketoObject:
     if known is not None:
         return known
     path = f"/rest/v1/customobjects/{quote(entity, safe='')}"
-    return MarketoObject(entity, path, "customobjects", "marketoGUID", "Custom Object")
+    return MarketoObject(entity, path, "customobjects", "marketoGUID", "Custom Object", False)

@@ -10,7 +10,7 @@ from typing import Any, Final, TypeVar
 
 from tandem.connectors.marketo.client import MarketoClient
 from tandem.connectors.marketo.errors import TooManyResultsError
-from tandem.connectors.marketo.schema import OPERATIONS, PATHS
+from tandem.connectors.marketo.objects import object_of
 from tandem.connectors.marketo.wire import RowReader
 from tandem.core.record import Entity, Presence, RecordId, Value
 from tandem.ports import Reading
@@ -25,7 +25,9 @@ async def fetch_records(
 ) -> list[Reading]:
     """A reading for every id in the order given, GONE where Marketo has no such record."""
     wanted = list(dict.fromkeys(ids))
-    found = {reading.id: reading for reading in await find_records(client, entity, rows, "id", wanted)}
+    found = {
+        reading.id: reading for reading in await find_records(client, entity, rows, object_of(entity).id_field, wanted)
+    }
     return [found.get(id_) or Reading(id_, presence=Presence.GONE) for id_ in wanted]
 
 
@@ -56,14 +58,15 @@ async def _find_part(
 async def _query(
     client: MarketoClient, entity: Entity, rows: RowReader, by: str, texts: Sequence[str]
 ) -> list[Reading]:
+    kind = object_of(entity)
     params = {
         "filterType": by,
         "filterValues": ",".join(texts),
-        "fields": ",".join(dict.fromkeys(["id", *rows.fields])),
+        "fields": ",".join(dict.fromkeys([kind.id_field, *rows.fields])),
     }
     found: list[Reading] = []
     while True:
-        answer = await client.query(f"{OPERATIONS[entity]}.query", f"{PATHS[entity]}.json", params)
+        answer = await client.query(f"{kind.operation}.query", f"{kind.path}.json", params)
         page = rows.read(answer.result)
         found += [Reading(id_, values) for id_, values in page]
         if not answer.next_page_token or not page:

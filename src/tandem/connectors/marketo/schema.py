@@ -9,10 +9,11 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from tandem.connectors.marketo.client import MarketoClient
+from tandem.connectors.marketo.objects import object_of
 from tandem.connectors.marketo.wire import WireField, WireLeadField, WireName, WireObject, render_json
 from tandem.core.default_mapping import COMPANY_FIELDS
 from tandem.core.errors import RejectedError
-from tandem.core.record import COMPANY, PERSON, SALESPERSON, Entity, Side
+from tandem.core.record import PERSON, Entity, Side
 from tandem.core.schema import EntitySchema, FieldInfo, FieldKind, NewField
 
 KINDS: Final[Mapping[str, FieldKind]] = {
@@ -35,23 +36,25 @@ KINDS: Final[Mapping[str, FieldKind]] = {
 """Everything else (formula, array, lead_function …) is OTHER. Exports may show fractional percents; the field takes
 whole ones only."""
 
-PATHS: Final[Mapping[Entity, str]] = {
-    PERSON: "/rest/v1/leads",
-    COMPANY: "/rest/v1/companies",
-    SALESPERSON: "/rest/v1/salespersons",
-}
-OPERATIONS: Final[Mapping[Entity, str]] = {PERSON: "leads", COMPANY: "companies", SALESPERSON: "salespersons"}
-
 
 async def fetch_schema(client: MarketoClient, entity: Entity) -> EntitySchema:
     if entity == PERSON:
         return await _fetch_person_schema(client)
-    if entity not in PATHS:
-        text = f"Tandem does not know Marketo's {entity}; it knows {', '.join(PATHS)}."
-        raise RejectedError(text, side=Side.MARKETING, operation="describe")
-    described = await client.get(f"{OPERATIONS[entity]}.describe", f"{PATHS[entity]}/describe.json")
-    [found] = described.rows(WireObject)
-    return EntitySchema(entity, _infos(found, {}))
+    kind = object_of(entity)
+    described = await client.get(f"{kind.operation}.describe", f"{kind.path}/describe.json")
+    found = described.rows(WireObject)
+    if not found:
+        text = f"Marketo has no custom object {entity}."
+        raise RejectedError(text, side=Side.MARKETING, operation="customobjects.describe")
+    return EntitySchema(entity, _infos(found[0], {}))
+
+
+async def has_entity(client: MarketoClient, entity: Entity) -> bool:
+    """Every subscription has the standard objects; of custom ones the approved types are listed."""
+    if not object_of(entity).is_custom:
+        return True
+    answer = await client.get("customobjects.list", "/rest/v1/customobjects.json", {"names": entity})
+    return any(found.name == entity for found in answer.rows(WireName))
 
 
 async def _fetch_person_schema(client: MarketoClient) -> EntitySchema:
@@ -79,22 +82,17 @@ def _info(field: WireField, is_read_only: bool, searchable: set[str]) -> FieldIn
     )
 
 
-# --- making fields -----------------------------------------------------------------------------------------------
+# --- making fields of people -------------------------------------------------------------------------------------
 
 FIELDS_PATH: Final = "/rest/v1/leads/schema/fields.json"
 
 
-async def create_fields(client: MarketoClient, entity: Entity, fields: Sequence[NewField]) -> None:
+async def create_person_fields(client: MarketoClient, fields: Sequence[NewField]) -> None:
     """Make sure that a person has `fields`; those that exist, hidden ones too, are left as they are.
 
     Raises:
-        RejectedError: Marketo's API makes no fields of this entity, or refuses one; nothing was made.
+        RejectedError: Marketo refuses one; nothing was made.
     """
-    if entity != PERSON:
-        text = f"Marketo's API makes no fields of {entity}; create them under Admin → Field Management."
-        raise RejectedError(text, side=Side.MARKETING, operation="leads.fields.create")
-    if not fields:
-        return
     known = await _fetch_field_names(client)
     missing = [field for field in fields if field.name.lower() not in known]
     if missing:

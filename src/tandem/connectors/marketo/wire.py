@@ -92,6 +92,7 @@ class WireResult(msgspec.Struct):
 
     status: str = ""
     id: int | str | None = None
+    marketo_guid: str | None = msgspec.field(default=None, name="marketoGUID")
     reasons: list[WireReason] = []
 
 
@@ -126,6 +127,26 @@ class WireName(msgspec.Struct):
     name: str = ""
 
 
+class WireLabelled(msgspec.Struct, rename="camel"):
+    name: str = ""
+    display_name: str = ""
+
+
+class WireLinkable(msgspec.Struct, rename="camel"):
+    """An object that a custom object's link field may point to; a person's fields go by their labels here."""
+
+    name: str = ""
+    fields: list[WireLabelled] = []
+
+
+class WireType(msgspec.Struct, rename="camel"):
+    """A custom object type in the schema API, in one of its versions."""
+
+    state: str = ""
+    api_name: str = ""
+    fields: list[WireName] = []
+
+
 _decode_envelope = msgspec.json.Decoder(Envelope).decode
 _encode = msgspec.json.Encoder().encode
 
@@ -137,6 +158,11 @@ def parse_envelope(body: bytes) -> Envelope:
 
 def parse_token(body: bytes) -> WireToken:
     return msgspec.json.decode(body, type=WireToken)
+
+
+def render_batch(head: Mapping[str, Any], records: Sequence[bytes]) -> bytes:
+    """A sync call of records that are rendered already."""
+    return b"".join((_encode(head)[:-1], b',"input":[', b",".join(records), b"]}"))
 
 
 def render_json(body: Mapping[str, Any]) -> bytes:
@@ -185,39 +211,50 @@ def _as_text(value: Any) -> Value:
     return value if isinstance(value, str) and value != "" else _as_it_is(value)
 
 
+def _as_integer(value: Any) -> Value:
+    """Custom objects answer some numbers as their text (marketo-rest 4.3)."""
+    return int(value) if isinstance(value, str) and _INTEGER.fullmatch(value) else _as_it_is(value)
+
+
 def _as_it_is(value: Any) -> Value:
     return None if value == "" else value if isinstance(value, str | int | float | bool) else None
 
+
+_INTEGER = re.compile(r"-?\d{1,18}")
 
 _READERS: Mapping[FieldKind, Callable[[Any], Value]] = {
     FieldKind.BOOLEAN: _as_boolean,
     FieldKind.DATETIME: _as_datetime,
     FieldKind.TEXT: _as_text,
+    FieldKind.INTEGER: _as_integer,
 }
 
 
 class RowReader:
-    """Reads rows of one shape: ``fields`` in their order, absent and empty ones as None (false for a boolean)."""
+    """Reads rows of one shape: ``fields`` in their order, absent and empty ones as None (false for a boolean).
 
-    def __init__(self, fields: Sequence[str], kinds: Mapping[str, FieldKind]) -> None:
+    ``id_field`` is the one that names the record: ``id`` (a number) or ``marketoGUID``.
+    """
+
+    def __init__(self, fields: Sequence[str], kinds: Mapping[str, FieldKind], id_field: str = "id") -> None:
         self.fields = tuple(fields)
-        self._readers = [_READERS.get(kinds.get(name, FieldKind.OTHER), _as_it_is) for name in fields]
+        self.readers = [_READERS.get(kinds.get(name, FieldKind.OTHER), _as_it_is) for name in fields]
         places = {name: f"f{place}" for place, name in enumerate(fields)}
         row = msgspec.defstruct(
             "Row",
             [("id_", int | str), *((place, Any, None) for place in places.values())],
-            rename={"id_": "id"} | {place: name for name, place in places.items() if name != "id"},
+            rename={"id_": id_field} | {place: name for name, place in places.items() if name != id_field},
         )
-        self._has_id = "id" in places
-        self._id_place = self.fields.index("id") if self._has_id else -1
+        self._id_place = self.fields.index(id_field) if id_field in places else None
+        self._as_id: Callable[[Any], Value] = int if id_field == "id" else str
         self._decode = msgspec.json.Decoder(list[row] | None).decode  # type: ignore[valid-type]
 
     def read(self, result: msgspec.Raw) -> list[tuple[RecordId, Values]]:
         rows: list[tuple[RecordId, Values]] = []
         for raw in self._decode(result) or []:
             key, *found = msgspec.structs.astuple(raw)
-            if self._has_id:
-                found[self._id_place] = int(key)
-            values = tuple([read(value) for read, value in zip(self._readers, found, strict=True)])
+            if self._id_place is not None:
+                found[self._id_place] = self._as_id(key)
+            values = tuple([read(value) for read, value in zip(self.readers, found, strict=True)])
             rows.append((RecordId(str(key)), values))
         return rows

@@ -1,45 +1,158 @@
 """A batch of writes as one sync call, and its answer record by record.
 
-People are created by ``createOnly`` with the field that must not be taken, everything is updated by ``id``; an upsert
-or ``createDuplicate`` is never sent. A batch whose body would pass 1 MB is cut: the first records go, the others are
-answered as ``Stale`` (not sent, plan again), so that one ``write`` stays one call with one outcome.
+People are created by ``createOnly`` with the field that must not be taken, everything is updated by its id; an upsert
+or ``createDuplicate`` is never sent. Two creates of one key never travel together: Marketo would make twins of them.
+A batch whose body would pass 1 MB is cut: the first records go, the others are answered as ``Stale`` (not sent, plan
+again), so that one ``write`` stays one call with one outcome.
+
+Only a record that makes Marketo fail (611) takes more calls: where Marketo is well otherwise, the batch is halved until
+the bad record is alone. From then on something may be written, so what fails afterwards is said record by record.
 """
 
-from collections.abc import Mapping, Sequence
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from typing import Any, Final
 
 from tandem.connectors.marketo.client import MarketoClient
-from tandem.connectors.marketo.errors import result_of
-from tandem.connectors.marketo.schema import OPERATIONS, PATHS
-from tandem.connectors.marketo.wire import WireResult, render_json
-from tandem.core.errors import UnknownOutcomeError
+from tandem.connectors.marketo.costs import BATCH_MAX, BODY_MAX, ImportEstimate
+from tandem.connectors.marketo.errors import SYSTEM_ERROR, result_of
+from tandem.connectors.marketo.objects import MarketoObject, object_of
+from tandem.connectors.marketo.wire import WireResult, render_batch, render_json
+from tandem.core.errors import AccessError, RejectedError, TransientError, UnknownOutcomeError
 from tandem.core.plan import ActionKind
-from tandem.core.record import PERSON, Entity, Side, Value
-from tandem.ports import Refused, Stale, Write, WriteResult
+from tandem.core.record import PERSON, Entity, RecordId, Side, Value
+from tandem.ports import Refused, Stale, Taken, Write, WriteResult
 
-BATCH_MAX: Final = 300
-BODY_MAX: Final = 1_000_000
+NOBODY: Final = RecordId("0")
+"""An id that no record has."""
+
+PART_ATTEMPTS: Final = 2
+"""Halves of a batch that failed for good are not tried as patiently as the whole."""
 
 
-async def write(client: MarketoClient, entity: Entity, writes: Sequence[Write]) -> list[WriteResult]:
-    if not writes:
-        return []
-    head, records = render_head(entity, writes), [render_record(write) for write in writes]
-    count = count_that_fits(head, records)
-    if count == 0:
-        return [
-            Refused("413", "The record is larger than the 1 MB that Marketo takes."),
-            *([Stale()] * (len(writes) - 1)),
-        ]
-    operation = f"{OPERATIONS[entity]}.sync"
-    body = render_json({**head, "input": records[:count]})
-    answer = await client.command(operation, f"{PATHS[entity]}.json", body)
-    results = answer.rows(WireResult)
-    if len(results) != count:
-        text = f"Marketo answered {operation} with {len(results)} results for {count} records."
-        raise UnknownOutcomeError(text, side=Side.MARKETING, operation=operation, request_id=answer.request_id)
-    done = [result_of(entity, writes[0].kind, result) for result in results]
-    return [*done, *([Stale()] * (len(writes) - count))]
+class KeysInFlight:
+    """Keys of creates that are under way: another create of one of them waits until it is known what became of it."""
+
+    def __init__(self) -> None:
+        self._held: set[tuple[Entity, str, str]] = set()
+        self._changed = asyncio.Condition()
+
+    @asynccontextmanager
+    async def held(self, keys: set[tuple[Entity, str, str]]) -> AsyncIterator[None]:
+        async with self._changed:
+            await self._changed.wait_for(lambda: self._held.isdisjoint(keys))
+            self._held |= keys
+        try:
+            yield
+        finally:
+            self._held -= keys
+            async with self._changed:
+                self._changed.notify_all()
+
+
+class Writer:
+    def __init__(self, client: MarketoClient, estimate: ImportEstimate, keys: KeysInFlight) -> None:
+        self._client = client
+        self._estimate = estimate
+        self._keys = keys
+
+    async def write(self, entity: Entity, writes: Sequence[Write]) -> list[WriteResult]:
+        if not writes:
+            return []
+        keys = [key_of(entity, write) for write in writes]
+        first = {key: place for place, key in reversed(list(enumerate(keys))) if key is not None}
+        twins = {place for place, key in enumerate(keys) if key is not None and first[key] != place}
+        async with self._keys.held(set(first)):
+            alone = [write for place, write in enumerate(writes) if place not in twins]
+            results = iter(await self._write(entity, alone))
+        return [Taken() if place in twins else next(results) for place in range(len(writes))]
+
+    async def _write(self, entity: Entity, writes: Sequence[Write]) -> list[WriteResult]:
+        call = _SyncCall(self._client, object_of(entity), writes[0].kind, render_head(entity, writes))
+        records = [render_record(call.object, write) for write in writes]
+        count = count_that_fits(call.head, records)
+        if count == 0:
+            text = "The record is larger than the 1 MB that Marketo takes."
+            return [Refused("413", text), *([Stale()] * (len(writes) - 1))]
+        self._estimate.note_rows(count, sum(map(len, records[:count])))
+        return [*await call.send(records[:count]), *([Stale()] * (len(writes) - count))]
+
+
+class _SyncCall:
+    """Sends records of one kind under one head."""
+
+    def __init__(
+        self, client: MarketoClient, object_: MarketoObject, kind: ActionKind, head: Mapping[str, Any]
+    ) -> None:
+        self._client = client
+        self.object = object_
+        self.kind = kind
+        self.head = head
+
+    async def send(self, records: Sequence[bytes]) -> list[WriteResult]:
+        try:
+            return await self._sync(records)
+        except TransientError as error:
+            if error.code != SYSTEM_ERROR or not await self._is_marketo_well():
+                raise
+            return await self._halve(records, error)
+
+    async def _sync(self, records: Sequence[bytes], attempts_max: int | None = None) -> list[WriteResult]:
+        operation = f"{self.object.operation}.sync"
+        body = render_batch(self.head, records)
+        answer = await self._client.command(operation, f"{self.object.path}.json", body, attempts_max=attempts_max)
+        results = answer.rows(WireResult)
+        if len(results) != len(records):
+            text = f"Marketo answered {operation} with {len(results)} results for {len(records)} records."
+            raise UnknownOutcomeError(text, side=Side.MARKETING, operation=operation, request_id=answer.request_id)
+        entity, kind = self.object.entity, self.kind
+        return [result_of(entity, kind, result) for result in results]
+
+    async def _halve(self, records: Sequence[bytes], error: RejectedError | TransientError) -> list[WriteResult]:
+        if len(records) == 1:
+            return [Refused(error.code, str(error))]
+        middle = len(records) // 2
+        return [*await self._send_part(records[:middle]), *await self._send_part(records[middle:])]
+
+    async def _send_part(self, records: Sequence[bytes]) -> list[WriteResult]:
+        """Raises nothing that would say that nothing was written: another part may have been."""
+        try:
+            return await self._sync(records, PART_ATTEMPTS)
+        except RejectedError as error:
+            return await self._halve(records, error)
+        except TransientError as error:
+            if error.code == SYSTEM_ERROR and (len(records) > 1 or await self._is_marketo_well()):
+                return await self._halve(records, error)
+            return [Stale()] * len(records)
+        except AccessError:
+            return [Stale()] * len(records)
+
+    async def _is_marketo_well(self) -> bool:
+        """Whether it answers a harmless call of the same kind: then it is a record that makes it fail."""
+        body = no_update(self.object.entity)
+        try:
+            await self._client.command(
+                f"{self.object.operation}.sync", f"{self.object.path}.json", body, attempts_max=1
+            )
+        except (TransientError, UnknownOutcomeError):
+            return False
+        return True
+
+
+def key_of(entity: Entity, write: Write) -> tuple[Entity, str, str] | None:
+    """The key a create must not find taken, as Marketo compares it; None where one field is not all of it."""
+    if write.kind is not ActionKind.CREATE or write.lookup is None or not object_of(entity).has_one_key:
+        return None
+    value = write.values.get(write.lookup)
+    return (entity, write.lookup, str(value).strip().lower()) if value is not None else None
+
+
+def no_update(entity: Entity) -> bytes:
+    """The body of an update that changes nothing: of a record that does not exist."""
+    kind = object_of(entity)
+    head = _update_head(entity)
+    return render_json({**head, "input": [{kind.id_field: kind.wire_id(NOBODY)}]})
 
 
 def render_head(entity: Entity, writes: Sequence[Write]) -> dict[str, Any]:
@@ -48,26 +161,31 @@ def render_head(entity: Entity, writes: Sequence[Write]) -> dict[str, Any]:
     assert len(writes) <= BATCH_MAX, "a batch is larger than batch_size"
     assert all(write.kind is kind and write.lookup == lookup for write in writes), "a batch is not of one kind"
     if kind is ActionKind.UPDATE:
-        return {"action": "updateOnly", **({"lookupField": "id"} if entity == PERSON else {"dedupeBy": "idField"})}
+        return _update_head(entity)
     if entity != PERSON:
         return {"action": "createOnly", "dedupeBy": "dedupeFields"}
     assert lookup is not None, "a person is created by a field that must not be taken"
     return {"action": "createOnly", "lookupField": lookup}
 
 
-def render_record(write: Write) -> Mapping[str, Value]:
+def _update_head(entity: Entity) -> dict[str, Any]:
+    return {"action": "updateOnly", **({"lookupField": "id"} if entity == PERSON else {"dedupeBy": "idField"})}
+
+
+def render_record(object_: MarketoObject, write: Write) -> bytes:
     """None travels as null, which clears."""
     if write.kind is ActionKind.CREATE:
-        return write.values
+        return render_json({**write.values})
     assert write.id is not None, "an update names its record"
-    return {**write.values, "id": int(write.id)}
+    record: dict[str, Value] = {**write.values, object_.id_field: object_.wire_id(write.id)}
+    return render_json(record)
 
 
-def count_that_fits(head: Mapping[str, Any], records: Sequence[Mapping[str, Value]]) -> int:
+def count_that_fits(head: Mapping[str, Any], records: Sequence[bytes]) -> int:
     """How many of the records, from the first, make a body that Marketo takes."""
-    size = len(render_json({**head, "input": []}))
+    size = len(render_batch(head, []))
     for count, record in enumerate(records):
-        size += len(render_json(record)) + 1
-        if size > BODY_MAX:
+        size += len(record) + 1
+        if size > BODY_MAX + 1:  # the last one has no comma
             return count
     return len(records)
