@@ -21,6 +21,8 @@ from tandem_emulators.kit.errors import ControlError
 from tandem_emulators.kit.faults import FaultRule
 from tandem_emulators.kit.http import Request
 from tandem_emulators.marketo import (
+    bulk_extract,
+    bulk_import,
     envelope,
     feeds,
     identity,
@@ -81,8 +83,15 @@ class MarketoEmulator(Emulator):
         self._identity = identity.Identity(self._store, custom_service, self.settings, permissions)
         self._limits = Limits(self._store, self.settings)
         self._request_ids = envelope.RequestIds(options.seed)
-        self._handlers = _handlers(self._limits)
         self._subscription = Subscription(self._store, self.settings, self.counters, custom_service.client_secret)
+        self._imports = bulk_import.make_jobs(self._subscription)
+        self._exports = bulk_extract.make_jobs(self._subscription)
+        self._handlers = {
+            **_HANDLERS,
+            **stats.handlers(self._limits),
+            **bulk_import.handlers(self._imports),
+            **bulk_extract.handlers(self._exports),
+        }
         self._office = Office(self._subscription, self.clock)
         self.change_settings(options.settings)
         with self._store.transaction():
@@ -137,6 +146,12 @@ class MarketoEmulator(Emulator):
         if isinstance(reply, envelope.FileReply):
             return http.Reply(reply.status, reply.body, {"server": "nginx", **reply.headers})
         return _reply(envelope.render(reply, request_id), request)
+
+    def catch_up(self) -> None:
+        super().catch_up()
+        now_s = self.clock.timestamp()
+        self._imports.catch_up(now_s)
+        self._exports.catch_up(now_s)
 
     def _run(
         self, prepared: _Prepared, request: Request, request_id: str, now_s: float
@@ -264,17 +279,15 @@ def build(options: Options) -> MarketoEmulator:
     return MarketoEmulator(options)
 
 
-def _handlers(limits: Limits) -> dict[str, Handler]:
-    return {
-        **lead_read.HANDLERS,
-        **lead_sync.HANDLERS,
-        **lead_end.HANDLERS,
-        **lead_schema.HANDLERS,
-        **lists.HANDLERS,
-        **feeds.HANDLERS,
-        **object_calls.HANDLERS,
-        **stats.handlers(limits),
-    }
+_HANDLERS: dict[str, Handler] = {
+    **lead_read.HANDLERS,
+    **lead_sync.HANDLERS,
+    **lead_end.HANDLERS,
+    **lead_schema.HANDLERS,
+    **lists.HANDLERS,
+    **feeds.HANDLERS,
+    **object_calls.HANDLERS,
+}
 
 
 def _credentials(seed: int, number: int = 0) -> tuple[str, identity.Service]:

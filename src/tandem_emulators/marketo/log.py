@@ -79,7 +79,7 @@ class ActivityLog:
 
     def read(self, token: FeedToken, now_ms: int, wanted: Callable[[Entry], bool], size: int) -> Page:
         """One page: at most `size` wanted entries out of one block of the log."""
-        block = self._block(token, now_ms)
+        block, now_s = self._block(token, now_ms), now_ms // 1000
         found: list[Entry] = []
         place = token
         for position, (committed_ms, *columns) in enumerate(block):
@@ -87,7 +87,7 @@ class ActivityLog:
                 return Page(found, place, more=True)
             entry = Entry(*columns)
             place = FeedToken(token.since_s, committed_ms, entry.id)
-            if self._is_kept(entry, token.since_s, now_ms) and wanted(entry):
+            if entry.date_s >= token.since_s and is_kept(entry.type_id, entry.date_s, now_s) and wanted(entry):
                 found.append(entry)
             if position + 1 == self._settings.feed_block:
                 break
@@ -107,10 +107,6 @@ class ActivityLog:
                 (token.committed_ms, token.activity_id, now_ms, self._settings.feed_block + 1),
             )
         )
-
-    def _is_kept(self, entry: Entry, since_s: int, now_ms: int) -> bool:
-        days = RETENTION_DAYS.get(entry.type_id)
-        return entry.date_s >= since_s and (days is None or entry.date_s >= now_ms // 1000 - days * DAY_S)
 
     def _next_id(self) -> int:
         return self._store.number("SELECT seq FROM sqlite_sequence WHERE name = 'activity'") + 1
@@ -135,6 +131,12 @@ class ActivityLog:
         if (number * 40_503 % 65_536) / 65_536 < self._settings.late_share:
             delay_s += self._settings.late_delay_s
         return int(delay_s * 1000)
+
+
+def is_kept(type_id: int, date_s: int, now_s: int) -> bool:
+    """Whether an entry of that date is not yet too old to be told of."""
+    days = RETENTION_DAYS.get(type_id)
+    return days is None or date_s >= now_s - days * DAY_S
 
 
 def of_types(types: Iterable[int]) -> Callable[[Entry], bool]:

@@ -33,7 +33,18 @@ class Settings:
     missing_lead: str = "error"  # error | empty, for get lead by id
     merge_losers_in_deleted_feed: bool = False
     custom_fields_move_updated_at: bool = False
+    custom_objects: bool = True  # licensed; otherwise their calls answer 1026
+    custom_object_schema_api: bool = True  # entitled; otherwise 616
+    custom_link_values: str = "text"  # text | number: how queries show a link field that holds a number
     native_crm: str = "none"  # none | salesforce | dynamics: makes companies and their like read-only
+    import_start_s: float = 1.0  # a bulk import waits so long before it begins
+    import_rows_per_s: float = 1_000.0  # the vendor's speed is not documented
+    import_blank_cells: str = "kept"  # kept | cleared: what a blank cell does to a value that is there
+    export_start_s: float = 2.0  # an extract waits so long in the queue when a worker is free
+    export_run_s: float = 10.0  # and runs so long
+    export_status_refresh_s: float = 60.0  # the status of an extract is not told more often anew
+    export_quota_bytes: int = 500_000_000
+    lead_export_updated_at: bool = True  # whether the subscription has the filter updatedAt (else 1035)
     timeouts: dict[str, float] = field(default_factory=dict)  # operation -> seconds; the published ones at the start
 
 
@@ -44,6 +55,8 @@ CHOICES = {
     "company_fields": ("refused", "unmanaged"),
     "company_detach": ("refused", "ignored"),
     "missing_lead": ("error", "empty"),
+    "custom_link_values": ("text", "number"),
+    "import_blank_cells": ("kept", "cleared"),
     "native_crm": ("none", "salesforce", "dynamics"),
 }
 
