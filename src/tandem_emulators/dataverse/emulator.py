@@ -2,8 +2,8 @@
 
 import logging
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, ClassVar
-from uuid import uuid4
 
 import msgspec
 
@@ -11,14 +11,16 @@ from tandem_emulators.dataverse import errors
 from tandem_emulators.dataverse.api import JSON, ROOT, WebApi
 from tandem_emulators.dataverse.batch import Batch
 from tandem_emulators.dataverse.client_assertion import ensure_certificate
-from tandem_emulators.dataverse.entra import Entra, Grant
+from tandem_emulators.dataverse.entra import Entra
 from tandem_emulators.dataverse.errors import ODataError
 from tandem_emulators.dataverse.limits import Limits
+from tandem_emulators.dataverse.membership import IMPERSONATION_HEADERS, Membership
 from tandem_emulators.dataverse.messages import Messages
 from tandem_emulators.dataverse.options import parse_preferences
 from tandem_emulators.dataverse.organization import Organization
 from tandem_emulators.dataverse.person import PersonAtWork
 from tandem_emulators.dataverse.reading import Reader
+from tandem_emulators.dataverse.responses import WebServers, dress, refusal
 from tandem_emulators.dataverse.schema import Table
 from tandem_emulators.dataverse.schema_files import load_schema
 from tandem_emulators.dataverse.security import Caller, Security
@@ -34,12 +36,18 @@ from tandem_emulators.kit.http import Reply, Request, json_reply
 
 log = logging.getLogger("tandem_emulators.dataverse")
 
-_ERROR_DETAILS = "Microsoft.PowerApps.CDS."
-_DOP_HINT = "4"
-
 
 def build(options: Options) -> "DataverseEmulator":
     return DataverseEmulator(options)
+
+
+@dataclass(slots=True)
+class _Visit:
+    """Who came, to which web server, and whether the limits let them in. No user: no valid token."""
+
+    user_id: str | None
+    server: int
+    entered: bool = False
 
 
 class DataverseEmulator(Emulator):
@@ -62,7 +70,9 @@ class DataverseEmulator(Emulator):
             Seeder(self.schema, self.store, self.organization, options.people).seed()
         self.organization.random.seed(f"{options.seed}/ids/{self.store.version}")
         self.security = Security(self.schema)
+        self.membership = Membership(self.store, self.security, self.settings)
         self.limits = Limits(self.clock, self.settings)
+        self.servers = WebServers(self.organization.organization_id)
         self.certificate = ensure_certificate(options.app_certificate) if options.app_certificate else None
         self.entra = Entra(self.organization, self.clock, self.settings, self.certificate)
         reader = Reader(self.schema, self.store, self.clock, self.security, self.settings)
@@ -93,11 +103,18 @@ class DataverseEmulator(Emulator):
         return Entra.operation(request.path) or self.api.operation(request)
 
     def admit(self, request: Request, operation: str) -> Reply | None:
-        grant = self.entra.grant_of(request.headers.get("authorization", ""))
-        if grant is None or not request.path.startswith("/api/"):
+        visit = request.prepared = self._visit(request)
+        if visit.user_id is None or not request.path.startswith("/api/"):
             return None
-        refusal = self.limits.check(grant.user_id, request.in_flight)
-        return self._refuse(refusal, request) if refusal else None
+        refused = self.limits.enter(visit.user_id, visit.server)
+        if refused is None:
+            visit.entered = True
+            return None
+        return self._dressed(refusal(refused, request.headers), request, visit)
+
+    def _visit(self, request: Request) -> "_Visit":
+        grant = self.entra.grant_of(request.headers.get("authorization", ""))
+        return _Visit(grant.user_id if grant else None, self.servers.choose(request, self.settings.servers))
 
     def handle(self, request: Request, operation: str) -> Reply:
         if operation in ("token", "identity"):
@@ -110,14 +127,17 @@ class DataverseEmulator(Emulator):
             return json_reply({"Message": "The API version of the request URI is not supported."}, 404)
         if not request.path.endswith("/") and ROOT.fullmatch(request.path + "/"):
             request.path += "/"
-        grant = self.entra.grant_of(request.headers.get("authorization", ""))
-        reply = self._challenge(request) if grant is None else self._as_member(request, grant, operation)
-        return self._dressed(reply, grant)
+        visit: _Visit = request.prepared or self._visit(request)
+        if visit.user_id is None:
+            reply = self._challenge(request)
+        else:
+            reply = self._as_member(request, visit.user_id, operation)
+        return self._dressed(reply, request, visit)
 
     def finished(self, request: Request, operation: str, seconds: float) -> None:
-        grant = self.entra.grant_of(request.headers.get("authorization", ""))
-        if grant is not None:
-            self.limits.worked(grant.user_id, seconds)
+        visit: _Visit = request.prepared
+        if visit.entered and visit.user_id is not None:
+            self.limits.leave(visit.user_id, visit.server, seconds)
 
     def _challenge(self, request: Request) -> Reply:
         base = request.base_url
@@ -125,36 +145,32 @@ class DataverseEmulator(Emulator):
         challenge = f"Bearer authorization_uri={uri}, resource_id={base}/"
         return Reply(401, b"", {"www-authenticate": challenge})
 
-    def _as_member(self, request: Request, grant: Grant, operation: str) -> Reply:
-        caller = Caller(grant.user_id)
-        refusal = self._membership_refusal()
-        if refusal is not None:
-            return self._refuse(refusal, request)
+    def _as_member(self, request: Request, user_id: str, operation: str) -> Reply:
+        try:
+            caller = self.membership.caller(user_id, request.headers)
+        except ODataError as error:
+            return refusal(error, request.headers)
         if operation == "batch":
             return self._batch(request, caller)
         return self._answer(request, caller, {}, in_batch=False)
-
-    def _membership_refusal(self) -> ODataError | None:
-        if not self.settings.organization_enabled:
-            return errors.organization_disabled()
-        if self.settings.admin_mode:
-            return errors.admin_mode()
-        refusals = {
-            "disabled": errors.user_disabled,
-            "no_role": errors.no_roles,
-            "not_member": errors.not_a_member,
-        }
-        make = refusals.get(self.settings.user_state)
-        return make() if make else None
 
     def _answer(self, request: Request, caller: Caller, references: Mapping[str, str], *, in_batch: bool) -> Reply:
         try:
             return self.api.dispatch(request, caller, references, in_batch=in_batch)
         except ODataError as error:
-            return self._refuse(error, request)
+            return refusal(error, request.headers)
         except Exception:
             log.exception("a request could not be answered: %s", self.api.operation(request))
-            return self._refuse(ODataError(500, "0x80040216", "An unexpected error occurred."), request)
+            return refusal(ODataError(500, "0x80040216", "An unexpected error occurred."), request.headers)
+
+    def _answer_part(self, part: Request, caller: Caller, references: Mapping[str, str]) -> Reply:
+        """As the caller of the batch, unless the part names somebody else to act for."""
+        if any(name in part.headers for name in IMPERSONATION_HEADERS):
+            try:
+                caller = self.membership.caller(caller.impersonated_by or caller.user_id, part.headers)
+            except ODataError as error:
+                return refusal(error, part.headers)
+        return self._answer(part, caller, references, in_batch=True)
 
     def _batch(self, request: Request, caller: Caller) -> Reply:
         """The connection is cut at the end when a part of it was told to lose its answer after being applied."""
@@ -170,10 +186,10 @@ class DataverseEmulator(Emulator):
                 raise ConnectionDroppedError("reset" if rule.action == "reset" else "")
             if rule is not None and rule.action == "drop_after":
                 lost.append(rule)
-            return self._answer(part, caller, references, in_batch=True)
+            return self._answer_part(part, caller, references)
 
         def fail(error: ODataError) -> Reply:
-            return self._refuse(error, request)
+            return refusal(error, request.headers)
 
         if request.method != "POST":
             return fail(errors.method_not_allowed(request.method))
@@ -188,41 +204,12 @@ class DataverseEmulator(Emulator):
             raise ConnectionDroppedError
         return reply
 
-    def _refuse(self, error: ODataError, request: Request) -> Reply:
-        body: dict[str, object] = {"code": error.code, "message": error.message}
-        preferences = parse_preferences(request.headers.get("prefer"))
-        code = error.code.removeprefix("0x")
-        link = "http://go.microsoft.com/fwlink/?LinkID=398563&error=Microsoft.Crm.CrmException%3a"
-        details = {
-            "ErrorDetails.OperationStatus": "0",
-            "ErrorDetails.SubErrorCode": "-2146233088",
-            "HelpLink": f"{link}{code}&client=platform",
-            "TraceText": "",
-            "InnerError.Message": error.message,
-        }
-        wanted = {name: text for name, text in details.items() if preferences.wants(_ERROR_DETAILS + name)}
-        body |= {f"@{_ERROR_DETAILS}{name}": text for name, text in wanted.items()}
-        headers = dict(JSON)
-        if error.retry_after_s is not None:
-            headers["retry-after"] = str(error.retry_after_s)
-        return Reply(error.status, msgspec.json.encode({"error": body}), headers)
-
-    def _dressed(self, reply: Reply, grant: Grant | None) -> Reply:
-        """The headers that every answer of the service has."""
-        request_id = str(uuid4())
-        reply.headers.update(
-            {
-                "cache-control": "no-cache",
-                "allow": "OPTIONS,GET,HEAD,POST",
-                "req_id": request_id,
-                "x-ms-service-request-id": request_id,
-                "timing-allow-origin": "*",
-            }
-        )
-        if grant is not None:
-            reply.headers.update(self.limits.headers(grant.user_id))
-            reply.headers["x-ms-dop-hint"] = _DOP_HINT
-        return reply
+    def _dressed(self, reply: Reply, request: Request, visit: "_Visit") -> Reply:
+        if visit.user_id is not None:
+            reply.headers |= self.limits.headers(visit.user_id, visit.server)
+            reply.headers["x-ms-dop-hint"] = str(self.settings.dop_hint)
+        secure = request.base_url.startswith("https:")
+        return dress(reply, secure=secure, server_cookie=self.servers.cookie_of(visit.server))
 
     def fault_reply(self, rule: FaultRule) -> Reply:
         """An injected status carries the envelope of the Web API unless the rule brings a body of its own."""

@@ -6,6 +6,7 @@ A person at the keyboard (the control API) is a system administrator and is neve
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
+from uuid import NAMESPACE_URL, uuid5
 
 from tandem_emulators.dataverse import errors
 from tandem_emulators.dataverse.schema import Schema, Table
@@ -17,13 +18,24 @@ _READ_ONLY_TABLES = frozenset(
 )
 
 
+# Privileges that belong to no table: name and id. The first id is Microsoft's, the others are made of the name.
+BYPASS_PLUGINS = ("prvBypassCustomPlugins", "148a9eaf-d0c4-4196-9852-c3a38e35f6a1")
+BYPASS_LOGIC = ("prvBypassCustomBusinessLogic", str(uuid5(NAMESPACE_URL, "prvBypassCustomBusinessLogic")))
+ACT_ON_BEHALF = ("prvActOnBehalfOfAnotherUser", str(uuid5(NAMESPACE_URL, "prvActOnBehalfOfAnotherUser")))
+_UNGRANTED = frozenset(name for name, _ in (BYPASS_PLUGINS, BYPASS_LOGIC, ACT_ON_BEHALF))
+
+
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Whose rights and name a request has. `impersonated_by` is the user who signed in, if that is another one."""
+    """Whose rights and name a request has. `impersonated_by` is the user who signed in, if that is another one.
+
+    `bypasses` is what custom logic the request leaves out: CustomSync, CustomAsync, or ids of single steps.
+    """
 
     user_id: str
     is_administrator: bool = False
     impersonated_by: str | None = None
+    bypasses: frozenset[str] = frozenset()
 
 
 class Security:
@@ -37,9 +49,26 @@ class Security:
         }
         self._closed_columns: dict[str, frozenset[str]] = {}
         self._secured: set[tuple[str, str]] = set()
+        self._administrators: set[str] = set()
+        self._taken_from: dict[str, set[str]] = {}
+
+    def is_administrator(self, user_id: str) -> bool:
+        return user_id in self._administrators
+
+    def holds(self, caller: Caller, privilege: str) -> bool:
+        """An impersonating caller has what both have: the user who signed in, and the one in whose name it acts."""
+        if caller.is_administrator:
+            return True
+        users = (caller.user_id, caller.impersonated_by or caller.user_id)
+        return privilege in self._granted and not any(privilege in self._taken_from.get(u, ()) for u in users)
+
+    def require_named(self, caller: Caller, privilege: tuple[str, str]) -> None:
+        """A privilege that belongs to no table."""
+        if not self.holds(caller, privilege[0]):
+            raise errors.named_privilege_missing(caller.user_id, privilege)
 
     def require(self, caller: Caller, table: Table, kind: str) -> None:
-        if caller.is_administrator or table.privileges[kind][0] in self._granted:
+        if self.holds(caller, table.privileges[kind][0]):
             return
         code, label = table.metadata["ObjectTypeCode"], table.metadata["SchemaName"]
         raise errors.privilege_missing(caller.user_id, table.privileges[kind], code, table.name, label)
@@ -63,18 +92,28 @@ class Security:
         return {"granted": sorted(self._granted), "revoked_columns": closed}
 
     def change(self, change: Mapping[str, Any]) -> None:
-        known = {name for table in self._schema.tables.values() for name, _ in table.privileges.values()}
+        known = {name for table in self._schema.tables.values() for name, _ in table.privileges.values()} | _UNGRANTED
         grant, revoke = _names(change, "grant", known), _names(change, "revoke", known)
         close, reopen = self._columns(change, "revoke_columns"), self._columns(change, "grant_columns")
-        unknown = set(change) - {"grant", "revoke", "revoke_columns", "grant_columns"}
+        unknown = set(change) - {"grant", "revoke", "revoke_columns", "grant_columns", "user", "administrator"}
         if unknown:
             raise ControlError(f"Privileges are changed by grant and revoke, not {', '.join(sorted(unknown))}.")
-        self._granted = (self._granted | grant) - revoke
+        user = change.get("user")
+        if user is None:
+            self._granted = (self._granted | grant) - revoke
+        else:
+            self._change_user(str(user).lower(), grant, revoke, change.get("administrator"))
         for table, columns in close.items():
             self._secured |= {(table, column) for column in columns}
             self._closed_columns[table] = self._closed_columns.get(table, frozenset()) | columns
         for table, columns in reopen.items():
             self._closed_columns[table] = self._closed_columns.get(table, frozenset()) - columns
+
+    def _change_user(self, user_id: str, grant: set[str], revoke: set[str], administrator: Any) -> None:
+        """What one user is deprived of, and whether it is a System Administrator."""
+        self._taken_from[user_id] = (self._taken_from.get(user_id, set()) | revoke) - grant
+        if administrator is not None:
+            (self._administrators.add if administrator else self._administrators.discard)(user_id)
 
     def _columns(self, change: Mapping[str, Any], key: str) -> dict[str, frozenset[str]]:
         given = change.get(key) or {}

@@ -64,14 +64,16 @@ class EmulatorApp:
         refusal = emulator.admit(request, operation)
         if refusal is not None:
             return refusal
-        if rule is not None and rule.action == "apply_late":
-            emulator.postpone(request, operation, rule.delay_s)
-            raise ConnectionDroppedError
         started = time.perf_counter()
-        await emulator.latency.wait(operation)
-        emulator.catch_up()
-        reply = emulator.handle(request, operation)
-        emulator.finished(request, operation, time.perf_counter() - started)
+        try:
+            if rule is not None and rule.action == "apply_late":
+                emulator.postpone(request, operation, rule.delay_s)
+                raise ConnectionDroppedError
+            await emulator.latency.wait(operation)
+            emulator.catch_up()
+            reply = emulator.handle(request, operation)
+        finally:
+            emulator.finished(request, operation, time.perf_counter() - started)
         if rule is not None and rule.action == "drop_after":
             raise ConnectionDroppedError
         return reply

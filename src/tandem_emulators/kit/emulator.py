@@ -64,7 +64,7 @@ class Emulator(ABC):
     def handle(self, request: Request, operation: str) -> Reply: ...
 
     def finished(self, request: Request, operation: str, seconds: float) -> None:
-        """Called after every request that `handle` carried out, with the time it took including latency."""
+        """Called after every request that was admitted, however it ended, with the time it took including latency."""
         return
 
     def postpone(self, request: Request, operation: str, delay_s: float) -> None:

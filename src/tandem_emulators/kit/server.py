@@ -4,6 +4,7 @@ It stops on SIGTERM and SIGINT, and with `die_with_parent` also when standard in
 killed leaves nothing running.
 """
 
+import asyncio
 import contextlib
 import os
 import signal
@@ -42,6 +43,14 @@ class _Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets=sockets)
         self._on_ready()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """In good order as far as that goes: a peer that never ends its half of TLS is cut off."""
+        await super().shutdown(sockets)
+        for connection in list(self.server_state.connections):
+            if connection.transport is not None:
+                connection.transport.abort()
+        await asyncio.sleep(0)
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:

@@ -1,0 +1,94 @@
+"""Who a request is made as: the signed-in user, or one whom that user may impersonate (sheet 1.4, 2.2).
+
+Everything that keeps a signed-in user out is decided here, from the rows of the organisation or from a switch.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from tandem_emulators.dataverse import errors
+from tandem_emulators.dataverse.security import (
+    ACT_ON_BEHALF,
+    BYPASS_LOGIC,
+    BYPASS_PLUGINS,
+    Caller,
+    Security,
+)
+from tandem_emulators.dataverse.settings import Settings
+from tandem_emulators.dataverse.store import Row, Store
+from tandem_emulators.dataverse.values import parse_guid
+
+IMPERSONATION_HEADERS = ("callerobjectid", "mscrmcallerid")
+_PLUGIN_HEADER = "mscrm.bypasscustompluginexecution"
+_LOGIC_HEADER = "mscrm.bypassbusinesslogicexecution"
+_STEPS_HEADER = "mscrm.bypassbusinesslogicexecutionstepids"
+_KINDS = {"customsync": "CustomSync", "customasync": "CustomAsync"}
+
+
+@dataclass
+class Membership:
+    store: Store
+    security: Security
+    settings: Settings
+
+    def caller(self, user_id: str, headers: Mapping[str, str]) -> Caller:
+        """Raises the 403 of section 1.4 or 2.6 that this user or this impersonation meets."""
+        if not self.settings.organization_enabled:
+            raise errors.organization_disabled()
+        self._require_member(user_id)
+        caller = Caller(user_id, self.security.is_administrator(user_id))
+        if self.settings.admin_mode and not caller.is_administrator:
+            raise errors.admin_mode()
+        if self.settings.user_state == "no_role":
+            raise errors.no_roles()
+        return self._with_bypasses(self._impersonated(caller, headers), headers)
+
+    def _require_member(self, user_id: str) -> None:
+        user = self._user("systemuserid", user_id)
+        if user is None or self.settings.user_state == "not_member":
+            raise errors.not_a_member()
+        if user.get("isdisabled") or self.settings.user_state == "disabled":
+            raise errors.user_disabled()
+
+    def _impersonated(self, caller: Caller, headers: Mapping[str, str]) -> Caller:
+        """The user named by Entra object id is preferred to the one named by row id; the word null names nobody."""
+        columns = ("azureactivedirectoryobjectid", "systemuserid")
+        for header, column in zip(IMPERSONATION_HEADERS, columns, strict=True):
+            named = headers.get(header, "").strip()
+            if not named or named == "null":
+                continue
+            if not self.security.holds(caller, ACT_ON_BEHALF[0]):
+                raise errors.cannot_act_on_behalf()
+            user_id = parse_guid(named)
+            user = self._user(column, user_id) if user_id else None
+            if user is None:
+                raise errors.invalid_user(named)
+            if user.get("isdisabled"):
+                raise errors.user_disabled()
+            return Caller(str(user["systemuserid"]), caller.is_administrator, impersonated_by=caller.user_id)
+        return caller
+
+    def _with_bypasses(self, caller: Caller, headers: Mapping[str, str]) -> Caller:
+        """What custom logic the caller asks to leave out; each way of asking has its own privilege."""
+        bypasses: set[str] = set()
+        if headers.get(_PLUGIN_HEADER, "").strip().lower() == "true":
+            self.security.require_named(caller, BYPASS_PLUGINS)
+            bypasses.add("CustomSync")
+        asked = [text.strip() for text in headers.get(_LOGIC_HEADER, "").split(",") if text.strip()]
+        steps = [text.strip().lower() for text in headers.get(_STEPS_HEADER, "").split(",") if text.strip()]
+        if asked or steps:
+            self.security.require_named(caller, BYPASS_LOGIC)
+            for text in asked:
+                if text.lower() not in _KINDS:
+                    raise errors.invalid_argument(f"'{text}' is not a kind of custom business logic.")
+                bypasses.add(_KINDS[text.lower()])
+        found = bypasses | set(steps)
+        return Caller(caller.user_id, caller.is_administrator, caller.impersonated_by, frozenset(found))
+
+    def _user(self, column: str, value: str) -> Row | None:
+        table = self.store.schema.tables["systemuser"]
+        if column == table.key:
+            return self.store.find(table, value)
+        sql = f'SELECT "{table.key}" FROM "{table.name}" WHERE "{column}" = ?'
+        found = self.store.connection.execute(sql, (value,)).fetchone()
+        return self.store.find(table, found[0]) if found else None
