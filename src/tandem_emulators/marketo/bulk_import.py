@@ -16,7 +16,6 @@ from tandem_emulators.marketo.errors import (
 )
 from tandem_emulators.marketo.import_jobs import ImportJobs, JobState
 from tandem_emulators.marketo.import_rows import LeadImporter
-from tandem_emulators.marketo.lead_read import PARTITIONS
 from tandem_emulators.marketo.multipart import malformed, parse_parts
 from tandem_emulators.marketo.subscription import Handler, Subscription
 
@@ -61,7 +60,7 @@ def handlers(jobs: ImportJobs) -> dict[str, Handler]:
     def import_leads(subscription: Subscription, call: Call) -> Reply:
         upload = Upload(call)
         options = {"lookupField": _lookup_field(subscription, upload), "listId": _list_id(subscription, upload)}
-        _check_partition(upload)
+        _check_partition(subscription, upload)
         number = jobs.add(LEADS, "", upload.format(), options, upload.content, call.now_s)
         return Reply([{"batchId": number, "importId": str(number), "status": "Queued"}])
 
@@ -96,10 +95,10 @@ def _list_id(subscription: Subscription, upload: Upload) -> int | None:
     return number
 
 
-def _check_partition(upload: Upload) -> None:
+def _check_partition(subscription: Subscription, upload: Upload) -> None:
     name = upload.text("partitionName")
-    if name is not None and name not in {known for known, _ in PARTITIONS.values()}:
-        raise ApiError("1008", f"Access denied to partition '{name}'")
+    if name is not None:
+        subscription.partitions.get(name)
 
 
 def _state(jobs: ImportJobs, family: str, target: str, call: Call) -> JobState:

@@ -1,10 +1,10 @@
-"""The lead fields of this subscription: the recorded standard ones, and the custom ones made since.
+"""The fields of leads and of program members: the recorded standard ones, and the custom ones made since.
 
 Field ids and names are what describe says; names are found without regard to case, as two fields may not differ in
 case alone.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, replace
 from importlib.resources import files
 
@@ -29,14 +29,17 @@ def load_json(name: str) -> bytes:
     return files("tandem_emulators.marketo").joinpath("data", name).read_bytes()
 
 
-class LeadFields:
-    def __init__(self, store: Store) -> None:
+class FieldSet:
+    """The fields of one object, kept in a table of their own."""
+
+    def __init__(self, store: Store, table: str, standard: Iterable[Field]) -> None:
         self._store = store
+        self._table = table
         self._by_name: dict[str, Field] = {}
-        if store.one("SELECT 1 FROM lead_field") is None:
-            for field in _standard_fields():
+        if store.one(f"SELECT 1 FROM {table}") is None:
+            for field in standard:
                 self._save(field)
-        for (doc,) in store.rows("SELECT doc FROM lead_field ORDER BY id"):
+        for (doc,) in store.rows(f"SELECT doc FROM {table} ORDER BY id"):
             field = msgspec.json.decode(doc, type=Field)
             self._by_name[field.name.lower()] = field
 
@@ -54,21 +57,9 @@ class LeadFields:
         wanted = display_name.lower()
         return next((field for field in self if field.display_name.lower() == wanted), None)
 
-    def searchable_names(self) -> list[str]:
-        custom = [field.name for field in self if field.searchable and field.name not in STANDARD_SEARCHABLE]
-        return sorted([*STANDARD_SEARCHABLE, *custom])
-
-    def is_searchable(self, name: str) -> bool:
-        field = self.find_exact(name)
-        return name in STANDARD_SEARCHABLE or (field is not None and field.searchable)
-
-    def company_fields(self) -> list[Field]:
-        """Values a lead only inherits."""
-        return [field for field in self if field.company]
-
     def add_custom(self, field: Field) -> Field:
         """Take a new custom field in; it gets its id here."""
-        top = self._store.number("SELECT max(id) FROM lead_field")
+        top = self._store.number(f"SELECT max(id) FROM {self._table}")
         added = replace(
             field,
             id=max(FIRST_CUSTOM_ID, top + 1),
@@ -83,6 +74,29 @@ class LeadFields:
         self._save(field)
         self._by_name[field.name.lower()] = field
 
+    def _save(self, field: Field) -> None:
+        self._store.run(
+            f"INSERT INTO {self._table} VALUES (?, ?, ?) ON CONFLICT (id) DO UPDATE SET doc = excluded.doc",
+            (field.id, field.name, encode(asdict(field)).decode()),
+        )
+
+
+class LeadFields(FieldSet):
+    def __init__(self, store: Store) -> None:
+        super().__init__(store, "lead_field", _standard_fields())
+
+    def searchable_names(self) -> list[str]:
+        custom = [field.name for field in self if field.searchable and field.name not in STANDARD_SEARCHABLE]
+        return sorted([*STANDARD_SEARCHABLE, *custom])
+
+    def is_searchable(self, name: str) -> bool:
+        field = self.find_exact(name)
+        return name in STANDARD_SEARCHABLE or (field is not None and field.searchable)
+
+    def company_fields(self) -> list[Field]:
+        """Values a lead only inherits."""
+        return [field for field in self if field.company]
+
     def describe_external_person_id(self, listed: bool) -> None:
         """Whether the standard field of that name is part of this subscription."""
         found = self.find(EXTERNAL_PERSON_ID)
@@ -91,12 +105,6 @@ class LeadFields:
         elif not listed and found is not None:
             self._store.run("DELETE FROM lead_field WHERE id = ?", (found.id,))
             del self._by_name[EXTERNAL_PERSON_ID.lower()]
-
-    def _save(self, field: Field) -> None:
-        self._store.run(
-            "INSERT INTO lead_field VALUES (?, ?, ?) ON CONFLICT (id) DO UPDATE SET doc = excluded.doc",
-            (field.id, field.name, encode(asdict(field)).decode()),
-        )
 
 
 _EXTERNAL_PERSON_ID = Field(

@@ -23,6 +23,7 @@ from tandem_emulators.kit.http import Request
 from tandem_emulators.marketo import (
     bulk_extract,
     bulk_import,
+    custom_object_schema,
     envelope,
     feeds,
     identity,
@@ -31,7 +32,11 @@ from tandem_emulators.marketo import (
     lead_schema,
     lead_sync,
     lists,
+    named_accounts,
     object_calls,
+    object_writes,
+    partition_calls,
+    program_calls,
     settings,
     stats,
 )
@@ -287,6 +292,11 @@ _HANDLERS: dict[str, Handler] = {
     **lists.HANDLERS,
     **feeds.HANDLERS,
     **object_calls.HANDLERS,
+    **object_writes.HANDLERS,
+    **custom_object_schema.HANDLERS,
+    **named_accounts.HANDLERS,
+    **partition_calls.HANDLERS,
+    **program_calls.HANDLERS,
 }
 
 

@@ -6,7 +6,6 @@ from typing import Any
 from tandem_emulators.marketo.call import BATCH_MAX, Call, as_integer
 from tandem_emulators.marketo.envelope import Reply
 from tandem_emulators.marketo.errors import ApiError, SkipError, invalid, lead_not_found, missing_parameter
-from tandem_emulators.marketo.lead_read import PARTITIONS
 from tandem_emulators.marketo.log import DELETE_LEAD, MERGE_LEADS, Activity
 from tandem_emulators.marketo.people import Author, Lead
 from tandem_emulators.marketo.store import encode, marks
@@ -28,7 +27,7 @@ def delete(subscription: Subscription, call: Call) -> Reply:
 def input_ids(call: Call) -> list[int | SkipError]:
     """The ids of a batch, from the JSON body or from the query; what is no id becomes the refusal of its record."""
     if call.has_body():
-        return [_input_id(record.get("id")) for record in call.input(call.body())]
+        return [input_id(record.get("id")) for record in call.input(call.body())]
     ids = call.integers("id")
     if not ids:
         raise missing_parameter("id")
@@ -37,7 +36,7 @@ def input_ids(call: Call) -> list[int | SkipError]:
     return list(ids)
 
 
-def _input_id(value: Any) -> int | SkipError:
+def input_id(value: Any) -> int | SkipError:
     if value is None:
         return SkipError("1002", "Missing value for the required parameter 'id'")
     try:
@@ -114,40 +113,23 @@ def _take_over_memberships(subscription: Subscription, winner_id: int, losers: S
         f"INSERT OR IGNORE INTO list_member SELECT list_id, ? FROM list_member WHERE lead_id IN ({marks(losers)})",
         (winner_id, *losers),
     )
+    subscription.programs.take_over(winner_id, losers)
+    subscription.campaigns.take_over(winner_id, losers)
 
 
 def _forget(subscription: Subscription, ids: Sequence[int], now_s: float, *, merged_into: int | None) -> None:
     store = subscription.store
     store.run(f"DELETE FROM lead WHERE id IN ({marks(ids)})", ids)
     store.run(f"DELETE FROM list_member WHERE lead_id IN ({marks(ids)})", ids)
+    subscription.programs.forget(ids)
+    subscription.campaigns.forget(ids)
     store.run_many(
-        "INSERT OR REPLACE INTO deleted VALUES ('lead', ?, ?, ?)",
+        "INSERT OR REPLACE INTO deleted (object, id, at_s, merged_into) VALUES ('lead', ?, ?, ?)",
         [(str(number), int(now_s), merged_into) for number in ids],
     )
-
-
-def update_partitions(subscription: Subscription, call: Call) -> Reply:
-    """This subscription has one partition, so that moving a lead there changes nothing."""
-    records = call.input(call.body())
-    subscription.counters.written(len(records))
-    ids = [_input_id(record.get("id")) for record in records]
-    leads = subscription.leads.load([number for number in ids if isinstance(number, int)])
-    names = [str(record.get("partitionName")) for record in records]
-    return Reply([_partition_result(number, name, leads) for number, name in zip(ids, names, strict=True)])
-
-
-def _partition_result(number: int | SkipError, name: str, leads: dict[int, Lead]) -> dict[str, Any]:
-    if isinstance(number, SkipError):
-        return number.as_result()
-    if number not in leads:
-        return lead_not_found().as_result()
-    if name not in {known for known, _ in PARTITIONS.values()}:
-        return SkipError("1008", f"Access denied to partition '{name}'").as_result()
-    return {"id": number, "status": "updated"}
 
 
 HANDLERS: dict[str, Handler] = {
     "leads.delete": delete,
     "leads.merge": merge,
-    "leads.partitions.update": update_partitions,
 }

@@ -12,7 +12,6 @@ from tandem_emulators.marketo.subscription import Handler, Subscription
 
 DEFAULT_FIELDS = ("id", "email", "firstName", "lastName", "createdAt", "updatedAt")
 MATCHES_MAX = 1_000
-PARTITIONS = {1: ("Default", "Initial system lead partition")}
 
 
 def describe(subscription: Subscription, call: Call) -> Reply:
@@ -27,7 +26,7 @@ def describe2(subscription: Subscription, call: Call) -> Reply:
 
 def get(subscription: Subscription, call: Call) -> Reply:
     number = call.path_integer("leadId")
-    names = requested_fields(subscription, call)
+    names = requested_fields(subscription, call.texts("fields"))
     lead = subscription.leads.load([number]).get(number)
     if lead is None and subscription.settings.missing_lead == "empty":
         return Reply([])
@@ -41,7 +40,7 @@ def query(subscription: Subscription, call: Call) -> Reply:
     if name is None:
         raise invalid("filterType not specified")
     values = filter_values(call)
-    names = requested_fields(subscription, call)
+    names = requested_fields(subscription, call.texts("fields"))
     keys = _keys(subscription, name, values)
     size = call.batch_size()
     after, mark = subscription.position(call.text("nextPageToken"), "leads", name, keys, names)
@@ -54,10 +53,6 @@ def query(subscription: Subscription, call: Call) -> Reply:
     return Reply(render(subscription, [loaded[number] for number in page], names), token)
 
 
-def partitions(subscription: Subscription, call: Call) -> Reply:
-    return Reply([{"id": number, "name": name, "description": text} for number, (name, text) in PARTITIONS.items()])
-
-
 def filter_values(call: Call) -> list[str]:
     values = call.texts("filterValues")
     if not values:
@@ -67,8 +62,7 @@ def filter_values(call: Call) -> list[str]:
     return values
 
 
-def requested_fields(subscription: Subscription, call: Call) -> list[str]:
-    names = call.texts("fields")
+def requested_fields(subscription: Subscription, names: Sequence[str]) -> list[str]:
     for name in names:
         if subscription.fields.find_exact(name) is None:
             raise field_not_found(name)
@@ -124,5 +118,4 @@ HANDLERS: dict[str, Handler] = {
     "leads.describe2": describe2,
     "leads.get": get,
     "leads.query": query,
-    "leads.partitions": partitions,
 }

@@ -1,10 +1,14 @@
-"""The lead field schema API: list, read, create and update fields (3.7). A field can be hidden, never deleted."""
+"""The field schema API of leads and of program members (3.7): list, read, create and update fields.
+
+A field can be hidden, never deleted.
+"""
 
 import re
 from dataclasses import replace
 from typing import Any
 
 from tandem_emulators.marketo.call import Call
+from tandem_emulators.marketo.catalogue import FieldSet
 from tandem_emulators.marketo.envelope import Reply
 from tandem_emulators.marketo.errors import ApiError, field_not_found, invalid, missing_parameter
 from tandem_emulators.marketo.fields import STRING_LENGTH, Field
@@ -14,7 +18,7 @@ CREATABLE_TYPES = (
     "boolean", "currency", "date", "datetime", "email", "float", "integer", "percent", "phone", "score", "string",
     "url",
 )  # fmt: skip
-API_FIELDS_MAX = 100
+API_FIELDS_MAX = {"leads": 100, "programmembers": 20}
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,254}")
 _DISPLAY_NAME = re.compile(r"[\w][\w .()/'-]{0,254}")
 _WITH_LENGTH = frozenset({"email", "phone", "string", "url"})
@@ -24,9 +28,9 @@ _EDITABLE_STANDARD = frozenset({"description", "isHtmlEncodingInEmail", "isSensi
 
 
 def list_fields(subscription: Subscription, call: Call) -> Reply:
-    after, mark = subscription.position(call.text("nextPageToken"), "leadFields")
+    after, mark = subscription.position(call.text("nextPageToken"), call.operation.name)
     size = call.batch_size()
-    rest = sorted((field for field in subscription.fields if field.id > after), key=lambda field: field.id)
+    rest = sorted((field for field in _fields(subscription, call) if field.id > after), key=lambda field: field.id)
     page, token = subscription.page(rest[: size + 1], size, mark, lambda field: field.id)
     return Reply([_shown(field) for field in page], token, more_result=token is not None)
 
@@ -37,13 +41,14 @@ def get_field(subscription: Subscription, call: Call) -> Reply:
 
 def create_fields(subscription: Subscription, call: Call) -> Reply:
     """All fields of the input, or none: a refused one refuses the call."""
+    fields, limit = _fields(subscription, call), API_FIELDS_MAX[_group(call)]
     fresh = [_read(raw) for raw in call.input(call.body())]
-    made = sum(field.is_api_created for field in subscription.fields)
-    if made + len(fresh) > API_FIELDS_MAX:
-        raise ApiError("1028", f"Max field limit reached: {API_FIELDS_MAX}")
-    _check_unique(subscription, fresh)
+    made = sum(field.is_api_created for field in fields)
+    if made + len(fresh) > limit:
+        raise ApiError("1028", f"Max field limit reached: {limit}")
+    _check_unique(fields, fresh)
     for field in fresh:
-        subscription.fields.add_custom(field)
+        fields.add_custom(field)
     return Reply([{"name": field.name, "status": "created"} for field in fresh])
 
 
@@ -60,10 +65,10 @@ def update_field(subscription: Subscription, call: Call) -> Reply:
     updated = _with_flags(replace(field, description=_description(change, field.description)), change)
     if "displayName" in change:
         updated = replace(updated, display_name=_display_name(change))
-        other = subscription.fields.find_displayed(updated.display_name)
+        other = _fields(subscription, call).find_displayed(updated.display_name)
         if other is not None and other.id != field.id:
             raise _taken("displayName", updated.display_name)
-    subscription.fields.save(updated)
+    _fields(subscription, call).save(updated)
     return Reply([{"name": field.name, "status": "updated"}])
 
 
@@ -115,13 +120,13 @@ def _with_flags(field: Field, raw: dict[str, Any]) -> Field:
     return replace(field, **changes)
 
 
-def _check_unique(subscription: Subscription, fresh: list[Field]) -> None:
+def _check_unique(fields: FieldSet, fresh: list[Field]) -> None:
     names: set[str] = set()
     shown: set[str] = set()
     for field in fresh:
-        if field.name.lower() in names or subscription.fields.find(field.name) is not None:
+        if field.name.lower() in names or fields.find(field.name) is not None:
             raise _taken("name", field.name)
-        if field.display_name.lower() in shown or subscription.fields.find_displayed(field.display_name) is not None:
+        if field.display_name.lower() in shown or fields.find_displayed(field.display_name) is not None:
             raise _taken("displayName", field.display_name)
         names.add(field.name.lower())
         shown.add(field.display_name.lower())
@@ -133,10 +138,18 @@ def _taken(attribute: str, value: str) -> ApiError:
 
 def _find(subscription: Subscription, call: Call) -> Field:
     name = call.path["fieldApiName"]
-    field = subscription.fields.find_exact(name)
+    field = _fields(subscription, call).find_exact(name)
     if field is None:
         raise field_not_found(name)
     return field
+
+
+def _fields(subscription: Subscription, call: Call) -> FieldSet:
+    return subscription.fields if _group(call) == "leads" else subscription.programs.fields
+
+
+def _group(call: Call) -> str:
+    return call.operation.name.partition(".")[0]
 
 
 def _shown(field: Field) -> dict[str, Any]:
@@ -158,8 +171,12 @@ def _shown(field: Field) -> dict[str, Any]:
 
 
 HANDLERS: dict[str, Handler] = {
-    "leads.fields.list": list_fields,
-    "leads.fields.get": get_field,
-    "leads.fields.create": create_fields,
-    "leads.fields.update": update_field,
+    f"{group}.fields.{what}": handler
+    for group in API_FIELDS_MAX
+    for what, handler in {
+        "list": list_fields,
+        "get": get_field,
+        "create": create_fields,
+        "update": update_field,
+    }.items()
 }

@@ -20,7 +20,8 @@ from tandem_emulators.marketo.errors import (
     lead_not_found,
 )
 from tandem_emulators.marketo.fields import Field, ValueRules, convert
-from tandem_emulators.marketo.lead_read import PARTITIONS, lookup_key
+from tandem_emulators.marketo.lead_read import lookup_key
+from tandem_emulators.marketo.partitions import DEFAULT, Partition
 from tandem_emulators.marketo.people import COMPANY_LINK, Author, Change, Lead, LeadWriter
 from tandem_emulators.marketo.subscription import Handler, Subscription
 
@@ -36,7 +37,7 @@ def sync(subscription: Subscription, call: Call) -> Reply:
     subscription.counters.written(len(records))
     author = subscription.author(call, "syncLead")
     batch = LeadBatch(subscription, author, call.now_s, action, _lookup_field(subscription, body))
-    batch.check_partition(body.get("partitionName"))
+    batch.use_partition(body.get("partitionName"))
     return Reply(batch.run(records))
 
 
@@ -137,6 +138,7 @@ class LeadBatch:
         self._writer: LeadWriter = subscription.writer(author, now_s)
         self._reader = Reader(subscription, rules)
         self._takes_company_values = takes_company_values or subscription.settings.company_fields == "unmanaged"
+        self._partition: Partition | None = None
         self._ids: dict[Any, list[int]] = {}
         self._leads: dict[int, Lead] = {}
 
@@ -149,14 +151,17 @@ class LeadBatch:
         self._writer.flush()
         return results
 
-    def check_partition(self, partition: str | None) -> None:
-        names = {name for name, _ in PARTITIONS.values()}
-        if partition is None:
+    def use_partition(self, name: Any) -> None:
+        """New people go to that partition, and those who are there already must be in it.
+
+        Raises:
+            ApiError: 1003, the action takes no partition; 1008, there is none of that name for this user.
+        """
+        if name is None or name == "":
             return
         if self._action in ("updateOnly", "createDuplicate"):
             raise invalid(f"partitionName is not allowed with action '{self._action}'")
-        if partition not in names:
-            raise ApiError("1008", f"Access denied to partition '{partition}'")
+        self._partition = self._subscription.partitions.get(name)
 
     def _read(self, record: dict[str, Any]) -> Row | SkipError:
         try:
@@ -218,13 +223,17 @@ class LeadBatch:
     def _create(self, row: Row) -> int:
         if row.company_values and row.change.company_id is None:
             row.change.company_id = self._subscription.companies.insert(row.company_values, int(self._now_s)).id
-        lead = self._writer.create(row.change)
+        if self._partition is None and self._subscription.settings.partition_name_required:
+            raise SkipError("1009", "Partition name must be specified")
+        lead = self._writer.create(row.change, self._partition.id if self._partition is not None else DEFAULT)
         if row.key is not None:
             self._ids.setdefault(row.key, []).append(lead.id)
             self._leads[lead.id] = lead
         return lead.id
 
     def _update(self, lead: Lead, row: Row) -> None:
+        if self._partition is not None and lead.partition_id != self._partition.id:
+            raise SkipError("1010", "Partition update not allowed")
         if row.company_values:
             write_company_of(self._subscription, self._writer, lead, row.company_values, self._author, self._now_s)
         self._writer.change(lead, row.change)

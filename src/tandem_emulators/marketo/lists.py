@@ -46,7 +46,7 @@ def get(subscription: Subscription, call: Call) -> Reply:
 
 def members(subscription: Subscription, call: Call) -> Reply:
     list_id = _row(subscription, call.path_integer("listId"))[0]
-    names = requested_fields(subscription, call)
+    names = requested_fields(subscription, call.texts("fields"))
     after, mark = subscription.position(call.text("nextPageToken"), "members", list_id, names)
     size = call.batch_size()
     sql = "SELECT lead_id FROM list_member WHERE list_id = ? AND lead_id > ? ORDER BY lead_id LIMIT ?"

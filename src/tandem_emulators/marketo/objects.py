@@ -19,6 +19,7 @@ from tandem_emulators.marketo.people import iso
 from tandem_emulators.marketo.store import Store, decode, encode, marks
 
 _COLUMNS = "id, guid, created_s, updated_s, doc"
+TYPES_SINCE_S = 1_420_070_400  # 2015-01-01, when the objects of every subscription were made
 _SYSTEM = frozenset({"id", "marketoGUID", "createdAt", "updatedAt"})
 
 
@@ -29,6 +30,7 @@ class Link(msgspec.Struct, frozen=True):
     object: str
     code: str
     message: str
+    target: str = ""  # the field there; empty means its key
 
 
 class FieldData(msgspec.Struct, frozen=True, rename="camel"):
@@ -37,6 +39,7 @@ class FieldData(msgspec.Struct, frozen=True, rename="camel"):
     data_type: str
     updateable: bool
     length: int | None = None
+    description: str = ""
 
 
 class ObjectType(msgspec.Struct, frozen=True, rename="camel"):
@@ -50,6 +53,13 @@ class ObjectType(msgspec.Struct, frozen=True, rename="camel"):
     required: list[str]
     links: list[Link]
     fields: list[FieldData]
+    created_s: int = TYPES_SINCE_S
+    updated_s: int = TYPES_SINCE_S
+    crm_managed: bool = False
+    actions: tuple[str, ...] = ("createOrUpdate", "createOnly", "updateOnly")  # the first is the default
+    missing: str = "Object not found"
+    shown: list[str] = []  # by a query that names no fields; empty means id, key and times
+    constants: dict[str, Any] = {}
 
     def field(self, name: str) -> Field | None:
         found = next((data for data in self.fields if data.name == name), None)
@@ -65,7 +75,7 @@ class ObjectType(msgspec.Struct, frozen=True, rename="camel"):
         )
 
     def default_fields(self) -> list[str]:
-        return [self.id_field, *self.dedupe_fields, "createdAt", "updatedAt"]
+        return self.shown or [self.id_field, *self.dedupe_fields, "createdAt", "updatedAt"]
 
 
 def load_types() -> dict[str, ObjectType]:
@@ -91,7 +101,7 @@ class Records:
     def key(self, values: Mapping[str, Any]) -> str | None:
         """The dedupe key as stored; None when a part of it is missing."""
         parts = [values.get(name) for name in self.kind.dedupe_fields]
-        return None if None in parts else encode(parts).decode()
+        return None if None in parts or not parts else encode(parts).decode()
 
     def find_by_key(self, key: str) -> Record | None:
         sql = f"SELECT {_COLUMNS} FROM record WHERE object = ? AND key = ?"
@@ -126,8 +136,13 @@ class Records:
         sql = f"SELECT {_COLUMNS} FROM record WHERE object = ? AND id > ? ORDER BY id LIMIT ?"
         return [_record(row) for row in self._store.rows(sql, (self.kind.name, record_id, limit))]
 
+    def get(self, record_id: int) -> Record:
+        row = self._store.one(f"SELECT {_COLUMNS} FROM record WHERE id = ?", (record_id,))
+        assert row is not None, record_id
+        return _record(row)
+
     def insert(self, values: dict[str, Any], now_s: int) -> Record:
-        kept = {name: value for name, value in values.items() if value is not None}
+        kept = self.kind.constants | {name: value for name, value in values.items() if value is not None}
         last = self._store.number("SELECT seq FROM sqlite_sequence WHERE name = 'record'")
         guid = str(uuid.uuid5(uuid.NAMESPACE_OID, f"{self.kind.name}/{last + 1}"))
         number = self._store.run(
@@ -151,8 +166,8 @@ class Records:
     def delete(self, record: Record, now_s: int) -> None:
         self._store.run("DELETE FROM record WHERE id = ?", (record.id,))
         self._store.run(
-            "INSERT OR REPLACE INTO deleted VALUES (?, ?, ?, NULL)",
-            (self.kind.name, str(self.public_id(record)), now_s),
+            "INSERT OR REPLACE INTO deleted (object, id, at_s, seller) VALUES (?, ?, ?, ?)",
+            (self.kind.name, str(self.public_id(record)), now_s, record.values.get("externalSalesPersonId")),
         )
 
     def public_id(self, record: Record) -> int | str:

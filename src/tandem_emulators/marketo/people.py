@@ -12,10 +12,12 @@ from typing import Any
 from tandem_emulators.marketo.catalogue import LeadFields
 from tandem_emulators.marketo.fields import Field, display
 from tandem_emulators.marketo.log import CHANGE_DATA_VALUE, CHANGE_SCORE, NEW_LEAD, Activity, ActivityLog
+from tandem_emulators.marketo.partitions import Partition
 from tandem_emulators.marketo.settings import Settings
 from tandem_emulators.marketo.store import Store, decode, encode, marks
 
 COMPANY_LINK = "externalCompanyId"
+CHANGE_PARTITION = 100
 _COLUMNS = "id, created_s, updated_s, partition_id, company_id, doc"
 
 
@@ -206,6 +208,17 @@ class LeadWriter:
                 )
             )
         return activities
+
+    def move_to_partition(self, lead: Lead, partition: Partition) -> bool:
+        """Whether the lead was elsewhere before."""
+        if lead.partition_id == partition.id:
+            return False
+        told: dict[str, Any] = {"Old Partition ID": lead.partition_id}
+        reason = {} if self._author.reason is None else {"Reason": self._author.reason}
+        self._activities.append(Activity(lead.id, CHANGE_PARTITION, partition.id, partition.name, told | reason))
+        lead.partition_id = partition.id
+        self._dirty[lead.id] = lead
+        return True
 
     def note(self, *activities: Activity) -> None:
         self._activities += activities

@@ -33,6 +33,8 @@ class Settings:
     missing_lead: str = "error"  # error | empty, for get lead by id
     merge_losers_in_deleted_feed: bool = False
     custom_fields_move_updated_at: bool = False
+    program_members_max: int = 100_000  # members of a program that a query other than by lead looks through
+    partition_name_required: bool = False  # a new lead without partitionName is skipped with 1009
     custom_objects: bool = True  # licensed; otherwise their calls answer 1026
     custom_object_schema_api: bool = True  # entitled; otherwise 616
     custom_link_values: str = "text"  # text | number: how queries show a link field that holds a number

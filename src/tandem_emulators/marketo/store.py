@@ -25,7 +25,7 @@ CREATE TABLE IF NOT EXISTS lead (
     partition_id INTEGER NOT NULL DEFAULT 1, company_id INTEGER, doc TEXT NOT NULL);
 CREATE INDEX IF NOT EXISTS lead_company ON lead (company_id) WHERE company_id IS NOT NULL;
 CREATE TABLE IF NOT EXISTS deleted (object TEXT NOT NULL, id TEXT NOT NULL, at_s INTEGER NOT NULL, merged_into TEXT,
-    PRIMARY KEY (object, id));
+    seller TEXT, PRIMARY KEY (object, id));
 CREATE TABLE IF NOT EXISTS record (
     id INTEGER PRIMARY KEY AUTOINCREMENT, object TEXT NOT NULL, guid TEXT NOT NULL, key TEXT,
     created_s INTEGER NOT NULL, updated_s INTEGER NOT NULL, doc TEXT NOT NULL);
@@ -37,6 +37,25 @@ CREATE TABLE IF NOT EXISTS list (id INTEGER PRIMARY KEY AUTOINCREMENT, created_s
 CREATE TABLE IF NOT EXISTS list_member (list_id INTEGER NOT NULL, lead_id INTEGER NOT NULL,
     PRIMARY KEY (list_id, lead_id)) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS list_member_lead ON list_member (lead_id);
+CREATE TABLE IF NOT EXISTS account_list_member (list_id INTEGER NOT NULL, account_id INTEGER NOT NULL,
+    PRIMARY KEY (list_id, account_id)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS campaign (id INTEGER PRIMARY KEY AUTOINCREMENT, doc TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS campaign_member (campaign_id INTEGER NOT NULL, lead_id INTEGER NOT NULL,
+    created_s INTEGER NOT NULL, updated_s INTEGER NOT NULL, PRIMARY KEY (campaign_id, lead_id)) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS campaign_member_lead ON campaign_member (lead_id);
+CREATE TABLE IF NOT EXISTS campaign_run (id INTEGER PRIMARY KEY, campaign_id INTEGER NOT NULL, due_s INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS program (id INTEGER PRIMARY KEY AUTOINCREMENT, created_s INTEGER NOT NULL,
+    updated_s INTEGER NOT NULL, doc TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS program_member (id INTEGER PRIMARY KEY AUTOINCREMENT, program_id INTEGER NOT NULL,
+    lead_id INTEGER NOT NULL, created_s INTEGER NOT NULL, updated_s INTEGER NOT NULL, doc TEXT NOT NULL,
+    UNIQUE (program_id, lead_id));
+CREATE INDEX IF NOT EXISTS program_member_lead ON program_member (lead_id);
+CREATE TABLE IF NOT EXISTS member_field (
+    id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE COLLATE NOCASE, doc TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS form (id INTEGER PRIMARY KEY AUTOINCREMENT, doc TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS partition (id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL UNIQUE,
+    description TEXT, is_accessible INTEGER NOT NULL DEFAULT 1);
+CREATE TABLE IF NOT EXISTS object_type (api_name TEXT PRIMARY KEY COLLATE NOCASE, doc TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS activity (
     id INTEGER PRIMARY KEY AUTOINCREMENT, lead_id INTEGER NOT NULL, type_id INTEGER NOT NULL, date_s INTEGER NOT NULL,
     committed_ms INTEGER NOT NULL, field TEXT, primary_id INTEGER, primary_value TEXT, attributes TEXT NOT NULL);
@@ -97,7 +116,7 @@ class Store:
 
     def path(self, table: str, field: str, ignore_case: bool) -> str:
         """The indexed expression for a field of a document. Field names are checked to be plain identifiers."""
-        assert re.fullmatch(r"[A-Za-z]\w*", field, re.ASCII), field
+        assert re.fullmatch(r"\w+", field, re.ASCII), field
         expression = f"json_extract(doc, '$.{field}')" + (" COLLATE NOCASE" if ignore_case else "")
         name = f"{table}_by_{field}"
         if name not in self._indexed:

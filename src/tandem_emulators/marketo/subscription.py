@@ -5,6 +5,7 @@ from typing import Any, TypeVar
 
 from tandem_emulators.kit.counters import Counters
 from tandem_emulators.marketo.call import Call
+from tandem_emulators.marketo.campaigns import Campaigns
 from tandem_emulators.marketo.catalogue import LeadFields
 from tandem_emulators.marketo.custom_objects import CustomObjects
 from tandem_emulators.marketo.envelope import FileReply, Reply
@@ -12,7 +13,9 @@ from tandem_emulators.marketo.fields import ValueRules
 from tandem_emulators.marketo.log import ActivityLog
 from tandem_emulators.marketo.objects import ObjectType, Record, Records, load_types
 from tandem_emulators.marketo.paging import PositionToken, Tokens, query_mark
+from tandem_emulators.marketo.partitions import Partitions
 from tandem_emulators.marketo.people import COMPANY_LINK, Author, Leads, LeadWriter
+from tandem_emulators.marketo.programs import Programs
 from tandem_emulators.marketo.settings import Settings
 from tandem_emulators.marketo.store import Store
 
@@ -33,6 +36,14 @@ class Subscription:
         self.records = {name: Records(store, kind) for name, kind in self.types.items()}
         self.companies = self.records["companies"]
         self.custom_objects = CustomObjects(store, settings, self.fields)
+        self.partitions = Partitions(store)
+        self.programs = Programs(store)
+        self.campaigns = Campaigns(store)
+
+    def find_records(self, name: str) -> Records | None:
+        """The records of an object by its own name: one of the given ones, or a custom one."""
+        given = next((records for records in self.records.values() if records.kind.name == name), None)
+        return given or self.custom_objects.find_records(name)
 
     def rules(self) -> ValueRules:
         return ValueRules(

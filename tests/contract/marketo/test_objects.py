@@ -231,6 +231,3 @@ class TestObjectsThatAreDataOnly:
         assert found == [{"seq": 0, "role": "Buyer", "leadId": number}]
         by_lead = marketo.get(path, filterType="leadId", filterValues=number, fields="role").result
         assert by_lead == [{"seq": 0, "role": "Buyer"}]
-
-    def test_a_call_without_metadata_is_610(self, marketo: Running) -> None:
-        assert marketo.get("/rest/v1/namedaccounts/describe.json").error[0] == "610"
