@@ -208,14 +208,16 @@ class Connector(Protocol):
     ) -> Sequence[Reading]:
         """All records whose field `by` has one of `values` (text compares without case). Any number of values."""
 
-    def batch_size(self, entity: Entity, kind: ActionKind) -> int:
-        """How many writes one call takes."""
+    def batch_size(self, entity: Entity, kind: ActionKind, waiting: int = 0, lookup: str | None = None) -> int:
+        """How many writes one call takes; more where so many are `waiting` that a file of them costs less."""
 
-    def settle_s(self, entity: Entity) -> float:
-        """How long after the call a write without an answer may still land: the endpoint's own timeout."""
+    def settle_s(self, entity: Entity, together: int = 1) -> float:
+        """How long after the call a write without an answer, of so many `together`, may still land: the endpoint's own
+        timeout, or a file's time in the side's queue."""
 
     async def write(self, entity: Entity, writes: Sequence[Write]) -> Sequence[WriteResult]:
-        """At most ``batch_size`` writes of one kind in one HTTP call; the results in the order given.
+        """At most ``batch_size`` writes of one kind in one HTTP call (a file takes several); the results in the order
+        given.
 
         Raises:
             TransientError: surely nothing was written.

@@ -235,10 +235,10 @@ class MemoryConnector:
         ids = dict.fromkeys(id_ for value in wanted for id_ in self.system.find(entity, by, value))
         return [self._read(entity, id_, fields) for id_ in ids]
 
-    def batch_size(self, entity: Entity, kind: ActionKind) -> int:
+    def batch_size(self, entity: Entity, kind: ActionKind, waiting: int = 0, lookup: str | None = None) -> int:
         return self.page_size
 
-    def settle_s(self, entity: Entity) -> float:
+    def settle_s(self, entity: Entity, together: int = 1) -> float:
         return self.settle
 
     async def write(self, entity: Entity, writes: Sequence[Write]) -> Sequence[WriteResult]:

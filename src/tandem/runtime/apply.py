@@ -59,8 +59,8 @@ def _batches(engine: Engine, rows: Sequence[JournalRow]) -> Iterator[Sequence[Jo
     for row in rows:
         action = row.action
         groups[action.side, action.entity, action.kind, action.lookup].append(row)
-    for (side, entity, kind, _), members in groups.items():
-        size = engine.connector(side).batch_size(entity, kind)
+    for (side, entity, kind, lookup), members in groups.items():
+        size = engine.connector(side).batch_size(entity, kind, len(members), lookup)
         for start in range(0, len(members), size):
             yield members[start : start + size]
 
@@ -69,7 +69,7 @@ async def _apply_batch(engine: Engine, batch: Sequence[JournalRow], counts: Coun
     if _creates_by_dedupe_key(engine, batch[0].action):
         batch = await _look_again(engine, batch, counts)
     if batch:
-        _keep_lease(engine)
+        _keep_lease(engine, batch)
         engine.store.mark_sent([row.number for row in batch], engine.clock.now())
         await _send(engine, batch, counts)
 
@@ -81,9 +81,11 @@ def _creates_by_dedupe_key(engine: Engine, action: Action) -> bool:
     return action.lookup == engine.mapping_of(action.entity).dedupe_field
 
 
-def _keep_lease(engine: Engine) -> None:
+def _keep_lease(engine: Engine, batch: Sequence[JournalRow]) -> None:
     """A call starts only under a lease that outlives it."""
-    engine.store.renew_lease(engine.settings.lease_s, engine.clock.now())
+    action = batch[0].action
+    lasts_s = engine.connector(action.side).settle_s(action.entity, len(batch))
+    engine.store.renew_lease(max(engine.settings.lease_s, lasts_s), engine.clock.now())
 
 
 async def _look_again(engine: Engine, batch: Sequence[JournalRow], counts: Counts) -> Sequence[JournalRow]:

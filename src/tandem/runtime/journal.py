@@ -7,12 +7,14 @@ and was edited back at once would look as if it had not: its change record prove
 the edit after it is an edit.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import TypeAlias
 
 from tandem.core.match import fold
 from tandem.core.plan import ActionKind
-from tandem.core.record import ChangeRecord, LinkStatus, RecordId, RecordKey, Side
+from tandem.core.record import ChangeRecord, Entity, LinkStatus, RecordId, RecordKey, Side
 from tandem.core.values import shows
 from tandem.ports import JournalRow, JournalState, Outcome
 from tandem.runtime.engine import Engine
@@ -23,7 +25,8 @@ from tandem.runtime.look import find_in_marketing
 async def settle(engine: Engine) -> int:
     """Decide every open journal row that can be decided; returns how many stay open."""
     rows = engine.store.load_open_rows()
-    ready = [row for row in rows if _is_ready(engine, row)]
+    together = _sent_together(rows)
+    ready = [row for row in rows if _is_ready(engine, row, together)]
     made = await _find_made(engine, [row for row in ready if row.action.kind is ActionKind.CREATE and row.sent_at])
     outcomes = [_outcome(engine, row, made.get(row.number)) for row in ready]
     if outcomes:
@@ -31,16 +34,28 @@ async def settle(engine: Engine) -> int:
     return len(rows) - len(outcomes)
 
 
-def settles_at(engine: Engine, row: JournalRow) -> datetime | None:
+_Call: TypeAlias = tuple[Side, Entity, ActionKind, datetime]
+
+
+def _sent_together(rows: Sequence[JournalRow]) -> Counter[_Call]:
+    """How many of the open rows went out with each call."""
+    return Counter(_call(row, row.sent_at) for row in rows if row.sent_at is not None)
+
+
+def _call(row: JournalRow, sent_at: datetime) -> _Call:
+    return row.action.side, row.action.entity, row.action.kind, sent_at
+
+
+def settles_at(engine: Engine, row: JournalRow, together: Counter[_Call]) -> datetime | None:
     """The time from which the row can be decided; None when it was never sent. A Marketo row waits for the feed too."""
     if row.sent_at is None:
         return None
-    wait = engine.connector(row.action.side).settle_s(row.action.entity)
+    wait = engine.connector(row.action.side).settle_s(row.action.entity, together[_call(row, row.sent_at)])
     return row.sent_at + timedelta(seconds=wait)
 
 
-def _is_ready(engine: Engine, row: JournalRow) -> bool:
-    due = settles_at(engine, row)
+def _is_ready(engine: Engine, row: JournalRow, together: Counter[_Call]) -> bool:
+    due = settles_at(engine, row, together)
     if due is None or row.state is JournalState.INTENDED:
         return True
     if engine.clock.now() < due:
@@ -114,5 +129,6 @@ def _is_ours(row: JournalRow, record: ChangeRecord) -> bool:
 
 def next_settling(engine: Engine, rows: Sequence[JournalRow]) -> datetime | None:
     """When the first of `rows` can be decided; None without any."""
-    times = [at for row in rows if (at := settles_at(engine, row)) is not None]
+    together = _sent_together(rows)
+    times = [at for row in rows if (at := settles_at(engine, row, together)) is not None]
     return min(times, default=None)

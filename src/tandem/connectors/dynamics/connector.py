@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from tandem.connectors.dynamics import check, reader
 from tandem.connectors.dynamics.auth import AuthMode, Credentials, TokenSource
 from tandem.connectors.dynamics.client import DynamicsClient
+from tandem.connectors.dynamics.columns import create_columns
 from tandem.connectors.dynamics.errors import classify_response
 from tandem.connectors.dynamics.feed import ChangeFeed
 from tandem.connectors.dynamics.pace import ServicePace, first_rule
@@ -118,12 +119,9 @@ class DynamicsConnector:
         raise RejectedError(text, side=Side.CRM, operation=f"create {new.name}", code="schema")
 
     async def create_fields(self, entity: Entity, fields: Sequence[NewField]) -> None:
-        names = ", ".join(field.name for field in fields)
-        text = (
-            f"Tandem makes no columns in Dynamics. Add {names} to the table {entity} in Power Apps (Tables > Columns), "
-            "or take them out of the mapping."
-        )
-        raise RejectedError(text, side=Side.CRM, operation=f"create columns of {entity}", code="schema")
+        async with self._loading:
+            await create_columns(self._client, self._clock, entity, fields)
+            self._tables.pop(entity, None)
 
     def has_feed(self, entity: Entity) -> bool:
         """Every table has one: by change tracking, else by modification time."""
@@ -150,10 +148,10 @@ class DynamicsConnector:
         shape = RowShape(await self._table(entity), fields)
         return await reader.find_records(self._client, shape, by, values, page_size=self._page_size)
 
-    def batch_size(self, entity: Entity, kind: ActionKind) -> int:
+    def batch_size(self, entity: Entity, kind: ActionKind, waiting: int = 0, lookup: str | None = None) -> int:
         return batch_size(kind)
 
-    def settle_s(self, entity: Entity) -> float:
+    def settle_s(self, entity: Entity, together: int = 1) -> float:
         return self._settle_s
 
     async def write(self, entity: Entity, writes: Sequence[Write]) -> Sequence[WriteResult]:

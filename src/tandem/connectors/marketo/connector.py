@@ -168,10 +168,10 @@ class MarketoConnector:
 
     # --- writing
 
-    def batch_size(self, entity: Entity, kind: ActionKind) -> int:
+    def batch_size(self, entity: Entity, kind: ActionKind, waiting: int = 0, lookup: str | None = None) -> int:
         return BATCH_MAX
 
-    def settle_s(self, entity: Entity) -> float:
+    def settle_s(self, entity: Entity, together: int = 1) -> float:
         return self._settle_s
 
     async def write(self, entity: Entity, writes: Sequence[Write]) -> Sequence[WriteResult]:
