@@ -3,21 +3,31 @@
 import json
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tandem.app.preview import PreviewConnector
 from tandem.app.reports import Observer
 from tandem.app.system import RandomIds, SystemClock, holder_name, is_holder_gone
 from tandem.app.telling import Teller
 from tandem.config.model import Config
-from tandem.config.policies import default_mappings, directions, field_overrides, policies, rails
+from tandem.config.policies import (
+    creation_filter,
+    crm_filters,
+    default_mappings,
+    directions,
+    field_overrides,
+    policies,
+    rails,
+)
 from tandem.config.secrets import Secrets, load_secrets
 from tandem.connectors.dynamics.connector import DynamicsConnector
 from tandem.connectors.marketo.connector import MarketoConnector
 from tandem.connectors.marketo.feed import FeedCadence
 from tandem.core.errors import ConfigError
+from tandem.core.filters import NATIVE, NATIVE_COLUMN, compile_filter, names_in
 from tandem.core.mapping import EntityMapping, share_shapes
 from tandem.core.mapping_resolver import ResolvedMapping, distinct_new_fields, resolve_mapping
+from tandem.core.policy import EntityPolicy
 from tandem.core.record import PERSON, Entity, Side
 from tandem.core.schema import EntitySchema, NewField
 from tandem.ports import Connector, Store
@@ -114,7 +124,8 @@ async def opened(
                 missing = ()
             mappings = share_shapes(item.mapping for item in resolved.values())
             seen = PreviewConnector(marketing, missing) if missing else marketing
-            _declare(store, mappings, config)
+            decided = decide(config, resolved)
+            _declare(store, mappings, decided)
             engine = Engine(
                 crm=crm,
                 marketing=seen,
@@ -122,7 +133,7 @@ async def opened(
                 clock=SystemClock(),
                 ids=RandomIds(),
                 mappings=mappings,
-                policies=policies(config),
+                policies=decided,
                 settings=_pass_settings(config, sync_id, settle_wait_s),
                 tell=Teller(observer, crm, marketing, store, mappings) if observer else _say_nothing,
                 holder=holder_name(),
@@ -136,6 +147,7 @@ async def opened(
 async def resolve(config: Config, crm: Connector, marketing: Connector) -> dict[Entity, ResolvedMapping]:
     """The mapping of every entity that is configured, from both sides' schemas as they are now."""
     overrides, ways, defaults = field_overrides(config), directions(config), default_mappings(config)
+    filters = {entity: NATIVE_COLUMN if text == NATIVE else text for entity, text in crm_filters(config).items()}
     described: dict[Entity, EntitySchema | None] = {}
     resolved = {}
     for entity in policies(config):
@@ -146,9 +158,35 @@ async def resolve(config: Config, crm: Connector, marketing: Connector) -> dict[
             described[target] = await marketing.fetch_schema(target) if is_there else None
         schema = await crm.fetch_schema(entity)
         resolved[entity] = resolve_mapping(
-            default, schema, described[target], overrides=overrides[entity], direction=ways[entity]
+            default,
+            schema,
+            described[target],
+            overrides=overrides[entity],
+            direction=ways[entity],
+            extras=sorted(names_in(filters.get(entity, ""))),
         )
     return resolved
+
+
+def decide(config: Config, resolved: Mapping[Entity, ResolvedMapping]) -> dict[Entity, EntityPolicy]:
+    """The policies, with their filters compiled over the fields that the two sides have.
+
+    Raises:
+        ConfigError: a filter is no expression, or names a field that is not there.
+    """
+    chosen, created = crm_filters(config), creation_filter(config)
+    decided = {}
+    for entity, policy in policies(config).items():
+        mapping = resolved[entity].mapping
+        if entity in chosen:
+            setting = f"entities.{entity}.filter"
+            policy = replace(policy, filter=compile_filter(chosen[entity], mapping.crm_fields, setting))
+        if created and policy.create_in_crm:
+            setting = f"entities.{policy.create_in_crm}.create_in_crm_filter"
+            fields = mapping.marketing_fields
+            policy = replace(policy, create_in_crm_filter=compile_filter(created, fields, setting))
+        decided[entity] = policy
+    return decided
 
 
 def _check_objects(resolved: Mapping[Entity, ResolvedMapping]) -> None:
@@ -193,16 +231,25 @@ async def _pin_sides(store: Store, crm: Connector, marketing: Connector) -> str:
     return ":".join(found for found, _, _ in pins.values())
 
 
-def _declare(store: Store, mappings: Mapping[Entity, EntityMapping], config: Config) -> None:
-    """Tell the store the shapes; a side whose shape has changed, or whose people may now be created, is read anew."""
+def _declare(store: Store, mappings: Mapping[Entity, EntityMapping], decided: Mapping[Entity, EntityPolicy]) -> None:
+    """Tell the store the shapes; a side whose shape or filter has changed, or whose people may now be created, is read
+    anew."""
     shapes = {(Side.CRM, entity): mapping.crm_fields for entity, mapping in mappings.items()}
     shapes |= {(Side.MARKETING, m.marketing_entity): m.marketing_fields for m in mappings.values()}
     store.use_mappings({entity: mapping.names for entity, mapping in mappings.items()}, shapes)
-    creates = any(policy.create_in_crm for policy in policies(config).values())
     for (side, entity), fields in shapes.items():
-        shape = json.dumps([*fields, creates] if entity == PERSON else fields)
+        shape = json.dumps([*fields, *_rules_of(entity, decided)])
         known = store.load_setting(f"shape:{side}:{entity}")
         if known is not None and known != shape:
             store.reset_cursor(side, entity)
         if known != shape:
             store.save_setting(f"shape:{side}:{entity}", shape)
+
+
+def _rules_of(entity: Entity, decided: Mapping[Entity, EntityPolicy]) -> list[str | bool]:
+    """What decides who of `entity` takes part, besides the fields."""
+    if entity == PERSON:
+        creating = [policy.create_in_crm_filter for policy in decided.values() if policy.create_in_crm]
+        return [bool(creating), *(chosen.text for chosen in creating[:1] if chosen)]
+    chosen = decided[entity].filter if entity in decided else None
+    return [chosen.text] if chosen else []

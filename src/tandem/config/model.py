@@ -201,6 +201,15 @@ class EntityConfig(Section):
     create_in_crm: Literal[False, "lead"] = Field(
         default=False, description="'lead' to make a lead of each person known only to Marketo; false to make none."
     )
+    create_in_crm_filter: Name | None = Field(
+        default=None,
+        description="With create_in_crm, an expression over the person's mapped fields that says who is made.",
+    )
+    filter: Name | None = Field(
+        default=None,
+        description="Expression (CEL) over the record's columns that says which records are synced; 'synctomkto' is the"
+        " native sync's filter. A record that leaves it is paused. Unset: all.",
+    )
     deleted_in_crm: DeleteRule = Field(
         default=DeleteRule.FLAG, description="What a deletion in Dynamics does: 'flag' the person, or 'ignore'."
     )
@@ -209,6 +218,12 @@ class EntityConfig(Section):
         description="Rules, in order, that choose among several matching records; [] holds them for a person.",
     )
     fields: tuple[FieldConfig, ...] = Field(default=(), description="Changes to the pairs of fields.")
+
+    @model_validator(mode="after")
+    def _filter_has_something_to_choose(self) -> "EntityConfig":
+        if self.create_in_crm_filter and not self.create_in_crm:
+            raise ValueError("create_in_crm_filter chooses who is made in Dynamics; it needs create_in_crm = 'lead'")
+        return self
 
 
 class LeadConfig(EntityConfig):
@@ -267,6 +282,9 @@ class CustomConfig(Section):
     plural_label: Name | None = Field(default=None, description="What several are called; unset: label with an s.")
     create_in_marketing: StrictBool = Field(
         default=True, description="Whether records known only to Dynamics are made in Marketo."
+    )
+    filter: Name | None = Field(
+        default=None, description="Expression (CEL) over the record's columns that says which are synced; unset: all."
     )
     fields: tuple[CustomFieldConfig, ...] = Field(default=(), description="The columns to show.")
 

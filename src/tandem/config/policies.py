@@ -46,6 +46,18 @@ def field_overrides(config: Config) -> Mapping[Entity, tuple[FieldOverride, ...]
     return said | {Entity(table.table): () for table in config.custom}
 
 
+def crm_filters(config: Config) -> dict[Entity, str]:
+    """The text of each crm entity's filter, where it has one."""
+    said = {entity: section.filter for entity, section in _sections(config)}
+    said |= {Entity(table.table): table.filter for table in config.custom}
+    return {entity: text for entity, text in said.items() if text}
+
+
+def creation_filter(config: Config) -> str | None:
+    """Who of the people known only to Marketo becomes a record in Dynamics."""
+    return config.entities.lead.create_in_crm_filter or config.entities.contact.create_in_crm_filter
+
+
 def own_columns(config: Config) -> dict[Entity, frozenset[str]]:
     """The Dynamics columns that nobody but Tandem writes, where there are any."""
     said = field_overrides(config).items()

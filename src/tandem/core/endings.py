@@ -1,4 +1,5 @@
-"""What a deletion does: the link becomes a tombstone, the person is flagged, and edits that met it are recorded."""
+"""What ends a link, or stops it for a while: a deletion makes it a tombstone, flags the person and records the edits
+that met it; a record that leaves the filter pauses."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -74,6 +75,16 @@ def tombstone(case: Case, link: Link, reason: str, conflicts: tuple[Conflict, ..
         conflicts=conflicts,
         changes_link=True,
         is_deletion=link.status is not LinkStatus.TOMBSTONE,
+    )
+
+
+def paused(case: Case, link: Link) -> LinkPlan:
+    """The record has left the filter: nothing is carried, either way, until it enters again; then what changed since
+    is found against the same base (N98, N99)."""
+    assert case.policy.filter is not None
+    reason = f"paused: it does not pass the filter {case.policy.filter.text}"
+    return replace(
+        unchanged(case, link), title="pause", crm_version=None, holds=(Hold(None, reason),), changes_link=True
     )
 
 

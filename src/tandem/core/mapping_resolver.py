@@ -85,13 +85,15 @@ def resolve_mapping(
     *,
     overrides: Sequence[FieldOverride] = (),
     direction: Direction = Direction.BOTH,
+    extras: Sequence[str] = (),
 ) -> ResolvedMapping:
     """The usable mapping of one crm entity; `direction` is the whole entity's. `marketing` is None for a custom object
-    that does not exist yet.
+    that does not exist yet; `extras` are columns to read without carrying them.
 
     Raises:
         ConfigError: two settings contradict each other, or the key cannot be mapped.
     """
+    default = replace(default, crm_extras=tuple(dict.fromkeys([*default.crm_extras, *extras])))
     resolver = _Resolver(default, crm, marketing, direction)
     for line in _wanted_pairs(default, overrides):
         resolver.add(line)

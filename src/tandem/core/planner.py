@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from tandem.core.creation import content_for, create_in_crm, create_in_marketing, pending
-from tandem.core.endings import deleted_in_crm, deleted_in_marketing, deletion_conflicts, tombstone, unchanged
+from tandem.core.endings import deleted_in_crm, deleted_in_marketing, deletion_conflicts, paused, tombstone, unchanged
 from tandem.core.lineage import convert_base
 from tandem.core.match import Ambiguous, Matched, fold, match_record
 from tandem.core.plan import Hold, InboxRef, LinkPlan, Plan
@@ -89,6 +89,8 @@ class _Planner:
         subject, link = case.subject, case.subject.link
         if not crm.is_present:
             return _Ignore() if link is None else tombstone(case, link, "deleted in crm before it was carried over")
+        if case.is_outside:
+            return _Ignore() if link is None else paused(case, link)
         if link is not None and link.marketing is not None and subject.marketing is not None:
             return _plan_created_in_crm(case, link, crm, subject.marketing)
         if subject.is_blocked:
@@ -121,12 +123,19 @@ class _Planner:
         if marketing is None or not marketing.is_present:
             reason = "deleted in marketing before it was carried over"
             return _Ignore() if link is None else tombstone(case, link, reason)
-        if case.policy.create_in_crm is None or case.subject.dedupe_taken:
+        if case.policy.create_in_crm is None or case.subject.dedupe_taken or not _may_be_created(case, marketing):
             return _Ignore() if link is None else unchanged(case, link)
         dedupe = fold(case.mapping.marketing_value(marketing.values, case.mapping.dedupe_field or ""))
         if not self._reserve(marketing.key) or (dedupe is not None and not self._reserve(dedupe)):
             return _Defer(0.0)
         return create_in_crm(case, marketing)
+
+
+def _may_be_created(case: Case, marketing: State) -> bool:
+    chosen, mapping = case.policy.create_in_crm_filter, case.mapping
+    if chosen is None:
+        return True
+    return chosen.passes({name: mapping.marketing_value(marketing.values, name) for name in chosen.fields})
 
 
 def _plan_live(case: Case, link: Link) -> LinkPlan:
@@ -137,6 +146,8 @@ def _plan_live(case: Case, link: Link) -> LinkPlan:
         return deleted_in_marketing(case, link, crm, marketing)
     if not crm.is_present:
         return deleted_in_crm(case, link, marketing)
+    if case.is_outside:
+        return paused(case, link)
     return merge_record(case, crm, marketing, read_back(case, link, marketing), title="update")
 
 

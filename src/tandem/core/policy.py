@@ -6,6 +6,7 @@ Defaults are the native sync's documented behaviour where that loses no data (N1
 from dataclasses import dataclass
 from enum import StrEnum
 
+from tandem.core.filters import RecordFilter
 from tandem.core.mapping import FieldPair, Winner
 from tandem.core.record import Entity
 
@@ -25,7 +26,8 @@ class EntityPolicy:
     """The rules of one crm entity.
 
     ``create_in_crm`` is the entity a person known only to Marketo becomes (None: it is not created, N16).
-    ``prefer`` orders several candidates of a match; an empty order holds them for a person.
+    ``prefer`` orders several candidates of a match; an empty order holds them for a person. ``filter`` says which crm
+    records are synced, ``create_in_crm_filter`` which people known only to Marketo are created (None: all).
     """
 
     winner: Winner
@@ -35,6 +37,8 @@ class EntityPolicy:
     deleted_in_crm: DeleteRule = DeleteRule.FLAG
     deleted_in_marketing: DeleteRule = DeleteRule.IGNORE
     prefer: tuple[str, ...] = DEFAULT_PREFERENCE
+    filter: RecordFilter | None = None
+    create_in_crm_filter: RecordFilter | None = None
 
     def winner_of(self, pair: FieldPair) -> Winner:
         return pair.winner or self.winner

@@ -73,6 +73,10 @@ class Case:
     def link_number(self) -> LinkNumber | None:
         return self.subject.link.number if self.subject.link else None
 
+    @property
+    def is_outside(self) -> bool:
+        return is_outside(self.mapping, self.policy, self.subject.crm)
+
     def missing_parents(self, pair: FieldPair, value: Value) -> tuple[RecordKey, ...]:
         """The records that `value` may name, if none of them is linked yet. A number is what Marketo calls one that
         is."""
@@ -93,6 +97,13 @@ def open_case(subject: Subject, rules: Rules) -> Case:
     if closed:
         policy = replace(policy, winner=Winner.CRM, first_link=Winner.CRM)
     return Case(subject, rules, mapping, policy, closed)
+
+
+def is_outside(mapping: EntityMapping, policy: EntityPolicy, crm: State | None) -> bool:
+    """Whether the filter keeps this crm record out of the sync."""
+    if policy.filter is None or crm is None or not crm.is_present:
+        return False
+    return not policy.filter.passes({name: mapping.crm_value(crm.values, name) for name in policy.filter.fields})
 
 
 def is_closed(mapping: EntityMapping, crm: State | None) -> bool:

@@ -26,7 +26,7 @@ from tandem.core.record import (
     Unknown,
     Value,
 )
-from tandem.core.subject import SentWrite, Subject
+from tandem.core.subject import SentWrite, Subject, is_outside
 from tandem.ports import Claim
 from tandem.runtime.engine import Engine
 from tandem.runtime.extract import read_by_id, search_keys, to_state
@@ -130,7 +130,9 @@ def _known_crm(engine: Engine, work: _Work) -> State | None:
         return None
     if link.status is not LinkStatus.LIVE or link.crm_version is None or UNKNOWN in link.base.crm:
         return None
-    mapping = engine.mappings[link.crm.entity]
+    mapping, chosen = engine.mappings[link.crm.entity], engine.policies[link.crm.entity].filter
+    if chosen is not None and not set(chosen.fields) <= {pair.crm for pair in mapping.pairs}:
+        return None
     values: dict[int, Value] = {}
     for place, value in zip(mapping.crm_places, link.base.crm, strict=True):
         assert not isinstance(value, Unknown)
@@ -193,6 +195,7 @@ async def _find_origins(engine: Engine, marketing_entity: Entity, works: Sequenc
         RecordId(lead_id): work
         for work in works
         if work.crm is not None and work.crm.is_present and work.crm.key.entity == CONTACT
+        if not is_outside(mapping, engine.policies[CONTACT], work.crm)
         if (lead_id := fold(mapping.crm_value(work.crm.values, "originatingleadid")))
     }
     links = engine.store.find_links(Side.CRM, LEAD, born)
@@ -238,6 +241,9 @@ async def _read_origins(engine: Engine, marketing_entity: Entity, works: Sequenc
 
 async def _find_candidates(engine: Engine, marketing_entity: Entity, works: Sequence[_Work], *, in_inbox: bool) -> None:
     unlinked = [w for w in works if w.is_unlinked_crm and (w.origin is None or w.origin.marketing is None)]
+    unlinked = [
+        w for w in unlinked if not is_outside(engine.mappings[w.crm_entity], engine.policies[w.crm_entity], w.crm)
+    ]
     by_inbox = [work for work in unlinked if in_inbox and work.link is None]
     by_call = [work for work in unlinked if work not in by_inbox] if len(by_inbox) < len(unlinked) else []
     if by_inbox:

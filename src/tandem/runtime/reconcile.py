@@ -35,7 +35,7 @@ from tandem.core.record import (
     State,
     Values,
 )
-from tandem.core.subject import is_closed
+from tandem.core.subject import is_closed, is_outside
 from tandem.core.values import is_empty
 from tandem.ports import Reading
 from tandem.runtime.engine import Engine, News
@@ -211,8 +211,10 @@ class _People:
             detail = f"people {self.owners[key]} and {reading.id} carry the same crm key"
             self.findings.add("key held twice", entity, key, reading.id, detail)
         self.owners.setdefault(key, reading.id)
-        if found:
+        if found and not _is_outside(self.engine, entity, found[1]):
             _compare_values(self.rows.mappings[entity], key, found[1], reading, self.findings)
+        elif found:
+            return  # Paused: the two sides need not agree.
         elif not self._may_lack_its_record(entity, reading):
             detail = "the person's crm record does not exist and the person is not marked as deleted"
             self.findings.add("not in crm", entity, key, reading.id, detail)
@@ -236,6 +238,9 @@ class _People:
         ids = [id_ for id_ in self.rows.ids(entity) if id_ not in self.owners and not self._lives_on(entity, id_)]
         links = self.engine.store.find_links(Side.CRM, entity, ids)
         for id_ in ids:
+            row = self.rows.find(id_) if self.engine.policies[entity].filter else None
+            if row and _is_outside(self.engine, *row):
+                continue
             if not self._is_wanted(links.get(id_), RecordKey(Side.CRM, entity, id_)):
                 self.findings.add("not in marketing", entity, id_, None, "no person carries this record's key")
 
@@ -248,6 +253,11 @@ class _People:
             return False
         lives_on = link.crm is not None and link.crm != key and (Side.CRM, link.crm.entity) in self.seen.unread
         return lives_on or link.status is LinkStatus.TOMBSTONE
+
+
+def _is_outside(engine: Engine, entity: Entity, values: Values) -> bool:
+    state = State(RecordKey(Side.CRM, entity, RecordId("")), ReadNumber(0), values)
+    return is_outside(engine.mappings[entity], engine.policies[entity], state)
 
 
 def _is_flagged(mapping: EntityMapping, reading: Reading) -> bool:
@@ -293,6 +303,8 @@ class _ByKey:
         creates = self.engine.policies[mapping.crm_entity].create_in_marketing
         rows = self._named_rows(ids)
         for id_ in ids:
+            if _is_outside(self.engine, mapping.crm_entity, rows[id_]):
+                continue
             found = by_key.get(id_, [])
             for reading in found:
                 _compare_values(mapping, id_, rows[id_], reading, self.findings)
