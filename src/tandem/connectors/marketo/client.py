@@ -19,6 +19,9 @@ from tandem.core.record import Side
 from tandem.ports import Clock
 
 TIMEOUT_S: Final = 30.0
+FILE_TIMEOUT_S: Final = 120.0
+"""Ten megabytes are on their way for a while."""
+
 TIMEOUTS_S: Final[Mapping[str, float]] = {
     "leads.sync": 90.0,
     "leads.query": 60.0,
@@ -28,6 +31,7 @@ TIMEOUTS_S: Final[Mapping[str, float]] = {
     "roles.sync": 60.0,
     "namedaccounts.sync": 120.0,
     "customobjects.sync": 120.0,
+    "bulk.leads.import": FILE_TIMEOUT_S,
     "activities.pagingtoken": 300.0,
 }
 """The endpoints' own time-outs (marketo-rest 2.4). We wait a little longer, so that Marketo's 604 still arrives."""
@@ -109,6 +113,22 @@ class MarketoClient:
         return await self._call(
             operation, "POST", path, headers=JSON_HEADERS, body=body, is_write=True, attempts_max=attempts_max
         )
+
+    async def upload(
+        self, operation: str, path: str, params: Mapping[str, str], content_type: str, body: bytes
+    ) -> Envelope:
+        """A file to import; it is not tried again: sync calls can do the same work at once."""
+        headers = {"Content-Type": content_type}
+        return await self._call(
+            operation, "POST", path, params=params, headers=headers, body=body, is_write=True, attempts_max=1
+        )
+
+    async def download(self, operation: str, path: str, *, start: int = 0, size: int | None = None) -> bytes | None:
+        """A file, or `size` bytes of it; None where there is none."""
+        await self._ensure_usage()
+        headers = {} if size is None else {"Range": f"bytes={start}-{start + size - 1}"}
+        response = await self._http.request(operation, "GET", path, headers=headers, timeout_s=FILE_TIMEOUT_S)
+        return None if response.status == 404 else response.body
 
     async def _call(
         self,

@@ -9,10 +9,11 @@ from urllib.parse import urlsplit
 from tandem.connectors.marketo import reader
 from tandem.connectors.marketo.budget import Budget, DayLedger
 from tandem.connectors.marketo.check import check_access
-from tandem.connectors.marketo.client import MarketoClient
-from tandem.connectors.marketo.costs import BATCH_MAX, ImportEstimate
+from tandem.connectors.marketo.client import WINDOW_S, MarketoClient
+from tandem.connectors.marketo.costs import BATCH_MAX, FILE_ROWS_MIN, ImportEstimate, Prices, rows_at_once
 from tandem.connectors.marketo.custom_objects import ensure_fields, ensure_object
 from tandem.connectors.marketo.feed import FeedCadence, PersonFeed
+from tandem.connectors.marketo.imports import Importer
 from tandem.connectors.marketo.objects import object_of
 from tandem.connectors.marketo.schema import create_person_fields, fetch_schema, has_entity
 from tandem.connectors.marketo.wire import RowReader
@@ -25,6 +26,9 @@ from tandem.ports import Access, Clock, Page, Reading, Write, WriteResult
 
 SCHEMA_KEPT: Final = timedelta(days=1)
 """A description is good for a day; Adobe asks not to fetch it more often."""
+
+NOT_OUR_KEYS: Final = frozenset({None, "email"})
+"""A file upserts: people are never created by one with an address as their key."""
 
 _MUNCHKIN_ID = re.compile(r"^(\d{3}-\w{3}-\d{3})\.mktorest\.com$", re.IGNORECASE)
 
@@ -48,6 +52,8 @@ class MarketoConnector:
         ca_file: str | None = None,
         cadence: FeedCadence | None = None,
         settle_s: float = 90,
+        import_settle_s: float = 3600,
+        import_rows_min: int = FILE_ROWS_MIN,
         changes_horizon_days: float = 85,
         deletions_horizon_days: float = 13,
     ) -> None:
@@ -71,7 +77,20 @@ class MarketoConnector:
             deletions_horizon_days=deletions_horizon_days,
         )
         self._estimate = ImportEstimate()
-        self._writer = Writer(self._client, self._estimate, KeysInFlight())
+        keys = KeysInFlight()
+        self._writer = Writer(self._client, self._estimate, keys)
+        self._importer = Importer(
+            self._client,
+            clock,
+            self._writer,
+            self._estimate,
+            keys,
+            rows_min=import_rows_min,
+            patience_s=import_settle_s / 2,
+        )
+        self._import_rows_min = import_rows_min
+        self._import_settle_s = import_settle_s
+        self._calls_per_s = calls_per_20_s / WINDOW_S
         self._url = url
         self._munchkin_id = munchkin_id
         self._clock = clock
@@ -169,13 +188,25 @@ class MarketoConnector:
     # --- writing
 
     def batch_size(self, entity: Entity, kind: ActionKind, waiting: int = 0, lookup: str | None = None) -> int:
-        return BATCH_MAX
+        if entity != PERSON or (kind is ActionKind.CREATE and lookup in NOT_OUR_KEYS):
+            return BATCH_MAX
+        return rows_at_once(
+            waiting, self._estimate, self._prices(), is_create=kind is ActionKind.CREATE, rows_min=self._import_rows_min
+        )
 
     def settle_s(self, entity: Entity, together: int = 1) -> float:
-        return self._settle_s
+        return self._import_settle_s if entity == PERSON and together > BATCH_MAX else self._settle_s
 
     async def write(self, entity: Entity, writes: Sequence[Write]) -> Sequence[WriteResult]:
-        return await self._writer.write(entity, writes)
+        if len(writes) <= BATCH_MAX:
+            return await self._writer.write(entity, writes)
+        people = await self.fetch_schema(PERSON)
+        labels = {info.label: name for name, info in people.fields.items()}
+        return await self._importer.write(writes, labels)
+
+    def _prices(self) -> Prices:
+        ledger = self._ledger
+        return Prices(calls_per_s=self._calls_per_s, calls_left=ledger.left, day_left_s=ledger.resets_in_s)
 
 
 def munchkin_id_of(url: str) -> str:

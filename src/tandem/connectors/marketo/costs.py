@@ -15,7 +15,7 @@ FILE_MAX: Final = 9_500_000
 """Bytes of an import file; Marketo takes less than 10 MB with everything around it."""
 
 FILE_ROWS_MAX: Final = 50_000
-IMPORT_ROWS_MIN: Final = 3_000
+FILE_ROWS_MIN: Final = 3_000
 """Fewer rows never become a file: a job waits in Marketo's queue, however small it is."""
 
 POLL_S: Final = 30.0
@@ -70,12 +70,14 @@ class ImportEstimate:
         return max(BATCH_MAX, min(FILE_ROWS_MAX, int(FILE_MAX / self.row_bytes)))
 
 
-def rows_at_once(waiting: int, estimate: ImportEstimate, prices: Prices, *, is_create: bool) -> int:
+def rows_at_once(
+    waiting: int, estimate: ImportEstimate, prices: Prices, *, is_create: bool, rows_min: int = FILE_ROWS_MIN
+) -> int:
     """How many of the `waiting` writes one call should carry: a batch, or a file's worth.
 
     A file of creates pays for two more reads of every row: the look before it, and the new ids after it.
     """
-    if waiting < IMPORT_ROWS_MIN:
+    if waiting < rows_min:
         return BATCH_MAX
     files = ceil(waiting / estimate.rows_per_file)
     import_s = files * estimate.overhead_s / 2 + waiting / estimate.rows_per_s

@@ -6,6 +6,7 @@ fault, so no message of ours repeats them: it says what the code means and names
 """
 
 import re
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Final, TypedDict
 
@@ -28,6 +29,9 @@ from tandem.ports import Missing, Refused, Taken, WriteResult, Written
 
 EMPTY: Final = frozenset({"702"})
 """Not an error: a search that found nothing."""
+
+FILES: Final = (".file", ".failures", ".warnings")
+"""Operations that answer a file: 404 says that there is none."""
 
 DAY_SPENT: Final = "607"
 SYSTEM_ERROR: Final = "611"
@@ -84,6 +88,7 @@ MEANINGS: Final[dict[str, str]] = {
 }
 
 _FIELD = re.compile(r"(?:Invalid value for field|Field) '([A-Za-z]\w*)'")
+_ROW_FIELD = re.compile(r"in field (.+)$")
 _TOO_MANY = "Too many results"
 
 
@@ -100,6 +105,8 @@ class _Names(TypedDict):
 
 def classify(call: Call, response: Response, now: datetime) -> RemoteError | None:
     """The error that a response to a data call stands for; None for a good one."""
+    if call.operation.endswith(FILES) and response.status in (200, 206, 404) and not _is_json(response):
+        return None
     if response.status != 200:
         return _of_status(call, response)
     try:
@@ -110,6 +117,11 @@ def classify(call: Call, response: Response, now: datetime) -> RemoteError | Non
     if envelope.success or str(reason.code) in EMPTY:
         return None
     return _of_code(call, reason, envelope.request_id, now)
+
+
+def _is_json(response: Response) -> bool:
+    """Whether a call for a file is answered with an envelope: its errors are."""
+    return response.body.startswith(b'{"requestId"') or b'"success":false' in response.body[:200]
 
 
 def _of_code(call: Call, reason: WireReason, request_id: str, now: datetime) -> RemoteError:
@@ -184,6 +196,21 @@ def result_of(entity: Entity, kind: ActionKind, result: WireResult) -> WriteResu
     if kind is ActionKind.UPDATE and (code == "1004" or (code == "1013" and entity != PERSON)):
         return Missing()
     return Refused(code, f"Marketo: {code}, {explain(reason)}", field_of(reason))
+
+
+def result_of_row(kind: ActionKind, reason: str, labels: Mapping[str, str]) -> WriteResult:
+    """The fate of a row that a bulk import did not take. The reason names a field by its label."""
+    if kind is ActionKind.UPDATE and "not found" in reason.lower():
+        return Missing()
+    if kind is ActionKind.CREATE and "multiple" in reason.lower():
+        return Taken()
+    if reason == "missing.dedupe.fields":
+        return Refused("1002", f"Marketo: 1002, {MEANINGS['1002']}")
+    by_label = _ROW_FIELD.search(reason)
+    field = labels.get(by_label.group(1)) if by_label else field_of(WireReason(message=reason))
+    code = "1003" if by_label or field else "import"
+    text = f"{MEANINGS['1003']}" + (f" (field {field})" if field else "")
+    return Refused(code, f"Marketo: {text}, as its bulk import says", field)
 
 
 def explain(reason: WireReason) -> str:

@@ -6,6 +6,7 @@ Decoding a page is a struct made once per shape, so that a row costs one pass ov
 import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
+from itertools import count
 from typing import Any, TypeVar
 from urllib.parse import urlencode
 
@@ -87,6 +88,15 @@ class WireActivity(msgspec.Struct, rename="camel"):
         return next((item.value for item in self.attributes if item.name == name), None)
 
 
+class WireImport(msgspec.Struct):
+    """A bulk import's job."""
+
+    batch_id: int = msgspec.field(name="batchId")
+    status: str = ""
+    processed: int = msgspec.field(default=0, name="numOfLeadsProcessed")
+    failed: int = msgspec.field(default=0, name="numOfRowsFailed")
+
+
 class WireResult(msgspec.Struct):
     """One record's fate in a sync call."""
 
@@ -163,6 +173,14 @@ def parse_token(body: bytes) -> WireToken:
 def render_batch(head: Mapping[str, Any], records: Sequence[bytes]) -> bytes:
     """A sync call of records that are rendered already."""
     return b"".join((_encode(head)[:-1], b',"input":[', b",".join(records), b"]}"))
+
+
+def render_multipart(name: str, content: bytes) -> tuple[str, bytes]:
+    """The content type and the body of a form whose only part is the `file`."""
+    boundary = next(text for number in count() if (text := b"tandem-%d" % number) not in content)
+    head = b'Content-Disposition: form-data; name="file"; filename="%s"\r\nContent-Type: text/csv' % name.encode()
+    body = b"".join((b"--", boundary, b"\r\n", head, b"\r\n\r\n", content, b"\r\n--", boundary, b"--\r\n"))
+    return f"multipart/form-data; boundary={boundary.decode()}", body
 
 
 def render_json(body: Mapping[str, Any]) -> bytes:

@@ -18,6 +18,7 @@ from tandem.connectors.marketo.client import MarketoClient
 from tandem.connectors.marketo.costs import BATCH_MAX, BODY_MAX, ImportEstimate
 from tandem.connectors.marketo.errors import SYSTEM_ERROR, result_of
 from tandem.connectors.marketo.objects import MarketoObject, object_of
+from tandem.connectors.marketo.reader import all_of
 from tandem.connectors.marketo.wire import WireResult, render_batch, render_json
 from tandem.core.errors import AccessError, RejectedError, TransientError, UnknownOutcomeError
 from tandem.core.plan import ActionKind
@@ -67,6 +68,26 @@ class Writer:
             alone = [write for place, write in enumerate(writes) if place not in twins]
             results = iter(await self._write(entity, alone))
         return [Taken() if place in twins else next(results) for place in range(len(writes))]
+
+    async def write_many(self, entity: Entity, writes: Sequence[Write], *, may_raise: bool) -> list[WriteResult]:
+        """Any number of writes of one kind. Once something may be written (not `may_raise`, or behind the first call)
+        it raises UnknownOutcomeError only."""
+        parts = [writes[start : start + BATCH_MAX] for start in range(0, len(writes), BATCH_MAX)]
+        first = [await self.write(entity, parts.pop(0))] if may_raise and parts else []
+        others = await all_of(self._write_part(entity, part) for part in parts)
+        return [result for results in (*first, *others) for result in results]
+
+    async def _write_part(self, entity: Entity, writes: Sequence[Write]) -> list[WriteResult]:
+        try:
+            return await self.write(entity, writes)
+        except (TransientError, AccessError):
+            return [Stale()] * len(writes)
+        except RejectedError as error:
+            if len(writes) == 1:
+                return [Refused(error.code, str(error))]
+            middle = len(writes) // 2
+            halves = (writes[:middle], writes[middle:])
+            return [result for half in halves for result in await self._write_part(entity, half)]
 
     async def _write(self, entity: Entity, writes: Sequence[Write]) -> list[WriteResult]:
         call = _SyncCall(self._client, object_of(entity), writes[0].kind, render_head(entity, writes))
