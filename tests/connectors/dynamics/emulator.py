@@ -1,6 +1,7 @@
 """The Dataverse emulator as a process of its own, driven through its control API. No code of it is imported."""
 
 import json
+import ssl
 import subprocess
 import sys
 import urllib.request
@@ -14,12 +15,14 @@ class Emulator:
     def __init__(self, first_line: Mapping[str, Any]) -> None:
         self.first_line = first_line
         self.url: str = first_line["url"]
+        ca_file = first_line["ca_file"]
+        self._trust = ssl.create_default_context(cafile=ca_file) if ca_file else None
 
     def control(self, path: str, body: Any = None, *, method: str | None = None) -> Any:
         data = None if body is None else json.dumps(body).encode()
         request = urllib.request.Request(f"{self.first_line['control_url']}/{path}", data, method=method)
         request.add_header("Content-Type", "application/json")
-        with urllib.request.urlopen(request, timeout=30) as answer:
+        with urllib.request.urlopen(request, timeout=30, context=self._trust) as answer:
             return json.loads(answer.read() or b"null")
 
     def records(self, entity: str) -> dict[str, dict[str, Any]]:

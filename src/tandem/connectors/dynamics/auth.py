@@ -231,7 +231,8 @@ class TokenSource:
         number = next((n for n in numbers if n in _REMEDIES), None)
         if number is None and (status == 429 or status >= 500):
             text = f"The sign-in service at {self._authority} answered {status}."
-            return TransientError(text, retry_after_s=self._transport.last_retry_after_s, **_where())
+            wait_s = self._transport.last_retry_after_s
+            return TransientError(text, code=str(status), retry_after_s=wait_s, **_where())
         if number is None and "error" not in answer and status < 400:
             text = f"The sign-in service at {self._authority} answered no usable token."
             return TransientError(text, code="shape", **_where())

@@ -1,6 +1,8 @@
 """What ``tandem check`` tries on the crm side, and what pins the side: nothing here changes data."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import timedelta
 from typing import Final
 
 import msgspec
@@ -9,12 +11,15 @@ from tandem.connectors.dynamics.client import DynamicsClient, absolute
 from tandem.connectors.dynamics.errors import NOT_TRACKED
 from tandem.connectors.dynamics.schema import Table
 from tandem.core.errors import AccessError, RejectedError
-from tandem.core.record import CONTACT, LEAD, USER, Entity
-from tandem.ports import Access
+from tandem.core.record import CONTACT, LEAD, USER, Entity, Side
+from tandem.ports import Access, Clock
 
 # No row has this id: a conditional PATCH on it answers 403 without the write privilege and 404 with it, and writes
 # nothing.
 _NOBODY: Final = "00000000-0000-0000-0000-000000000001"
+
+
+_LOOK_EVERY: Final = timedelta(minutes=5)
 
 
 class _WhoAmI(msgspec.Struct):
@@ -43,6 +48,41 @@ async def fetch_identity(client: DynamicsClient) -> Mapping[str, str]:
     except RejectedError:
         return identity
     return identity | {name: value for name, value in msgspec.structs.asdict(detail).items() if value}
+
+
+class SameOrganization:
+    """Notices in a running process that another environment answers under the same address: a copy that was put over
+    it, or a restored one. What the first look saw is compared again every few minutes, before reading and writing."""
+
+    def __init__(self, client: DynamicsClient, clock: Clock) -> None:
+        self._client = client
+        self._clock = clock
+        self._looking = asyncio.Lock()
+        self._pinned: Mapping[str, str] | None = None
+        self._seen_at = clock.now()
+
+    async def fetch(self) -> Mapping[str, str]:
+        identity = await fetch_identity(self._client)
+        if self._pinned is None:
+            self._pinned, self._seen_at = identity, self._clock.now()
+        return identity
+
+    async def ensure(self) -> None:
+        """Before the first look there is nothing to compare.
+
+        Raises: AccessError.
+        """
+        async with self._looking:
+            if self._pinned is None or self._clock.now() - self._seen_at < _LOOK_EVERY:
+                return
+            identity = await fetch_identity(self._client)
+            if any(identity.get(name, value) != value for name, value in self._pinned.items() if name != "user_id"):
+                text = (
+                    "Another organisation answers at crm.url than at the start of this process: a copy or a restored "
+                    "environment. Nothing is read or written. Check the environment, then start Tandem again."
+                )
+                raise AccessError(text, side=Side.CRM, operation="WhoAmI", code="organization")
+            self._seen_at = self._clock.now()
 
 
 async def check_access(

@@ -4,7 +4,7 @@ Paths are relative to the service root and already encoded; links that the servi
 character. Which error an answer means is decided in ``errors``.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final, TypeVar
 
 import msgspec
@@ -50,12 +50,26 @@ class DynamicsClient:
         response = await self.get(operation, path)
         return decode(msgspec.json.Decoder(kind), response.body, operation)
 
-    async def get_many(self, operation: str, paths: Sequence[str]) -> list[PartAnswer]:
+    async def post(self, operation: str, path: str, body: bytes) -> None:
+        """A change whose answer says nothing but that it is done."""
+        headers = {**_HEADERS, "Content-Type": "application/json"}
+        self.items_sent += 1
+        await self.http.request(
+            operation, "POST", absolute(path), headers=headers, body=body, is_write=True, timeout_s=_READ_TIMEOUT_S
+        )
+
+    async def get_fresh(self, operation: str, paths: Sequence[str]) -> list[PartAnswer]:
+        """Metadata as it is now: without the header a change shows up to half a minute later."""
+        return await self.get_many(operation, paths, {"Consistency": "Strong"})
+
+    async def get_many(
+        self, operation: str, paths: Sequence[str], headers: Mapping[str, str] | None = None
+    ) -> list[PartAnswer]:
         """Each path's own answer, in order; throttled parts make the whole call transient."""
         answers: list[PartAnswer] = []
         for start in range(0, len(paths), READ_BATCH_SIZE):
             chunk = paths[start : start + READ_BATCH_SIZE]
-            parts = [Part("GET", absolute(path)) for path in chunk]
+            parts = [Part("GET", absolute(path), headers or {}) for path in chunk]
             answers += await self.send_batch(operation, parts, is_write=False, timeout_s=_READ_TIMEOUT_S)
         for answer in answers:
             fault = fault_of(answer)

@@ -71,6 +71,7 @@ class DynamicsConnector:
         )
         self._client = DynamicsClient(self._http)
         self._writer = Writer(self._client, self._set_name, pacer.pause, own_columns=own_columns, timeout_s=settle_s)
+        self._organization = check.SameOrganization(self._client, clock)
         self._clock = clock
         self._page_size = page_size
         self._settle_s = settle_s
@@ -96,7 +97,7 @@ class DynamicsConnector:
         await self._http.close()
 
     async def fetch_identity(self) -> Mapping[str, str]:
-        return await check.fetch_identity(self._client)
+        return await self._organization.fetch()
 
     async def fetch_schema(self, entity: Entity) -> EntitySchema:
         """Read anew each time, and kept for the other methods."""
@@ -128,6 +129,7 @@ class DynamicsConnector:
         return True
 
     async def fetch_changes(self, entity: Entity, cursor: Cursor | None, fields: Sequence[str]) -> AsyncIterator[Page]:
+        await self._organization.ensure()
         table = await self._table(entity)
         feed = ChangeFeed(self._client, self._clock, table, fields, page_size=self._page_size)
         try:
@@ -155,6 +157,7 @@ class DynamicsConnector:
         return self._settle_s
 
     async def write(self, entity: Entity, writes: Sequence[Write]) -> Sequence[WriteResult]:
+        await self._organization.ensure()
         return await self._writer.write(await self._table(entity), writes)
 
     async def _table(self, entity: Entity) -> Table:

@@ -154,11 +154,11 @@ def classify(fault: Fault, operation: str, *, is_write: bool = False) -> RemoteE
     A write call that failed inside the service or at a gateway may have been carried out in part, unless the answer
     says when to come back: then it was not begun.
     """
+    if fault.status == 401:  # What its body says is documented nowhere.
+        return _About(operation, Fault(401, request_id=fault.request_id)).error(TokenRefusedError, access_remedy(fault))
     about = _About(operation, fault)
     if fault.code == EXPIRED_STAMP:
         return about.error(CursorExpiredError, "the change token has expired; a full read is due")
-    if fault.status == 401:
-        return about.error(TokenRefusedError, access_remedy(fault))
     if fault.status == 403 or fault.code in _ACCESS_REMEDIES:
         return about.error(AccessError, access_remedy(fault))
     if fault.is_transient:

@@ -133,13 +133,13 @@ async def load_table(client: DynamicsClient, entity: Entity) -> Table:
         "ReferencingEntityNavigationPropertyName",
         *casts.values(),
     ]
-    answers = await client.get_many(operation, paths)
-    definition = _parse(answers[0], _Definition, operation)
-    attributes = _parse(answers[1], _Attributes, operation).value
-    relationships = _parse(answers[2], _Relationships, operation).value
+    answers = await client.get_fresh(operation, paths)
+    definition = parse_metadata(answers[0], _Definition, operation)
+    attributes = parse_metadata(answers[1], _Attributes, operation).value
+    relationships = parse_metadata(answers[2], _Relationships, operation).value
     details: dict[str, _Detail] = {}
     for answer in answers[3:]:
-        details.update({detail.name: detail for detail in _parse(answer, _Details, operation).value})
+        details.update({detail.name: detail for detail in parse_metadata(answer, _Details, operation).value})
     navigation: dict[str, dict[str, str]] = {}
     for relationship in relationships:
         navigation.setdefault(relationship.column, {})[relationship.target] = relationship.navigation
@@ -202,7 +202,7 @@ _CASTS: Final = {
 T = TypeVar("T")
 
 
-def _parse(answer: PartAnswer, kind: type[T], operation: str) -> T:
+def parse_metadata(answer: PartAnswer, kind: type[T], operation: str) -> T:
     fault = fault_of(answer)
     if fault is not None:
         raise classify(fault, operation)
