@@ -114,3 +114,66 @@ async def test_a_delta_row_that_lacks_a_column_is_read_by_id() -> None:
     cursor = (await read(service))[1].cursor
     (page,) = await read(ScriptedService({DELTA: changed}), cursor)
     assert [(r.id, r.presence) for r in page.readings] == [("1", Presence.SUSPECT), ("2", Presence.PRESENT)]
+
+
+UNTRACKED = Table(
+    CONTACT,
+    "contacts",
+    "contactid",
+    False,
+    {"lastname": LAST_NAME, "modifiedon": Column("modifiedon", "", "DateTime", FieldKind.DATETIME, True, False, False)},
+)
+SWEEP = "contacts?$select=lastname,modifiedon&$orderby=modifiedon%20asc,contactid%20asc"
+AT = "2026-03-04T12:00:00Z"
+OVERLAP = f"{SWEEP}&$filter=modifiedon%20ge%202026-03-04T11:59:00Z"
+NEXT_OF_SWEEP = "/api/data/v9.2/contacts?$skiptoken=2"
+
+
+def modified_rows(first: int, count: int, name: str = "Li") -> list[dict[str, str]]:
+    return [a_row(f"{number:05d}", name) | {"modifiedon": AT} for number in range(first, first + count)]
+
+
+class TestAfterAnImport:
+    """More rows were modified in the newest minute than a cursor remembers one by one: each sweep brings them again."""
+
+    async def sweep(self, service: ScriptedService, cursor: Cursor | None) -> list[Page]:
+        feed = ChangeFeed(service, FakeClock(), UNTRACKED, ["lastname"], page_size=5000)
+        return [page async for page in feed.pages(cursor)]
+
+    async def settled(self, service: ScriptedService) -> Cursor:
+        """The full read, and the first sweep after it, which brings everybody once more."""
+        full = await self.sweep(service, None)
+        first = await self.sweep(service, full[-1].cursor)
+        assert sum(len(page.readings) for page in first) == 2200
+        return first[-1].cursor
+
+    @pytest.fixture
+    def service(self) -> ScriptedService:
+        first = {"value": modified_rows(0, 1100), "@odata.nextLink": HOST + NEXT_OF_SWEEP}
+        rest = {"value": modified_rows(1100, 1100)}
+        return ScriptedService({SWEEP: first, OVERLAP: first, NEXT_OF_SWEEP: rest})
+
+    async def test_a_sweep_that_comes_again_byte_for_byte_tells_of_nobody(self, service: ScriptedService) -> None:
+        cursor = await self.settled(service)
+        for _ in range(3):
+            pages = await self.sweep(service, cursor)
+            assert [len(page.readings) for page in pages] == [0, 0]
+            assert [page.is_last for page in pages] == [False, True]
+            cursor = pages[-1].cursor
+
+    async def test_it_goes_on_from_the_middle(self, service: ScriptedService) -> None:
+        cursor = await self.settled(service)
+        middle = (await self.sweep(service, cursor))[0].cursor
+        (rest,) = await self.sweep(service, middle)
+        assert not rest.readings
+        assert rest.is_last
+
+    async def test_one_changed_row_brings_its_page_and_no_other(self, service: ScriptedService) -> None:
+        cursor = await self.settled(service)
+        service.answers[NEXT_OF_SWEEP] = {"value": [*modified_rows(1100, 1099), *modified_rows(2199, 1, "Wu")]}
+        pages = await self.sweep(service, cursor)
+        assert [len(page.readings) for page in pages] == [0, 1100]
+        assert ("Wu",) in {reading.values for reading in pages[1].readings}
+        service.answers[NEXT_OF_SWEEP] = {"value": modified_rows(1100, 1100)}
+        pages = await self.sweep(service, pages[-1].cursor)
+        assert [len(page.readings) for page in pages] == [0, 1100]

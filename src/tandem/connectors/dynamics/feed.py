@@ -2,8 +2,9 @@
 
 Where Dataverse tracks changes, the full read ends in a delta link and each delta in the next one: no gap, deletions
 included. Where it does not (``systemuser`` in many environments), the feed reads by ``modifiedon``: whole seconds, so
-each sweep overlaps the one before, and rows whose version stands are left out. That feed knows no deletions; users are
-disabled, not deleted.
+each sweep overlaps the one before, and rows whose version stands are left out. A page that comes again byte for byte is
+not even decoded: a table at rest answers with its newest minute for ever, and that may be all of it after an import.
+That feed knows no deletions; users are disabled, not deleted.
 
 A cursor carries the fields it was made for, because a delta link fixes its columns: with other fields it is expired.
 """
@@ -28,6 +29,7 @@ COUNT_MAX: Final = 5000
 
 OVERLAP_S: Final = 60.0
 _WINDOW_MAX: Final = 1000
+_DIGESTS_MAX: Final = 20
 MODIFIED_AT: Final = "modifiedon"
 _TIME_FORMAT: Final = "%Y-%m-%dT%H:%M:%SZ"
 
@@ -37,7 +39,8 @@ class _Place(msgspec.Struct, omit_defaults=True, frozen=True):
 
     ``full``: inside a tracked full read. ``delta``: at or inside a delta. ``modified``: in a sweep by modification time
     (``path`` None: before the next one); ``since`` is None in the first sweep, the full read; ``highest`` is the latest
-    modification seen, ``window`` the (time, version) of the rows that the next overlap brings again.
+    modification seen, ``window`` the (time, version) of the rows that the next overlap brings again. ``before`` are
+    digests of the pages of the sweep before this one, ``pages`` those of this one so far.
     """
 
     kind: Literal["full", "delta", "modified"]
@@ -46,6 +49,8 @@ class _Place(msgspec.Struct, omit_defaults=True, frozen=True):
     since: str | None = None
     highest: str | None = None
     window: dict[str, tuple[str, str]] = {}
+    before: tuple[str, ...] = ()
+    pages: tuple[str, ...] = ()
 
     def cursor(self) -> Cursor:
         return Cursor(msgspec.json.encode(self).decode())
@@ -109,7 +114,7 @@ class ChangeFeed:
         began_at = self._clock.now()
         while True:
             is_full = place.kind == "full"
-            rows = await self._read(shape, str(place.path), is_tracking=is_full)
+            rows = shape.parse_page(await self._read(str(place.path), is_tracking=is_full), self._operation)
             path = rows.next_path or rows.delta_path
             if path is None:
                 raise self._no_link()
@@ -128,12 +133,11 @@ class ChangeFeed:
             if is_full and place.kind == "delta":
                 began_at, expected = self._clock.now(), None
 
-    async def _read(self, shape: RowShape, path: str, *, is_tracking: bool) -> Rows:
+    async def _read(self, path: str, *, is_tracking: bool) -> bytes:
         """The page size is not part of a link: it is asked for each time."""
         size = f"odata.maxpagesize={self._page_size}"
         prefer = f"odata.track-changes,{size}" if is_tracking else size
-        response = await self._client.get(self._operation, path, prefer=prefer)
-        return shape.parse_page(response.body, self._operation)
+        return (await self._client.get(self._operation, path, prefer=prefer)).body
 
     def _no_link(self) -> RejectedError:
         text = f"Dynamics, {self._operation}: the answer holds neither a next link nor a delta link."
@@ -147,10 +151,13 @@ class ChangeFeed:
         place = place or _Place("modified", self._digest)
         began_at = self._clock.now()
         while True:
-            rows = await self._read(shape, place.path or self._sweep(shape, place.since), is_tracking=False)
+            body = await self._read(place.path or self._sweep(shape, place.since), is_tracking=False)
+            digest = hashlib.blake2b(body, digest_size=8).hexdigest()
+            came_before = place.before[len(place.pages) :][:1] == (digest,)
+            rows = shape.parse_links(body, self._operation) if came_before else shape.parse_page(body, self._operation)
             fresh = [r for r in rows.readings if place.window.get(r.id, ("", ""))[1] != r.version]
             is_last, is_full = rows.next_path is None, place.since is None
-            place = self._after(place, rows, shape.place[MODIFIED_AT])
+            place = self._after(place, rows, shape.place[MODIFIED_AT], digest)
             yield Page(
                 fresh,
                 place.cursor(),
@@ -169,7 +176,7 @@ class ChangeFeed:
             return path
         return f"{path}&$filter={MODIFIED_AT}%20ge%20{_earlier(since, OVERLAP_S)}"
 
-    def _after(self, place: _Place, rows: Rows, modified_at: str) -> _Place:
+    def _after(self, place: _Place, rows: Rows, modified_at: str, digest: str) -> _Place:
         modified = [str(getattr(row, modified_at) or "") for row in rows.raw]
         highest = max([place.highest or "", *modified])
         window = dict(place.window)
@@ -180,6 +187,7 @@ class ChangeFeed:
         if len(window) > _WINDOW_MAX:
             window = {}  # Rows that come twice do no harm; a cursor of megabytes would.
         is_end = rows.next_path is None
+        pages = (*place.pages, digest)[:_DIGESTS_MAX] if place.since else ()
         return _Place(
             "modified",
             self._digest,
@@ -187,6 +195,8 @@ class ChangeFeed:
             since=(highest or None) if is_end else place.since,
             highest=highest or None,
             window=window,
+            before=pages if is_end else place.before,
+            pages=() if is_end else pages,
         )
 
     # --- how many there are

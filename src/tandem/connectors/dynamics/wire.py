@@ -67,6 +67,11 @@ class RowShape:
         readings = [self._reading(row) for row in page.value]
         return Rows(readings, path_of(page.next_link), path_of(page.delta_link), page.value)
 
+    def parse_links(self, body: bytes, operation: str) -> Rows:
+        """The page without its rows."""
+        page = decode(_LINKS, body, operation)
+        return Rows((), path_of(page.next_link), path_of(page.delta_link), ())
+
     def parse_row(self, body: bytes, operation: str) -> Reading:
         """One record's own answer; every selected column must be in it."""
         reading = self._reading(decode(self._row, body, operation))
@@ -97,13 +102,16 @@ def _row_type(table: Table, columns: Sequence[str], kinds: Mapping[str, FieldKin
     return msgspec.defstruct(f"{table.entity}_row", fields, rename=rename, gc=False)
 
 
+class _Links(msgspec.Struct):
+    next_link: str | None = msgspec.field(name="@odata.nextLink", default=None)
+    delta_link: str | None = msgspec.field(name="@odata.deltaLink", default=None)
+
+
+_LINKS: Final = msgspec.json.Decoder(_Links)
+
+
 def _page_type(row: Any) -> Any:
-    fields: list[tuple[str, Any, Any]] = [
-        ("value", list[row], msgspec.NODEFAULT),
-        ("next_link", str | None, None),
-        ("delta_link", str | None, None),
-    ]
-    return msgspec.defstruct("page", fields, rename={"next_link": "@odata.nextLink", "delta_link": "@odata.deltaLink"})
+    return msgspec.defstruct("page", [("value", list[row])], bases=(_Links,), kw_only=True)
 
 
 def _compile_values(
