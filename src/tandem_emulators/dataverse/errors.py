@@ -88,6 +88,31 @@ def too_many_to_aggregate() -> ODataError:
     return ODataError(400, "0x8004e023", "The maximum record limit is exceeded. Reduce the number of records.")
 
 
+def aggregate_not_suitable(aggregate: str, kind: str) -> ODataError:
+    return ODataError(400, "0x8004112f", f"Aggregate {aggregate} is not supported for attribute of type {kind}.")
+
+
+def duplicate_alias() -> ODataError:
+    return ODataError(400, "0x80041130", "FetchXML should have unique aliases.")
+
+
+def no_such_table(name: str) -> ODataError:
+    text = (
+        f"The entity with a name = '{name}' with namemapping = 'Logical' was not found in the MetadataCache. The "
+        "specified entity was not found."
+    )
+    return ODataError(400, "0x80041102", text)
+
+
+def no_such_column(table: str, name: str) -> ODataError:
+    text = f"'{table}' entity doesn't contain attribute with Name = '{name}' and NameMapping = 'Logical'."
+    return ODataError(400, "0x80041103", text)
+
+
+def fetch_error(code: str, text: str) -> ODataError:
+    return ODataError(400, code, text)
+
+
 def sql_timeout() -> ODataError:
     return ODataError(500, "0x80044151", "SQL timeout expired.")
 
@@ -336,6 +361,14 @@ def version_mismatch() -> ODataError:
     return ODataError(412, "0x80060882", text)
 
 
+def no_concurrency(table: str) -> ODataError:
+    text = (
+        f"Optimistic concurrency isn't enabled for entity type {table}. The IfVersionMatches value of "
+        "ConcurrencyBehavior can only be used if optimistic concurrency is enabled."
+    )
+    return ODataError(400, "0x8006088d", text)
+
+
 def already_exists() -> ODataError:
     return ODataError(412, "0x80040237", "A record with matching key values already exists.")
 
@@ -426,6 +459,18 @@ def cookie_order_mismatch() -> ODataError:
     return ODataError(400, "0x80041129", "Order by columns do not match those in paging cookie.")
 
 
+def cookie_page_invalid() -> ODataError:
+    return ODataError(400, "0x8004112a", "Invalid page number in paging cookie.")
+
+
+def paging_without_cookie() -> ODataError:
+    text = (
+        "Over upper limit of records that can be requested without a paging cookie. A paging cookie is required when "
+        "retrieving a high page number."
+    )
+    return ODataError(400, "0x8004430a", text)
+
+
 def too_many_requests(limit: int, window_s: int, retry_after_s: int) -> ODataError:
     text = f"Number of requests exceeded the limit of {limit} over time window of {window_s} seconds."
     return ODataError(429, "0x80072322", text, retry_after_s)
@@ -483,3 +528,12 @@ def changeset_too_large(limit: int) -> ODataError:
 
 def request_too_large() -> ODataError:
     return ODataError(413, "0x8004418a", "Request message length is too large.")
+
+
+def no_table(name: str) -> ODataError:
+    text = f"Could not find an entity with name {name} and id 00000000-0000-0000-0000-000000000000."
+    return ODataError(404, "0x80060888", text)
+
+
+def no_column(name: str, table: str) -> ODataError:
+    return ODataError(404, "0x80060888", f"Could not find an attribute with name {name} on {table}.")

@@ -31,8 +31,11 @@ class RowKey:
         return self.record_id
 
 
-def resolve_key(store: Store, table: Table, text: str) -> RowKey:
-    """The id stands as it was given: whether there is such a row is for the reader or writer to say."""
+def resolve_key(store: Store, table: Table, text: str, *, is_in_path: bool = True) -> RowKey:
+    """The id stands as it was given: whether there is such a row is for the reader or writer to say.
+
+    A key in a body may hold what none in a path can.
+    """
     record_id = parse_guid(text.strip())
     if record_id is not None:
         return RowKey(record_id)
@@ -42,7 +45,7 @@ def resolve_key(store: Store, table: Table, text: str) -> RowKey:
         if record_id is None:
             raise errors.key_not_valid(table.edm_name)
         return RowKey(record_id)
-    values = _key_values(table, given)
+    values = _key_values(table, given, is_in_path)
     return RowKey(find_by_values(store, table, values), values)
 
 
@@ -74,21 +77,22 @@ def _parts(table: Table, text: str) -> dict[str, str]:
     return found
 
 
-def _key_values(table: Table, given: Mapping[str, str]) -> dict[str, Any]:
+def _key_values(table: Table, given: Mapping[str, str], is_in_path: bool) -> dict[str, Any]:
     columns = {name: table.properties.get(name) for name in given}
     names = {column.name for column in columns.values() if column is not None}
     for key in table.metadata.get("Keys") or ():
         if set(key["KeyAttributes"]) == names and len(names) == len(given):
             if key.get("EntityKeyIndexStatus", "Active") != "Active":
                 raise errors.key_not_defined(table.name)
-            return {column.name: _value(table, column, given[name]) for name, column in columns.items() if column}
+            found = ((name, column) for name, column in columns.items() if column is not None)
+            return {column.name: _value(table, column, given[name], is_in_path) for name, column in found}
     raise errors.key_not_valid(table.edm_name)
 
 
-def _value(table: Table, column: Column, text: str) -> Any:
+def _value(table: Table, column: Column, text: str, is_in_path: bool) -> Any:
     quoted = text.startswith("'")
     inner = text[1:-1].replace("''", "'") if quoted else text
-    if _DANGEROUS.search(inner) and column.edm_type == "Edm.String":
+    if is_in_path and _DANGEROUS.search(inner) and column.edm_type == "Edm.String":
         raise errors.dangerous_path(_DANGEROUS.findall(inner)[0])
     value = _stored(column, inner, quoted=quoted)
     if value is None:

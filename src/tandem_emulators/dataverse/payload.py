@@ -19,7 +19,7 @@ from tandem_emulators.dataverse.store import Store
 from tandem_emulators.dataverse.values import store_value
 
 _BIND = "@odata.bind"
-_REFERENCE = re.compile(r"(?:https?://[^/]+)?(?:/?api/data/v9\.\d/)?/?(\w+)\((.*)\)$")
+REFERENCE = re.compile(r"(?:https?://[^/]+)?(?:/?api/data/v9\.\d/)?/?(\w+)\((.*)\)$")
 _NOT_JSON = "Unable to read data from the stream: the content is not a JSON object."
 
 
@@ -162,7 +162,7 @@ class PayloadReader:
             raise errors.payload_error(set_name, f"The value of an annotation must be a URL, not '{value}'.")
         if value.startswith("$"):
             value = self._reference(value)
-        found = _REFERENCE.search(value)
+        found = REFERENCE.search(value)
         target = self.schema.by_set.get(found[1]) if found else None
         if found is None or target is None:
             raise errors.segment_not_found(found[1] if found else value[:100])
