@@ -9,7 +9,6 @@ from typing import Any
 
 import msgspec
 
-from tandem_emulators.marketo.call import Call
 from tandem_emulators.marketo.store import Store, marks
 
 REQUESTED_LEADS_MAX = 100
@@ -37,6 +36,7 @@ class Campaign(msgspec.Struct, rename="camel", kw_only=True):
 class Campaigns:
     def __init__(self, store: Store) -> None:
         self._store = store
+        self._next_due_s = self._first_due()
 
     def all(self) -> list[Campaign]:
         return self.after(0, -1)
@@ -81,6 +81,10 @@ class Campaigns:
 
     def schedule(self, campaign_id: int, due_s: int) -> None:
         self._store.run("INSERT INTO campaign_run (campaign_id, due_s) VALUES (?, ?)", (campaign_id, due_s))
+        self._next_due_s = self._first_due()
+
+    def is_any_due(self, now_s: float) -> bool:
+        return self._next_due_s is not None and self._next_due_s <= now_s
 
     def take_due(self, now_s: float) -> list[Campaign]:
         """The campaigns whose time has come; each is handed out once."""
@@ -88,8 +92,13 @@ class Campaigns:
             self._store.rows("SELECT id, campaign_id FROM campaign_run WHERE due_s <= ? ORDER BY due_s, id", (now_s,))
         )
         self._store.run_many("DELETE FROM campaign_run WHERE id = ?", [(number,) for number, _ in rows])
+        self._next_due_s = self._first_due()
         found = (self.find(campaign_id) for _, campaign_id in rows)
         return [campaign for campaign in found if campaign is not None]
+
+    def _first_due(self) -> int | None:
+        row = self._store.one("SELECT min(due_s) FROM campaign_run")
+        return row[0] if row is not None else None
 
 
 def run_at(text: Any, now_s: float) -> int | None:
@@ -104,11 +113,6 @@ def run_at(text: Any, now_s: float) -> int | None:
         return max(earliest, int(at.timestamp())) if now <= at <= now + timedelta(days=730) else None
     except (ValueError, OverflowError):
         return None
-
-
-def requested_leads(call: Call, stated: dict[str, Any]) -> list[Any]:
-    leads = stated.get("leads")
-    return [each.get("id") if isinstance(each, dict) else each for each in leads] if isinstance(leads, list) else []
 
 
 def _read(row: tuple[Any, ...]) -> Campaign:

@@ -23,6 +23,9 @@ from tandem_emulators.kit.http import Request
 from tandem_emulators.marketo import (
     bulk_extract,
     bulk_import,
+    campaign_calls,
+    custom_activities,
+    custom_activity_types,
     custom_object_schema,
     envelope,
     feeds,
@@ -37,6 +40,7 @@ from tandem_emulators.marketo import (
     object_writes,
     partition_calls,
     program_calls,
+    push,
     settings,
     stats,
 )
@@ -49,6 +53,7 @@ from tandem_emulators.marketo.errors import (
     resource_not_found,
     timed_out,
 )
+from tandem_emulators.marketo.flow import Flows
 from tandem_emulators.marketo.limits import Limits
 from tandem_emulators.marketo.messages import message_of
 from tandem_emulators.marketo.office import Office
@@ -91,13 +96,15 @@ class MarketoEmulator(Emulator):
         self._subscription = Subscription(self._store, self.settings, self.counters, custom_service.client_secret)
         self._imports = bulk_import.make_jobs(self._subscription)
         self._exports = bulk_extract.make_jobs(self._subscription)
+        self._flows = Flows(self._subscription)
         self._handlers = {
             **_HANDLERS,
             **stats.handlers(self._limits),
             **bulk_import.handlers(self._imports),
             **bulk_extract.handlers(self._exports),
+            **campaign_calls.handlers(self._flows),
         }
-        self._office = Office(self._subscription, self.clock)
+        self._office = Office(self._subscription, self._flows, self.clock)
         self.change_settings(options.settings)
         with self._store.transaction():
             seed_people(self._subscription, options, self.clock.timestamp())
@@ -157,6 +164,9 @@ class MarketoEmulator(Emulator):
         now_s = self.clock.timestamp()
         self._imports.catch_up(now_s)
         self._exports.catch_up(now_s)
+        if self._flows.is_anything_due(now_s):
+            with self._store.transaction():
+                self._flows.catch_up(now_s)
 
     def _run(
         self, prepared: _Prepared, request: Request, request_id: str, now_s: float
@@ -249,7 +259,7 @@ class MarketoEmulator(Emulator):
             self._subscription.fields.describe_external_person_id(self.settings.external_person_id)
 
     def records(self, entity: str, *, after: str | None, limit: int, deleted: bool) -> Mapping[str, object]:
-        return self._office.records(entity, after, limit, deleted=deleted)
+        return self._office.archive.records(entity, after, limit, deleted=deleted)
 
     def person_action(self, action: str, arguments: Mapping[str, Any]) -> Mapping[str, object]:
         with self._store.transaction():
@@ -297,6 +307,9 @@ _HANDLERS: dict[str, Handler] = {
     **named_accounts.HANDLERS,
     **partition_calls.HANDLERS,
     **program_calls.HANDLERS,
+    **push.HANDLERS,
+    **custom_activity_types.HANDLERS,
+    **custom_activities.HANDLERS,
 }
 
 

@@ -128,13 +128,19 @@ class ActivityExtract:
                 conditions.append(f"{column} IN ({marks(wanted)})")
                 values += wanted
         sql = (
-            "SELECT id, lead_id, date_s, type_id, primary_id, primary_value, attributes FROM activity WHERE "
-            + " AND ".join(conditions)
-            + " ORDER BY id"
+            "SELECT id, lead_id, date_s, type_id, primary_id, primary_value, attributes, campaign_id"
+            " FROM activity WHERE " + " AND ".join(conditions) + " ORDER BY id"
         )
-        for number, lead_id, date_s, type_id, primary_id, primary_value, attributes in self.subscription.store.rows(
-            sql, values
-        ):
+        for (
+            number,
+            lead_id,
+            date_s,
+            type_id,
+            primary_id,
+            primary_value,
+            attributes,
+            campaign_id,
+        ) in self.subscription.store.rows(sql, values):
             if not is_kept(type_id, date_s, int(now_s)):
                 continue
             shown = {
@@ -145,6 +151,7 @@ class ActivityExtract:
                 "primaryAttributeValueId": primary_id,
                 "primaryAttributeValue": primary_value,
                 "attributes": attributes,
+                "campaignId": campaign_id,
                 "actionResult": "succeeded",
             }
             yield [as_text(shown.get(name)) for name in fields]

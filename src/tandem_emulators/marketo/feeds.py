@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from tandem_emulators.marketo.activity_types import Attribute, Version
 from tandem_emulators.marketo.call import Call
 from tandem_emulators.marketo.catalogue import load_json
 from tandem_emulators.marketo.envelope import Reply
@@ -30,7 +31,19 @@ Wanted = Callable[[Entry], bool]
 
 
 def types(subscription: Subscription, call: Call) -> Reply:
-    return Reply(_activity_types())
+    live = [(kind.id, kind.live) for kind in subscription.activity_types.all() if kind.live is not None]
+    return Reply(_activity_types() + [_custom_type(number, version) for number, version in live])
+
+
+def _custom_type(number: int, version: Version) -> dict[str, Any]:
+    shown: dict[str, Any] = {"id": number, "name": version.name, "description": version.description}
+    if version.primary_attribute is not None:
+        shown["primaryAttribute"] = _typed(version.primary_attribute)
+    return shown | {"attributes": [_typed(attribute) for attribute in version.attributes]}
+
+
+def _typed(attribute: Attribute) -> dict[str, Any]:
+    return {"apiName": attribute.api_name, "name": attribute.name, "dataType": attribute.data_type}
 
 
 @cache
@@ -133,11 +146,10 @@ def _read(subscription: Subscription, call: Call, wanted: Wanted, show: Callable
 
 
 def _activity(entry: Entry) -> dict[str, Any]:
-    return _head(entry) | {
-        "primaryAttributeValueId": entry.primary_id,
-        "primaryAttributeValue": entry.primary_value,
-        "attributes": attribute_list(entry),
-    }
+    shown = _head(entry)
+    if entry.primary_id is not None:
+        shown["primaryAttributeValueId"] = entry.primary_id
+    return shown | {"primaryAttributeValue": entry.primary_value, "attributes": attribute_list(entry)}
 
 
 def _lead_change(entry: Entry) -> dict[str, Any]:
@@ -157,12 +169,15 @@ def _lead_change(entry: Entry) -> dict[str, Any]:
 
 
 def _head(entry: Entry) -> dict[str, Any]:
+    """A campaign is named only where one was the cause."""
+    campaign = {} if entry.campaign_id is None else {"campaignId": entry.campaign_id}
     return {
         "id": entry.id,
         "marketoGUID": str(entry.id),
         "leadId": entry.lead_id,
         "activityDate": iso(entry.date_s),
         "activityTypeId": entry.type_id,
+        **campaign,
     }
 
 

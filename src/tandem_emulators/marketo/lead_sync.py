@@ -36,12 +36,12 @@ def sync(subscription: Subscription, call: Call) -> Reply:
     records = call.input(body)
     subscription.counters.written(len(records))
     author = subscription.author(call, "syncLead")
-    batch = LeadBatch(subscription, author, call.now_s, action, _lookup_field(subscription, body))
+    batch = LeadBatch(subscription, author, call.now_s, action, lookup_field(subscription, body))
     batch.use_partition(body.get("partitionName"))
     return Reply(batch.run(records))
 
 
-def _lookup_field(subscription: Subscription, body: Mapping[str, Any]) -> str:
+def lookup_field(subscription: Subscription, body: Mapping[str, Any]) -> str:
     name = str(body.get("lookupField") or "email")
     if subscription.fields.is_searchable(name):
         return name

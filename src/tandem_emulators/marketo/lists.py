@@ -23,6 +23,15 @@ def create_list(subscription: Subscription, name: str, now_s: float, **also: str
     return subscription.store.run(sql, (int(now_s), int(now_s), encode(values).decode()))
 
 
+def find_list(subscription: Subscription, wanted: Any) -> int | None:
+    """The id of a list, by id or by name."""
+    if isinstance(wanted, bool) or not isinstance(wanted, int | str) or (isinstance(wanted, int) and wanted >= 2**63):
+        return None
+    sql = "SELECT id FROM list WHERE id = ? OR json_extract(doc, '$.name') = ?"
+    row = subscription.store.one(sql, (wanted, wanted))
+    return int(row[0]) if row is not None else None
+
+
 def query(subscription: Subscription, call: Call) -> Reply:
     conditions = ["id > ?"]
     values: list[Any] = []

@@ -32,6 +32,7 @@ class Activity:
     primary_value: str | None
     attributes: dict[str, Any] = field(default_factory=dict)
     field: str | None = None
+    date_s: int | None = None  # when it happened, where that is not when it was written
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +47,7 @@ class Entry:
     primary_id: int | None
     primary_value: str | None
     attributes: bytes
+    campaign_id: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,15 +62,14 @@ class ActivityLog:
         self._store = store
         self._settings = settings
 
-    def write(self, activities: Sequence[Activity], at_ms: int) -> None:
-        """Log what happened at that moment; each entry becomes readable after its own delay."""
-        if not activities:
-            return
+    def write(self, activities: Sequence[Activity], at_ms: int, campaign_id: int | None = None) -> int:
+        """Log what happened at that moment; each entry becomes readable after its own delay. The id of the first."""
         first = self._next_id()
         self._store.run_many(
-            "INSERT INTO activity VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            [self._row(first + offset, activity, at_ms) for offset, activity in enumerate(activities)],
+            "INSERT INTO activity VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            [(*self._row(first + offset, activity, at_ms), campaign_id) for offset, activity in enumerate(activities)],
         )
+        return first
 
     def repoint(self, losers: Sequence[int], winner: int) -> None:
         """A merge takes the losers' history along."""
@@ -101,8 +102,8 @@ class ActivityLog:
     def _block(self, token: FeedToken, now_ms: int) -> list[tuple[Any, ...]]:
         return list(
             self._store.rows(
-                "SELECT committed_ms, id, lead_id, type_id, date_s, field, primary_id, primary_value, attributes"
-                " FROM activity WHERE (committed_ms, id) > (?, ?) AND committed_ms <= ?"
+                "SELECT committed_ms, id, lead_id, type_id, date_s, field, primary_id, primary_value, attributes,"
+                " campaign_id FROM activity WHERE (committed_ms, id) > (?, ?) AND committed_ms <= ?"
                 " ORDER BY committed_ms, id LIMIT ?",
                 (token.committed_ms, token.activity_id, now_ms, self._settings.feed_block + 1),
             )
@@ -116,7 +117,7 @@ class ActivityLog:
             number,
             activity.lead_id,
             activity.type_id,
-            at_ms // 1000,
+            at_ms // 1000 if activity.date_s is None else activity.date_s,
             at_ms + self._delay_ms(number),
             activity.field,
             activity.primary_id,

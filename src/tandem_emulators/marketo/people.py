@@ -31,6 +31,7 @@ class Author:
     api_method: str | None = None
     user: str | None = None
     request_id: str | None = None
+    campaign_id: int | None = None  # the smart campaign that acts
 
     def attributes(self) -> dict[str, Any]:
         named = {"API Method Name": self.api_method, "Modifying User": self.user, "Request Id": self.request_id}
@@ -231,7 +232,7 @@ class LeadWriter:
                 for lead in self._dirty.values()
             ],
         )
-        self._log.write(self._activities, self._now_ms)
+        self._log.write(self._activities, self._now_ms, self._author.campaign_id)
         self._dirty.clear()
         self._activities.clear()
 

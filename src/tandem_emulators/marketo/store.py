@@ -58,7 +58,8 @@ CREATE TABLE IF NOT EXISTS partition (id INTEGER PRIMARY KEY AUTOINCREMENT, name
 CREATE TABLE IF NOT EXISTS object_type (api_name TEXT PRIMARY KEY COLLATE NOCASE, doc TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS activity (
     id INTEGER PRIMARY KEY AUTOINCREMENT, lead_id INTEGER NOT NULL, type_id INTEGER NOT NULL, date_s INTEGER NOT NULL,
-    committed_ms INTEGER NOT NULL, field TEXT, primary_id INTEGER, primary_value TEXT, attributes TEXT NOT NULL);
+    committed_ms INTEGER NOT NULL, field TEXT, primary_id INTEGER, primary_value TEXT, attributes TEXT NOT NULL,
+    campaign_id INTEGER);
 CREATE INDEX IF NOT EXISTS activity_commit ON activity (committed_ms, id);
 CREATE INDEX IF NOT EXISTS activity_lead ON activity (lead_id);
 """

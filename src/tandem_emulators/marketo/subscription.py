@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 from tandem_emulators.kit.counters import Counters
+from tandem_emulators.marketo.activity_types import ActivityTypes
 from tandem_emulators.marketo.call import Call
 from tandem_emulators.marketo.campaigns import Campaigns
 from tandem_emulators.marketo.catalogue import LeadFields
@@ -32,6 +33,7 @@ class Subscription:
         self.fields = LeadFields(store)
         self.leads = Leads(store, self.fields)
         self.log = ActivityLog(store, settings)
+        self.activity_types = ActivityTypes(store)
         self.types: dict[str, ObjectType] = load_types()
         self.records = {name: Records(store, kind) for name, kind in self.types.items()}
         self.companies = self.records["companies"]
