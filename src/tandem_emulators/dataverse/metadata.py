@@ -1,339 +1,286 @@
-"""Tables and columns as the metadata part of the Web API describes them.
+"""Reading definitions: tables, columns, keys, relationships and global choices.
 
-An uncast list of columns carries only what all columns have in common; lengths and choices need the cast to the
-column's own type, as on the service.
+A path is walked from left to right; each step yields rendered rows, which the query options then narrow. For a while
+after a change a read may show the definitions as they were, unless it asks for strong consistency (a switch).
 """
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
-from urllib.parse import unquote_plus
 
-from odata_query import ast
-from odata_query.exceptions import ODataException
-from odata_query.grammar import ODataLexer, ODataParser
-
-from tandem_emulators.dataverse import errors
+from tandem_emulators.dataverse import errors, metadata_query
+from tandem_emulators.dataverse.metadata_query import Options, Row
+from tandem_emulators.dataverse.metadata_render import (
+    NAMESPACE,
+    OPTION_SET_EXPANSIONS,
+    many_to_many_of,
+    one_to_many_of,
+    render_column,
+    render_key,
+    render_many_to_many,
+    render_one_to_many,
+    render_option_set,
+    render_table,
+)
 from tandem_emulators.dataverse.schema import Column, Schema, Table
+from tandem_emulators.dataverse.values import parse_guid
 
-_NAMESPACE = "Microsoft.Dynamics.CRM."
-_PLAIN = "AttributeMetadata"
-_KEY = re.compile(r"LogicalName='([^']*)'|([0-9a-fA-F-]{36})")
-_ENUM = re.compile(r"Microsoft\.Dynamics\.CRM\.\w+'(\w+)'")
-_MANAGED_ENTITY = ("CanChangeTrackingBeEnabled", "IsCustomizable", "IsAuditEnabled", "CanCreateAttributes")
-_ENTITY_PLAIN = (
-    "LogicalName",
-    "SchemaName",
-    "EntitySetName",
-    "LogicalCollectionName",
-    "CollectionSchemaName",
-    "ObjectTypeCode",
-    "OwnershipType",
-    "TableType",
-    "PrimaryIdAttribute",
-    "PrimaryNameAttribute",
-    "IsCustomEntity",
-    "IsActivity",
-    "ChangeTrackingEnabled",
-    "IsOptimisticConcurrencyEnabled",
+SETS = ("EntityDefinitions", "RelationshipDefinitions", "GlobalOptionSetDefinitions")
+COLUMN_CASTS = frozenset(
+    f"{kind}AttributeMetadata"
+    for kind in (
+        "String",
+        "Memo",
+        "Integer",
+        "BigInt",
+        "Decimal",
+        "Double",
+        "Money",
+        "Boolean",
+        "Picklist",
+        "State",
+        "Status",
+        "MultiSelectPicklist",
+        "DateTime",
+        "Lookup",
+        "UniqueIdentifier",
+        "EntityName",
+        "Image",
+        "File",
+        "ManagedProperty",
+    )
 )
-_COLUMN_PLAIN = (
-    "LogicalName",
-    "SchemaName",
-    "AttributeType",
-    "AttributeOf",
-    "ColumnNumber",
-    "IsPrimaryId",
-    "IsPrimaryName",
-    "IsLogical",
-    "IsCustomAttribute",
-    "IsManaged",
-    "IsSecured",
-    "IsFilterable",
-    "IsSearchable",
-    "IsRetrievable",
-    "IntroducedVersion",
-)
-_COLUMN_CAST = (
-    "MaxLength",
-    "DatabaseLength",
-    "Format",
-    "ImeMode",
-    "MinValue",
-    "MaxValue",
-    "Precision",
-    "PrecisionSource",
-    "Targets",
-    "DefaultFormValue",
-    "DefaultValue",
-    "DateTimeBehavior",
-)
+_NAMED = re.compile(r"\s*(\w+)\s*=\s*'((?:[^']|'')*)'\s*")
+_RELATION_CASTS = ("OneToManyRelationshipMetadata", "ManyToManyRelationshipMetadata")
 
 
+@dataclass(frozen=True, slots=True)
+class Key:
+    """What stands in the parentheses of a definition: a MetadataId, or a name and the property it is a value of."""
+
+    property: str
+    value: str
+
+    def names(self, row: Mapping[str, Any]) -> bool:
+        return str(row.get(self.property, "")).lower() == self.value.lower()
+
+
+def parse_key(text: str, kind: str) -> Key:
+    found = _NAMED.fullmatch(text)
+    if found is not None:
+        return Key(found[1], found[2].replace("''", "'"))
+    key = parse_guid(text.strip().removeprefix("MetadataId="))
+    if key is None:
+        raise errors.key_not_valid(f"{NAMESPACE}{kind}")
+    return Key("MetadataId", key)
+
+
+def split_segment(segment: str) -> tuple[str, str | None]:
+    """`Attributes(LogicalName='x')` -> the name, and what is in the parentheses."""
+    name, bracket, rest = segment.partition("(")
+    if not bracket:
+        return segment, None
+    if not rest.endswith(")"):
+        raise errors.segment_not_found(segment)
+    return name, rest[:-1]
+
+
+@dataclass
 class Metadata:
-    def __init__(self, schema: Schema, is_secured: Callable[[Table, str], bool]) -> None:
-        self._schema = schema
-        self._is_secured = is_secured
+    schema: Schema
+    is_secured: Callable[[Table, str], bool]
 
-    def serve(self, segments: Sequence[str], query: Mapping[str, str], root: str) -> dict[str, Any]:
-        """`EntityDefinitions…` as a body. Segments are the path after the service root."""
-        head, rest = segments[0], segments[1:]
-        context = f"{root}$metadata#EntityDefinitions"
-        key = head.removeprefix("EntityDefinitions")
-        if not key:
-            rows = [self._entity(table, query) for table in self._schema.tables.values()]
-            return self._collection(context, rows, query)
-        table = self._table(key)
+    def serve(self, segments: Sequence[str], query: Mapping[str, str], root: str) -> Row:
+        """The body for a path of definitions. Segments are those after the service root."""
+        options = metadata_query.parse(query)
+        name, key = split_segment(segments[0])
+        context = f"{root}$metadata#{name}"
+        if name == "EntityDefinitions":
+            return self._tables(key, segments[1:], options, context)
+        if name == "RelationshipDefinitions":
+            return self._relations(key, segments[1:], options, context)
+        return self._choices(key, segments[1:], options, context)
+
+    # Tables.
+
+    def _tables(self, key: str | None, rest: Sequence[str], options: Options, context: str) -> Row:
+        if key is None:
+            _end(rest)
+            rows = [self._table_row(table, options, context) for table in self.schema.tables.values()]
+            return _collection(context, rows, options)
+        table = self.table(key)
         if not rest:
-            return {
-                "@odata.context": f"{context}{_narrowed(query)}/$entity",
-                **_select(self._entity(table, query), query),
-            }
-        if rest[0] == "ManyToOneRelationships":
-            return self._collection(f"{context}('{table.name}')/{rest[0]}", _many_to_one(table), query)
-        if not rest[0].startswith("Attributes"):
-            raise errors.not_covered(f"EntityDefinitions(…)/{rest[0]}")
-        return self._attributes(table, rest, query, f"{context}('{table.name}')/Attributes")
+            return _single(context, self._table_row(table, options, context), options)
+        context = f"{context}('{table.name}')/{split_segment(rest[0])[0]}"
+        part, part_key = split_segment(rest[0])
+        if part == "Attributes":
+            return self._columns(table, part_key, rest[1:], options, context)
+        rendered = self._parts_of(table).get(part)
+        if rendered is None:
+            return _property(render_table(table), rest, context)
+        if part_key is None:
+            _end(rest[1:])
+            return _collection(context, rendered(), options)
+        found = _one(rendered(), parse_key(part_key, part), f"Could not find {part} {part_key} on {table.name}.")
+        return _single(context, found, options) if len(rest) == 1 else _property(found, rest[1:], context)
 
-    def _table(self, key: str) -> Table:
-        found = _KEY.fullmatch(key[1:-1]) if key.endswith(")") else None
-        if found is None:
-            raise errors.key_not_valid(f"{_NAMESPACE}EntityMetadata")
-        for table in self._schema.tables.values():
-            if table.name == found[1] or (found[2] and table.metadata.get("MetadataId") == found[2].lower()):
+    def table(self, key: str) -> Table:
+        wanted = parse_key(key, "EntityMetadata")
+        for table in self.schema.tables.values():
+            if wanted.names(table.metadata):
                 return table
-        text = f"Could not find an entity with name {found[1] or found[2]} and id 00000000-0000-0000-0000-000000000000."
-        raise errors.ODataError(404, "0x80060888", text)
+        raise errors.no_table(wanted.value)
 
-    def _attributes(self, table: Table, rest: Sequence[str], query: Mapping[str, str], context: str) -> dict[str, Any]:
-        key = rest[0].removeprefix("Attributes")
-        cast = rest[1].removeprefix(_NAMESPACE) if len(rest) > 1 else None
-        if cast is not None and cast not in _CASTS:
-            raise errors.segment_not_found(rest[1])
-        narrowed = f"{context}/{_NAMESPACE}{cast}" if cast else context
-        columns = [c for c in table.columns.values() if cast is None or c.metadata["@type"] == cast]
-        if not key:
-            rows = [self._column(table, column, is_cast=cast is not None, query=query) for column in columns]
-            return self._collection(narrowed, rows, query)
-        found = _KEY.fullmatch(key[1:-1]) if key.endswith(")") else None
+    def _parts_of(self, table: Table) -> Mapping[str, Callable[[], list[Row]]]:
+        metadata, schema = table.metadata, self.schema
+        return {
+            "Keys": lambda: [render_key(table, key) for key in metadata.get("Keys", ())],
+            "ManyToOneRelationships": lambda: [
+                render_one_to_many(r) for r in metadata.get("ManyToOneRelationships", ())
+            ],
+            "OneToManyRelationships": lambda: [
+                render_one_to_many(r) for r in one_to_many_of(schema) if r["ReferencedEntity"] == table.name
+            ],
+            "ManyToManyRelationships": lambda: [
+                render_many_to_many(r)
+                for r in many_to_many_of(schema)
+                if table.name in (r["Entity1LogicalName"], r["Entity2LogicalName"])
+            ],
+        }
+
+    def _table_row(self, table: Table, options: Options, context: str) -> Row:
+        row = render_table(table)
+        parts = self._parts_of(table)
+        for name, inner in options.expand.items():
+            if name == "Attributes":
+                rows = [self.column_row(table, column, is_cast=False) for column in table.columns.values()]
+            elif name in parts:
+                rows = parts[name]()
+            else:
+                raise errors.no_property(name, f"{NAMESPACE}EntityMetadata")
+            row[f"{name}@odata.context"] = f"{context}({row['MetadataId']})/{name}{inner.context}"
+            row[name] = _chosen(rows, inner)
+        return row
+
+    # Columns.
+
+    def _columns(self, table: Table, key: str | None, rest: Sequence[str], options: Options, context: str) -> Row:
+        cast = None
+        if rest and rest[0].startswith(NAMESPACE):
+            cast = rest[0].removeprefix(NAMESPACE)
+            if cast not in COLUMN_CASTS:
+                raise errors.segment_not_found(rest[0])
+            rest = rest[1:]
+        columns = [c for c in table.columns.values() if cast in (None, c.metadata["@type"])]
+        narrowed = f"{context}/{NAMESPACE}{cast}" if cast else context
+        if key is None:
+            _end(rest)
+            rows = [self._expanded(table, column, options, context, cast) for column in columns]
+            return _collection(narrowed, rows, options)
+        wanted = parse_key(key, "AttributeMetadata")
         for column in columns:
-            if found and column.name == found[1]:
-                row = self._column(table, column, is_cast=cast is not None, query=query)
-                return {"@odata.context": f"{narrowed}{_narrowed(query)}/$entity", **_select(row, query)}
-        name = found[1] if found else key
-        raise errors.ODataError(404, "0x80060888", f"Could not find an attribute with name {name} on {table.name}.")
+            if wanted.names(column.metadata):
+                context = f"{context}('{column.name}')"
+                if rest:
+                    return self._of_column(table, column, rest, context, options)
+                row = self._expanded(table, column, options, context, cast)
+                return _single(narrowed, row, options)
+        raise errors.no_column(wanted.value, table.name)
 
-    def _column(self, table: Table, column: Column, *, is_cast: bool, query: Mapping[str, str]) -> dict[str, Any]:
-        row = render_column(column, is_cast=is_cast, query=query)
-        return row | ({"IsSecured": True} if self._is_secured(table, column.name) else {})
+    def _of_column(self, table: Table, column: Column, rest: Sequence[str], context: str, options: Options) -> Row:
+        context = f"{context}/{rest[0]}"
+        if rest[0] in OPTION_SET_EXPANSIONS and len(rest) == 1:
+            found = _option_set(column, rest[0])
+            if found is None:
+                raise errors.segment_not_found(rest[0])
+            return _single(context, found, options)
+        return _property(self.column_row(table, column, is_cast=True), rest, context)
 
-    def _entity(self, table: Table, query: Mapping[str, str]) -> dict[str, Any]:
-        metadata = table.metadata
-        row: dict[str, Any] = {"MetadataId": metadata.get("MetadataId")}
-        row |= {name: metadata.get(name) for name in _ENTITY_PLAIN}
-        row |= {name: label(metadata.get(name)) for name in ("DisplayName", "DisplayCollectionName", "Description")}
-        row |= {name: managed(metadata.get(name, False), name) for name in _MANAGED_ENTITY}
-        row["Privileges"] = [
-            {"Name": name, "PrivilegeId": key, "PrivilegeType": kind} for kind, (name, key) in table.privileges.items()
-        ]
-        expanded = query.get("$expand", "")
-        if expanded.startswith("Attributes"):
-            inner = _inner_options(expanded)
-            rows = [self._column(table, column, is_cast=False, query={}) for column in table.columns.values()]
-            row["Attributes"] = self._collection("", rows, inner)["value"]
-        elif expanded:
-            raise errors.not_covered(f"The query option $expand={expanded}")
+    def _expanded(self, table: Table, column: Column, options: Options, context: str, cast: str | None) -> Row:
+        row = self.column_row(table, column, is_cast=cast is not None)
+        for name, inner in options.expand.items():
+            if name not in OPTION_SET_EXPANSIONS or cast is None:
+                raise errors.no_property(name, f"{NAMESPACE}{cast or 'AttributeMetadata'}")
+            found = _option_set(column, name)
+            path = f"{context}({row['MetadataId']})/{NAMESPACE}{cast}/{name}{inner.context}/$entity"
+            row[f"{name}@odata.context"] = path
+            row[name] = metadata_query.select(found, inner) if found is not None else None
         return row
 
-    def _collection(self, context: str, rows: list[dict[str, Any]], query: Mapping[str, str]) -> dict[str, Any]:
-        if "$top" in query:
-            raise errors.query_error("The query parameter $top is not supported")
-        condition = query.get("$filter")
-        if condition is not None:
-            accepts = _compile(condition)
-            rows = [row for row in rows if accepts(row)]
-        order = query.get("$orderby", "").split()
-        if order:
-            rows = sorted(rows, key=lambda row: str(row.get(order[0])), reverse=order[-1] == "desc")
-        return {"@odata.context": f"{context}{_narrowed(query)}", "value": [_select(row, query) for row in rows]}
+    def column_row(self, table: Table, column: Column, *, is_cast: bool) -> Row:
+        row = render_column(table, column, is_cast=is_cast)
+        return row | ({"IsSecured": True} if self.is_secured(table, column.name) else {})
+
+    # Relationships and global choices, which belong to no table.
+
+    def _relations(self, key: str | None, rest: Sequence[str], options: Options, context: str) -> Row:
+        rows = [render_one_to_many(r) for r in one_to_many_of(self.schema)]
+        rows += [render_many_to_many(r) for r in many_to_many_of(self.schema)]
+        if rest and rest[0].startswith(NAMESPACE):
+            cast = rest[0].removeprefix(NAMESPACE)
+            if cast not in _RELATION_CASTS:
+                raise errors.segment_not_found(rest[0])
+            rows = [row for row in rows if row["@odata.type"] == f"#{NAMESPACE}{cast}"]
+            context, rest = f"{context}/{NAMESPACE}{cast}", rest[1:]
+        return _walk(rows, key, rest, options, context, "RelationshipMetadataBase")
+
+    def _choices(self, key: str | None, rest: Sequence[str], options: Options, context: str) -> Row:
+        rows = [self._choice_row(one) for one in self.schema.option_sets.values()]
+        if rest and rest[0].startswith(NAMESPACE):
+            rest = rest[1:]
+        return _walk(rows, key, rest, options, context, "OptionSetMetadataBase")
+
+    def _choice_row(self, option_set: Mapping[str, Any]) -> Row:
+        row = render_option_set(option_set) or {}
+        kind = "BooleanOptionSet" if "TrueOption" in row else "OptionSet"
+        return {"@odata.type": f"#{NAMESPACE}{kind}Metadata", **row}
 
 
-def _many_to_one(table: Table) -> list[dict[str, Any]]:
-    """As described; a lookup whose relationship is not described shows the property that it is written by here."""
-    described = {r["ReferencingAttribute"]: r for r in table.metadata.get("ManyToOneRelationships", ())}
-    rows = [dict(relation) for relation in table.metadata.get("ManyToOneRelationships", ())]
-    for navigation, (column, targets) in table.navigation.items():
-        if column.name not in described:
-            rows += [
-                {
-                    "SchemaName": f"{table.name}_{navigation}",
-                    "ReferencedEntity": target,
-                    "ReferencingEntity": table.name,
-                    "ReferencingAttribute": column.name,
-                    "ReferencingEntityNavigationPropertyName": navigation,
-                }
-                for target in targets
-            ]
-    return rows
+def _option_set(column: Column, name: str) -> Row | None:
+    """A global choice shows in both properties; a local one has no global choice."""
+    option_set = column.metadata.get("OptionSet")
+    is_global = bool((option_set or {}).get("IsGlobal"))
+    return render_option_set(option_set) if name == "OptionSet" or is_global else None
 
 
-_CASTS = frozenset(
-    {
-        "StringAttributeMetadata",
-        "MemoAttributeMetadata",
-        "IntegerAttributeMetadata",
-        "BigIntAttributeMetadata",
-        "DecimalAttributeMetadata",
-        "DoubleAttributeMetadata",
-        "MoneyAttributeMetadata",
-        "BooleanAttributeMetadata",
-        "PicklistAttributeMetadata",
-        "StateAttributeMetadata",
-        "StatusAttributeMetadata",
-        "MultiSelectPicklistAttributeMetadata",
-        "DateTimeAttributeMetadata",
-        "LookupAttributeMetadata",
-        "UniqueIdentifierAttributeMetadata",
-        "EntityNameAttributeMetadata",
-        "ImageAttributeMetadata",
-        "FileAttributeMetadata",
-    }
-)
+def _walk(rows: list[Row], key: str | None, rest: Sequence[str], options: Options, context: str, kind: str) -> Row:
+    if options.expand:
+        raise errors.no_property(next(iter(options.expand)), f"{NAMESPACE}{kind}")
+    if key is None:
+        _end(rest)
+        return _collection(context, rows, options)
+    wanted = parse_key(key, kind)
+    found = _one(rows, wanted, f"Could not find an item of {kind} with the key {wanted.value}.")
+    return _single(context, found, options) if not rest else _property(found, rest, context)
 
 
-def render_column(column: Column, *, is_cast: bool, query: Mapping[str, str]) -> dict[str, Any]:
-    metadata = column.metadata
-    row: dict[str, Any] = {}
-    if metadata["@type"] != _PLAIN:
-        row["@odata.type"] = f"#{_NAMESPACE}{metadata['@type']}"
-    row["MetadataId"] = metadata.get("MetadataId")
-    row |= {name: metadata.get(name, False if name.startswith("Is") else None) for name in _COLUMN_PLAIN}
-    row |= {name: label(metadata.get(name)) for name in ("DisplayName", "Description")}
-    for name in ("IsValidForCreate", "IsValidForRead", "IsValidForUpdate", "IsValidODataAttribute"):
-        row[name] = metadata.get(name, True)
-    row["AttributeTypeName"] = {"Value": metadata.get("AttributeTypeName", f"{column.type}Type")}
-    level = metadata.get("RequiredLevel", "None")
-    row["RequiredLevel"] = managed(level, "canmodifyrequirementlevelsettings")
-    if is_cast:
-        row |= {name: metadata[name] for name in _COLUMN_CAST if name in metadata}
-        if "FormatName" in metadata:
-            row["FormatName"] = {"Value": metadata["FormatName"]}
-        if "DateTimeBehavior" in metadata:
-            row["DateTimeBehavior"] = {"Value": metadata["DateTimeBehavior"]}
-        row |= _option_sets(metadata, query.get("$expand", ""))
-    return row
+def _one(rows: Sequence[Row], key: Key, text: str) -> Row:
+    for row in rows:
+        if key.names(row):
+            return row
+    raise errors.ODataError(404, "0x80060888", text)
 
 
-def _option_sets(metadata: Mapping[str, Any], expand: str) -> dict[str, Any]:
-    names = [part.strip().partition("(")[0] for part in re.split(r",(?![^(]*\))", expand) if part.strip()]
-    rendered = render_option_set(metadata.get("OptionSet"))
-    is_global = bool((metadata.get("OptionSet") or {}).get("IsGlobal"))
-    values = {"OptionSet": rendered, "GlobalOptionSet": rendered if is_global else None}
-    for name in names:
-        if name not in values:
-            raise errors.no_property(name, f"{_NAMESPACE}{metadata['@type']}")
-    return {name: values[name] for name in names}
+def _property(row: Row, rest: Sequence[str], context: str) -> Row:
+    if len(rest) != 1 or rest[0] not in row or rest[0].startswith("@"):
+        raise errors.segment_not_found(rest[-1])
+    value = row[rest[0]]
+    return {"@odata.context": context, **(value if isinstance(value, dict) else {"value": value})}
 
 
-def render_option_set(option_set: Mapping[str, Any] | None) -> dict[str, Any] | None:
-    if option_set is None:
-        return None
-    row: dict[str, Any] = {
-        "MetadataId": option_set.get("MetadataId"),
-        "Name": option_set.get("Name"),
-        "IsGlobal": option_set.get("IsGlobal", False),
-        "OptionSetType": option_set.get("OptionSetType", "Picklist"),
-        "DisplayName": label(option_set.get("DisplayName")),
-    }
-    if "TrueOption" in option_set or "FalseOption" in option_set:
-        row |= {name: _option(option_set.get(name) or {}) for name in ("TrueOption", "FalseOption")}
-    else:
-        row["Options"] = [_option(option) for option in option_set.get("Options", ())]
-    return row
+def _end(rest: Sequence[str]) -> None:
+    if rest:
+        raise errors.segment_not_found(rest[0])
 
 
-def _option(option: Mapping[str, Any]) -> dict[str, Any]:
-    row: dict[str, Any] = {
-        "Value": option.get("Value"),
-        "Label": label(option.get("Label")),
-        "Description": label(None),
-        "Color": option.get("Color"),
-        "IsManaged": True,
-        "ExternalValue": "",
-        "ParentValues": [],
-        "Tag": None,
-        "MetadataId": None,
-        "HasChanged": None,
-    }
-    return row | {name: option[name] for name in ("DefaultStatus", "InvariantName", "State") if name in option}
+def _chosen(rows: Sequence[Row], options: Options) -> list[Row]:
+    return [metadata_query.select(row, options) for row in metadata_query.narrow(rows, options)]
 
 
-def label(text: str | None) -> dict[str, Any]:
-    if text is None:
-        return {"LocalizedLabels": [], "UserLocalizedLabel": None}
-    one = {"Label": text, "LanguageCode": 1033, "IsManaged": True, "MetadataId": None, "HasChanged": None}
-    return {"LocalizedLabels": [one], "UserLocalizedLabel": one}
+def _collection(context: str, rows: Sequence[Row], options: Options) -> Row:
+    return {"@odata.context": f"{context}{options.context}", "value": _chosen(rows, options)}
 
 
-def managed(value: Any, name: str) -> dict[str, Any]:
-    return {"Value": value, "CanBeChanged": True, "ManagedPropertyLogicalName": name.lower()}
-
-
-def _narrowed(query: Mapping[str, str]) -> str:
-    return f"({query['$select']})" if query.get("$select") else ""
-
-
-def _select(row: dict[str, Any], query: Mapping[str, str]) -> dict[str, Any]:
-    select = query.get("$select")
-    if not select:
-        return row
-    names = [name.strip() for name in select.split(",")]
-    for name in names:
-        if name not in row and name not in _COLUMN_CAST and name != "FormatName":
-            raise errors.no_property(name, f"{_NAMESPACE}MetadataBase")
-    kept = {"@odata.type", "MetadataId", "OptionSet", "GlobalOptionSet", "Attributes", *names}
-    return {name: value for name, value in row.items() if name in kept}
-
-
-def _inner_options(expand: str) -> dict[str, str]:
-    found = re.fullmatch(r"Attributes(?:\((.*)\))?", expand)
-    if found is None:
-        raise errors.not_covered(f"The query option $expand={expand}")
-    parts = (part.partition("=") for part in (found[1] or "").split(";") if part)
-    return {name.strip(): unquote_plus(value) for name, _, value in parts}
-
-
-def _compile(text: str) -> Callable[[Mapping[str, Any]], bool]:
-    """A metadata filter over rendered rows: eq and ne of (paths to) properties, and, or, not."""
-    try:
-        tree = ODataParser().parse(ODataLexer().tokenize(_ENUM.sub(r"'\1'", text)))
-        return lambda row: bool(_evaluate(tree, row))
-    except (ODataException, RecursionError, ValueError) as error:
-        raise errors.query_error(f"Syntax error at position 0 in '{text}'.") from error
-
-
-def _evaluate(node: Any, row: Mapping[str, Any]) -> Any:
-    match node:
-        case ast.BoolOp():
-            left, right = bool(_evaluate(node.left, row)), bool(_evaluate(node.right, row))
-            return (left and right) if isinstance(node.op, ast.And) else (left or right)
-        case ast.UnaryOp(op=ast.Not()):
-            return not _evaluate(node.operand, row)
-        case ast.Compare(comparator=ast.Eq()):
-            return _evaluate(node.left, row) == _evaluate(node.right, row)
-        case ast.Compare(comparator=ast.NotEq()):
-            return _evaluate(node.left, row) != _evaluate(node.right, row)
-        case ast.Identifier(name=name) if name in row:
-            return row[name]
-        case ast.Attribute(owner=owner, attr=name):
-            value = _evaluate(owner, row)
-            return value.get(name) if isinstance(value, dict) else None
-        case ast.Null():
-            return None
-        case ast.Boolean(val=value):
-            return value == "true"
-        case ast.Integer(val=value):
-            return int(value)
-        case ast.String(val=value) | ast.GUID(val=value):
-            return value
-    raise errors.query_error("The $filter expression is not supported for metadata.")
+def _single(context: str, row: Row, options: Options) -> Row:
+    return {"@odata.context": f"{context}{options.context}/$entity", **metadata_query.select(row, options)}

@@ -4,7 +4,7 @@ A column has two names: the one it is stored and described under, and the one it
 (`_ownerid_value` for the lookup `ownerid`).
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -32,6 +32,8 @@ EDM_TYPES = {
     "Lookup": "Edm.Guid",
     "Customer": "Edm.Guid",
     "Owner": "Edm.Guid",
+    "MultiSelectPicklist": "Edm.String",
+    "File": "Edm.Guid",
 }
 
 PRIVILEGE_TYPES = ("Create", "Read", "Write", "Delete", "Assign", "Share", "Append", "AppendTo")
@@ -49,7 +51,9 @@ class Column:
 
     @cached_property
     def type(self) -> str:
-        return str(self.metadata["AttributeType"])
+        """What the column holds; some kinds are "virtual" to AttributeType and go by AttributeTypeName."""
+        named = str(self.metadata.get("AttributeTypeName", "")).removesuffix("Type")
+        return named if named in ("MultiSelectPicklist", "File") else str(self.metadata["AttributeType"])
 
     @cached_property
     def is_lookup(self) -> bool:
@@ -219,13 +223,27 @@ class Table:
         return described or {kind: (name, str(uuid5(NAMESPACE_URL, name))) for kind, name in made.items()}
 
 
+def global_option_sets(tables: Iterable[Table]) -> dict[str, Mapping[str, Any]]:
+    """The choices that several columns may share, by name."""
+    found = [column.metadata.get("OptionSet") or {} for table in tables for column in table.columns.values()]
+    return {option_set["Name"]: option_set for option_set in found if option_set.get("IsGlobal")}
+
+
 class Schema:
     """The tables that are served now. `version` counts the changes; a change swaps a table, it never edits one."""
 
     def __init__(self, tables: list[Table]) -> None:
         self.tables = {table.name: table for table in tables}
+        self.option_sets = global_option_sets(tables)
         self.by_set = {table.set_name: table for table in tables}
         self.version = 1
+
+    def copy(self) -> "Schema":
+        """The schema as it is now, which later changes do not touch."""
+        made = Schema(list(self.tables.values()))
+        made.option_sets = dict(self.option_sets)
+        made.version = self.version
+        return made
 
     def put(self, table: Table) -> None:
         """Add a table, or let it take the place of the one with its name."""

@@ -14,8 +14,8 @@ from tandem_emulators.kit.errors import ControlError
 
 # What an integration role holds out of the box: everything but who works here, and how the organisation is set up.
 _READ_ONLY_TABLES = frozenset(
-    {"systemuser", "team", "businessunit", "transactioncurrency", "organization", "asyncoperation"}
-)
+    {"systemuser", "team", "businessunit", "transactioncurrency", "organization", "asyncoperation", "sdkmessage"}
+) | {"serviceendpoint", "sdkmessagefilter", "sdkmessageprocessingstep", "sdkmessageprocessingstepimage"}
 
 
 # Privileges that belong to no table: name and id. The first id is Microsoft's, the others are made of the name.
@@ -47,6 +47,10 @@ class Security:
             for kind, (name, _) in table.privileges.items()
             if kind in ("Read", "AppendTo") or table.name not in _READ_ONLY_TABLES
         }
+        self._write_only = {
+            table.name: frozenset(name for name, column in table.columns.items() if column.metadata.get("IsWriteOnly"))
+            for table in schema.tables.values()
+        }
         self._closed_columns: dict[str, frozenset[str]] = {}
         self._secured: set[tuple[str, str]] = set()
         self._administrators: set[str] = set()
@@ -74,7 +78,10 @@ class Security:
         raise errors.privilege_missing(caller.user_id, table.privileges[kind], code, table.name, label)
 
     def hidden(self, caller: Caller, table: Table) -> frozenset[str]:
-        """Columns that this caller reads as null."""
+        """Columns that this caller reads as null; credentials of an endpoint are so for everybody."""
+        return self._closed(caller, table) | self._write_only.get(table.name, frozenset())
+
+    def _closed(self, caller: Caller, table: Table) -> frozenset[str]:
         return frozenset() if caller.is_administrator else self._closed_columns.get(table.name, frozenset())
 
     def is_secured(self, table: Table, column: str) -> bool:
@@ -82,8 +89,12 @@ class Security:
         return (table.name, column) in self._secured
 
     def require_columns(self, caller: Caller, table: Table, columns: Iterable[str]) -> None:
-        if not self.hidden(caller, table).isdisjoint(columns):
+        if not self._closed(caller, table).isdisjoint(columns):
             raise errors.column_write_refused()
+
+    def grant_all(self, table: Table) -> None:
+        """Who creates a table may do everything with it."""
+        self._granted |= {name for name, _ in table.privileges.values()}
 
     # Steered by the control API.
 

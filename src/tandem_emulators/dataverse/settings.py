@@ -8,6 +8,8 @@ class Settings:
     """`limits` is published or off. Tables in the lists are separated by commas, without spaces."""
 
     limits: str = "published"
+    # Which environment of the tenant this is; it decides the organisation's own ids. Read at the start only.
+    environment: str = "production"
     token_lifetime_s: int = 3599
     # enabled, locked, password_expired, disabled, needs_mfa or must_enrol_mfa: what Entra thinks of the user.
     account_state: str = "enabled"
@@ -39,6 +41,8 @@ class Settings:
     # Whether each account and contact has rows of its own for its addresses.
     address_rows: bool = True
     untracked_tables: str = ""
+    # Where the signed-in user lives: formatted times, and what Today means.
+    user_time_zone: str = "UTC"
     # Service protection: each user has these on each web server. `servers` is how many of them share the load.
     servers: int = 1
     concurrency_limit: int = 52
@@ -52,3 +56,9 @@ class Settings:
     background_operations: bool = True
     webhook_timeout_s: float = 60.0
     webhook_delay_s: float = 0.0
+    # How long the index of a new alternate key is built: half of it Pending, half InProgress.
+    key_index_s: float = 1.0
+    # How long after a change a metadata read without Consistency: Strong may show the definitions as they were.
+    metadata_cache_s: float = 0.0
+    # The unmanaged solutions that a change of the schema may name.
+    solutions: str = "Default,Tandem"

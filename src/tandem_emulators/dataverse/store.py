@@ -30,7 +30,8 @@ class Store:
         self.connection.create_function("matches", 2, matches, deterministic=True)
         self._used: dict[str, set[str]] = {}
         self._create_tables()
-        self.version = self._highest_version()
+        self.version = FIRST_VERSION
+        self.refresh_version()
 
     def _create_tables(self) -> None:
         run = self.connection.execute
@@ -80,11 +81,13 @@ class Store:
             f'WHERE "{column}" IS NOT NULL'
         )
 
-    def _highest_version(self) -> int:
+    def refresh_version(self) -> None:
+        """Go on behind the highest version that anything in the database has: a row, a deletion, a changed table."""
         sources = [f'SELECT max("versionnumber") FROM "{name}"' for name in self.schema.tables]
-        sources.append("SELECT max(version) FROM deleted")
+        sources += ["SELECT max(version) FROM deleted"]
+        sources += ["SELECT max(CAST(value AS INTEGER)) FROM meta WHERE name LIKE 'schema/%'"]
         highest = [self.connection.execute(sql).fetchone()[0] for sql in sources]
-        return max(FIRST_VERSION, *(version or 0 for version in highest))
+        self.version = max(self.version, *(version or 0 for version in highest))
 
     def _filled_columns(self, table: Table) -> set[str]:
         """Columns that have ever held a value; the others need not be read to show a row as it is stored."""

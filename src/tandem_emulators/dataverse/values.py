@@ -14,6 +14,8 @@ from tandem_emulators.dataverse.schema import Column, Table
 
 _GUID = re.compile(r"\{?([0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12})\}?")
 _INT32 = 2**31
+# How many options of a multi-select choice one row may have.
+OPTIONS_MAX = 150
 
 
 def parse_guid(text: str) -> str | None:
@@ -115,6 +117,16 @@ def _guid(table: Table, column: Column, value: Any) -> Any:
     return parse_guid(value) if isinstance(value, str) else None
 
 
+def _options(table: Table, column: Column, value: Any) -> Any:
+    """Several choices: one text of numbers with commas between them."""
+    if not isinstance(value, str) or not re.fullmatch(r"\s*(?:-?\d+\s*(?:,\s*-?\d+\s*)*)?", value):
+        return None
+    numbers = sorted({int(part) for part in value.split(",") if part.strip()})
+    if len(numbers) > OPTIONS_MAX or not set(numbers) <= set(column.options):
+        raise errors.option_out_of_range()
+    return ",".join(map(str, numbers))
+
+
 _converters = {
     "String": _text,
     "Memo": _text,
@@ -133,4 +145,6 @@ _converters = {
     "Lookup": _guid,
     "Customer": _guid,
     "Owner": _guid,
+    "MultiSelectPicklist": _options,
+    "File": _guid,
 }

@@ -117,7 +117,7 @@ def test_attributes_are_expanded_in_one_call(crm: Running) -> None:
         ("EntityDefinitions?$top=5", 400),
         ("EntityDefinitions?$filter=nonsense((", 400),
         (f"EntityDefinitions(LogicalName='lead')/Attributes/{CRM}EnumAttributeMetadata", 404),
-        ("EntityDefinitions(LogicalName='lead')/Keys", 501),
+        ("EntityDefinitions(LogicalName='lead')/Nothing", 404),
     ],
 )
 def test_what_is_not_there_is_refused(crm: Running, target: str, status: int) -> None:
