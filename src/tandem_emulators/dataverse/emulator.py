@@ -4,6 +4,7 @@ import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -21,13 +22,17 @@ from tandem_emulators.dataverse.organization import Organization
 from tandem_emulators.dataverse.person import PersonAtWork
 from tandem_emulators.dataverse.reading import Reader
 from tandem_emulators.dataverse.responses import WebServers, dress, refusal
+from tandem_emulators.dataverse.metadata_api import build_metadata_api
 from tandem_emulators.dataverse.schema import Table
+from tandem_emulators.dataverse.schema_changes import SchemaChanges
 from tandem_emulators.dataverse.schema_files import load_schema
 from tandem_emulators.dataverse.security import Caller, Security
 from tandem_emulators.dataverse.seed import Seeder, table_is_empty
 from tandem_emulators.dataverse.settings import Settings
 from tandem_emulators.dataverse.sign_in_errors import ACCOUNT_STATES
 from tandem_emulators.dataverse.store import Store
+from tandem_emulators.dataverse.webhook_steps import ensure_registry
+from tandem_emulators.dataverse.webhooks import Webhooks
 from tandem_emulators.dataverse.writing import Writer
 from tandem_emulators.kit.emulator import Emulator, Options
 from tandem_emulators.kit.errors import ConnectionDroppedError, ControlError
@@ -35,6 +40,9 @@ from tandem_emulators.kit.faults import FaultRule
 from tandem_emulators.kit.http import Reply, Request, json_reply
 
 log = logging.getLogger("tandem_emulators.dataverse")
+
+# The rows made earlier in a change set, by `$` and their Content-ID; None outside a batch.
+References = Mapping[str, str] | None
 
 
 def build(options: Options) -> "DataverseEmulator":
@@ -63,12 +71,13 @@ class DataverseEmulator(Emulator):
         super().__init__(options)
         self.settings = Settings(limits=options.limits)
         self.change_settings(options.settings)
-        self.organization = Organization(options.seed)
+        self.organization = Organization(options.seed, self.settings.environment)
         self.schema = load_schema()
         self.store = Store(self.schema, options.db)
         if table_is_empty(self.store, self.schema.tables["organization"]):
             Seeder(self.schema, self.store, self.organization, options.people).seed()
         self.organization.random.seed(f"{options.seed}/ids/{self.store.version}")
+        changes = SchemaChanges(self.schema, self.store, self.clock)
         self.security = Security(self.schema)
         self.membership = Membership(self.store, self.security, self.settings)
         self.limits = Limits(self.clock, self.settings)
@@ -77,11 +86,15 @@ class DataverseEmulator(Emulator):
         self.entra = Entra(self.organization, self.clock, self.settings, self.certificate)
         reader = Reader(self.schema, self.store, self.clock, self.security, self.settings)
         writer = Writer(self.schema, self.store, self.clock, self.security, self.settings, self.organization)
-        self.api = WebApi(self.schema, self.organization, reader, writer, self.counters)
+        self.webhooks = Webhooks(self.store, self.organization, self.clock, self.settings)
+        writer.events.listeners.append(self.webhooks.heard)
+        self.definitions = build_metadata_api(changes, self.security, self.settings, self.clock)
+        self.api = WebApi(self.schema, self.organization, reader, writer, self.counters, self.definitions)
         self.person = PersonAtWork(writer, Messages(reader, writer))
 
     def announcement(self, url: str) -> dict[str, object]:
         organization = self.organization
+        organization.host = urlsplit(url).netloc
         return {
             "service": self.service,
             "url": url,
@@ -139,6 +152,9 @@ class DataverseEmulator(Emulator):
         if visit.entered and visit.user_id is not None:
             self.limits.leave(visit.user_id, visit.server, seconds)
 
+    def settle(self) -> None:
+        self.webhooks.settle()
+
     def _challenge(self, request: Request) -> Reply:
         base = request.base_url
         uri = f"{base}/{self.organization.tenant_id}/oauth2/authorize"
@@ -152,25 +168,32 @@ class DataverseEmulator(Emulator):
             return refusal(error, request.headers)
         if operation == "batch":
             return self._batch(request, caller)
-        return self._answer(request, caller, {}, in_batch=False)
+        return self._answer(request, caller, None, operation)
 
-    def _answer(self, request: Request, caller: Caller, references: Mapping[str, str], *, in_batch: bool) -> Reply:
+    def _answer(self, request: Request, caller: Caller, references: References, operation: str) -> Reply:
+        """One request, or one part of a batch: for that `references` is not None."""
+        if operation.startswith("sdkmessage"):
+            ensure_registry(self.store, self.organization)
+        written = self.counters.records_written
         try:
-            return self.api.dispatch(request, caller, references, in_batch=in_batch)
+            return self.api.dispatch(request, caller, references or {}, in_batch=references is not None)
         except ODataError as error:
             return refusal(error, request.headers)
         except Exception:
-            log.exception("a request could not be answered: %s", self.api.operation(request))
+            log.exception("a request could not be answered: %s", operation)
             return refusal(ODataError(500, "0x80040216", "An unexpected error occurred."), request.headers)
+        finally:
+            items = self.counters.records_written - written if operation.endswith("_multiple") else 1
+            self.limits.entitle(caller.impersonated_by or caller.user_id, max(1, items))
 
-    def _answer_part(self, part: Request, caller: Caller, references: Mapping[str, str]) -> Reply:
+    def _answer_part(self, part: Request, caller: Caller, references: References, operation: str) -> Reply:
         """As the caller of the batch, unless the part names somebody else to act for."""
         if any(name in part.headers for name in IMPERSONATION_HEADERS):
             try:
                 caller = self.membership.caller(caller.impersonated_by or caller.user_id, part.headers)
             except ODataError as error:
                 return refusal(error, part.headers)
-        return self._answer(part, caller, references, in_batch=True)
+        return self._answer(part, caller, references, operation)
 
     def _batch(self, request: Request, caller: Caller) -> Reply:
         """The connection is cut at the end when a part of it was told to lose its answer after being applied."""
@@ -186,7 +209,7 @@ class DataverseEmulator(Emulator):
                 raise ConnectionDroppedError("reset" if rule.action == "reset" else "")
             if rule is not None and rule.action == "drop_after":
                 lost.append(rule)
-            return self._answer_part(part, caller, references)
+            return self._answer_part(part, caller, references, operation)
 
         def fail(error: ODataError) -> Reply:
             return refusal(error, request.headers)
@@ -247,6 +270,10 @@ class DataverseEmulator(Emulator):
             version = self.store.next_version()
             self.store.set_meta(f"schema/{table.name}", str(version))
             return {"entity": table.name, "version": version}
+        if (method, path) == ("GET", "/webhooks"):
+            return self.webhooks.as_dict()
+        if (method, path) == ("GET", "/limits"):
+            return self.limits.as_dict()
         if (method, path) == ("POST", "/tokens/revoke"):
             self.entra.revoke_all()
             return {"revoked": True}

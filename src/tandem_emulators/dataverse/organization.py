@@ -11,7 +11,14 @@ VERSION = "9.2.24104.198"
 
 @dataclass
 class Organization:
+    """`environment` tells organisations of one tenant apart: they share users and credentials, not their own ids.
+
+    `host` is the name under which clients reach it. What a copy over it may change is set as an attribute.
+    """
+
     seed: int
+    environment: str = "production"
+    host: str = "127.0.0.1"
     random: Random = field(init=False)
 
     def __post_init__(self) -> None:
@@ -20,9 +27,24 @@ class Organization:
     def id_of(self, what: str) -> str:
         return str(uuid5(NAMESPACE, f"{self.seed}/{what}"))
 
+    def _own_id(self, what: str) -> str:
+        return self.id_of(what if self.environment == "production" else f"{what}/{self.environment}")
+
     @cached_property
     def organization_id(self) -> str:
-        return self.id_of("organization")
+        return self._own_id("organization")
+
+    @cached_property
+    def environment_id(self) -> str:
+        return self._own_id("environment")
+
+    @property
+    def unique_name(self) -> str:
+        return f"org{self.organization_id[:8]}"
+
+    @property
+    def url_name(self) -> str:
+        return "contoso" if self.environment == "production" else f"contoso-{self.environment}"
 
     @cached_property
     def tenant_id(self) -> str:

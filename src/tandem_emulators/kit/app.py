@@ -26,7 +26,9 @@ class EmulatorApp:
         elif scope["type"] == "http":
             request = await read_request(scope, receive)
             if self._control and (request.path == PREFIX or request.path.startswith(PREFIX + "/")):
-                await send_reply(serve_control(self.emulator, request), send)
+                reply = serve_control(self.emulator, request)
+                self.emulator.settle()
+                await send_reply(reply, send)
             else:
                 await self._serve_api(request, scope, receive, send)
 
@@ -74,6 +76,7 @@ class EmulatorApp:
             reply = emulator.handle(request, operation)
         finally:
             emulator.finished(request, operation, time.perf_counter() - started)
+            emulator.settle()
         if rule is not None and rule.action == "drop_after":
             raise ConnectionDroppedError
         return reply

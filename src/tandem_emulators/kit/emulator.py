@@ -79,6 +79,10 @@ class Emulator(ABC):
             with self.clock.standing_at(due):
                 self.handle(request, operation)
 
+    def settle(self) -> None:
+        """Called on the event loop after every request, the control API's too: what waits may be started now."""
+        return
+
     def fault_reply(self, rule: FaultRule) -> Reply:
         """The reply of an injected status or body; an emulator may give it its own error envelope."""
         status = rule.status if rule.action == "status" else 200
