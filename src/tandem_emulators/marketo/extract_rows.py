@@ -128,33 +128,14 @@ class ActivityExtract:
                 conditions.append(f"{column} IN ({marks(wanted)})")
                 values += wanted
         sql = (
-            "SELECT id, lead_id, date_s, type_id, primary_id, primary_value, attributes, campaign_id"
-            " FROM activity WHERE " + " AND ".join(conditions) + " ORDER BY id"
+            "SELECT id, lead_id, date_s, type_id, campaign_id, primary_id, primary_value, attributes"
+            f" FROM activity WHERE {' AND '.join(conditions)} ORDER BY id"
         )
-        for (
-            number,
-            lead_id,
-            date_s,
-            type_id,
-            primary_id,
-            primary_value,
-            attributes,
-            campaign_id,
-        ) in self.subscription.store.rows(sql, values):
-            if not is_kept(type_id, date_s, int(now_s)):
-                continue
-            shown = {
-                "marketoGUID": str(number),
-                "leadId": lead_id,
-                "activityDate": iso(date_s),
-                "activityTypeId": type_id,
-                "primaryAttributeValueId": primary_id,
-                "primaryAttributeValue": primary_value,
-                "attributes": attributes,
-                "campaignId": campaign_id,
-                "actionResult": "succeeded",
-            }
-            yield [as_text(shown.get(name)) for name in fields]
+        for number, lead_id, date_s, type_id, *rest in self.subscription.store.rows(sql, values):
+            if is_kept(type_id, date_s, int(now_s)):
+                named = (str(number), lead_id, iso(date_s), type_id, *rest, "succeeded")
+                shown = dict(zip((*ACTIVITY_FIELDS, "actionResult"), named, strict=True))
+                yield [as_text(shown[name]) for name in fields]
 
 
 def only_filter(filter_: Filter, known: Sequence[str]) -> str:
