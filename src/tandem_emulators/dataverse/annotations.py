@@ -3,9 +3,11 @@
 Slower than a plain page, cell by cell in Python; a client that asks for it pays for it, as on the service.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from tandem_emulators.dataverse.options import Preferences
 from tandem_emulators.dataverse.schema import OPTION_TYPES, Column, Schema, Table
@@ -14,79 +16,121 @@ from tandem_emulators.dataverse.store import Row, Store
 FORMATTED = "OData.Community.Display.V1.FormattedValue"
 LOOKUP_TABLE = "Microsoft.Dynamics.CRM.lookuplogicalname"
 NAVIGATION = "Microsoft.Dynamics.CRM.associatednavigationproperty"
+_CURRENCY = "_transactioncurrencyid_value"
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """The column behind a value of an answer; `is_number` if the value only counts or adds up."""
+
+    table: Table
+    column: Column
+    is_number: bool = False
 
 
 class Annotator:
-    """Annotates rows of one table. `target_tables` gives, by row and lookup, which table it points to."""
+    """Annotates rows whose values, by name, are of these columns. Times are shown in the caller's zone."""
 
-    def __init__(self, schema: Schema, store: Store, table: Table, preferences: Preferences) -> None:
+    def __init__(
+        self, schema: Schema, store: Store, shown: Mapping[str, Shown], preferences: Preferences, zone: ZoneInfo
+    ) -> None:
         self._schema = schema
         self._store = store
-        self._table = table
+        self._shown = shown
+        self._zone = zone
         self._formatted = preferences.wants(FORMATTED)
         self._lookup_table = preferences.wants(LOOKUP_TABLE)
         self._navigation = preferences.wants(NAVIGATION)
+        self._kinds: dict[str, Mapping[str, str]] = {}
+        self._names: dict[str, Mapping[str, str]] = {}
+        self._symbols: dict[str, str] = {}
 
     def annotate(self, rows: Sequence[Row]) -> list[Row]:
         if not (self._formatted or self._lookup_table or self._navigation) or not rows:
             return list(rows)
-        lookups = [c for c in self._table.properties.values() if c.is_lookup and c.property_name in rows[0]]
-        kinds = {column.name: self._kinds(column, rows) for column in lookups}
-        names = {column.name: self._names(column, rows, kinds[column.name]) for column in lookups}
-        return [self._annotate_row(row, kinds, names) for row in rows]
+        for name, shown in self._shown.items():
+            if shown.column.is_lookup and not shown.is_number and any(name in row for row in rows):
+                ids = {row.get(name) for row in rows} - {None}
+                self._kinds[name] = self._kinds_of(shown.column, ids)
+                self._names[name] = self._names_of(ids, self._kinds[name]) if self._formatted else {}
+        if self._formatted and any(shown.column.type == "Money" for shown in self._shown.values()):
+            self._symbols = self._currency_symbols()
+        return [self._annotated(row) for row in rows]
 
-    def _annotate_row(
-        self, row: Row, kinds: Mapping[str, Mapping[str, str]], names: Mapping[str, Mapping[str, str]]
-    ) -> Row:
+    def _annotated(self, row: Row) -> Row:
         annotated: Row = {}
         for name, value in row.items():
-            column = self._table.properties.get(name)
-            if column is not None and value is not None:
-                if column.is_lookup:
-                    kind = kinds[column.name].get(value, column.targets[0] if column.targets else "")
-                    annotated.update(self._of_lookup(column, name, kind, names[column.name].get(value)))
-                elif self._formatted and (text := formatted(column, value)) is not None:
+            shown = self._shown.get(name)
+            if shown is not None and value is not None:
+                if name in self._kinds:
+                    annotated.update(self._of_lookup(shown, name, value))
+                elif self._formatted and (text := self._text(shown, row, value)) is not None:
                     annotated[f"{name}@{FORMATTED}"] = text
             annotated[name] = value
         return annotated
 
-    def _of_lookup(self, column: Column, name: str, kind: str, text: str | None) -> Row:
+    def _of_lookup(self, shown: Shown, name: str, value: str) -> Row:
+        kind = self._kinds[name].get(value, shown.column.targets[0] if shown.column.targets else "")
         found: Row = {}
+        text = self._names[name].get(value)
         if self._formatted and text is not None:
             found[f"{name}@{FORMATTED}"] = text
         if self._navigation:
-            navigations = self._table.navigation.items()
+            navigations = shown.table.navigation.items()
             found[f"{name}@{NAVIGATION}"] = next(
-                (n for n, (c, targets) in navigations if c.name == column.name and kind in targets), column.name
+                (n for n, (c, targets) in navigations if c.name == shown.column.name and kind in targets),
+                shown.column.name,
             )
         if self._lookup_table:
             found[f"{name}@{LOOKUP_TABLE}"] = kind
         return found
 
-    def _kinds(self, column: Column, rows: Sequence[Row]) -> dict[str, str]:
+    def _kinds_of(self, column: Column, ids: Iterable[Any]) -> dict[str, str]:
         """Which table each id of a lookup belongs to; only a lookup with several targets has to be asked."""
-        ids = {row[column.property_name] for row in rows} - {None}
         targets = [self._schema.tables[name] for name in column.targets if name in self._schema.tables]
         if len(column.targets) == 1:
             return dict.fromkeys(ids, column.targets[0])
         return {record_id: target.name for target in targets for record_id in self._store.names_of(target, ids)}
 
-    def _names(self, column: Column, rows: Sequence[Row], kinds: Mapping[str, str]) -> dict[str, str]:
-        if not self._formatted:
-            return {}
-        ids = {row[column.property_name] for row in rows} - {None}
+    def _names_of(self, ids: Iterable[Any], kinds: Mapping[str, str]) -> dict[str, str]:
         found: dict[str, str] = {}
-        for kind in set(kinds.values()) & set(self._schema.tables):
+        for kind in set(kinds.values()) & self._schema.tables.keys():
             found |= self._store.names_of(self._schema.tables[kind], [i for i in ids if kinds.get(i) == kind])
         return found
 
+    def _currency_symbols(self) -> dict[str, str]:
+        """By currency; the organisation's own under the empty name."""
+        run = self._store.connection.execute
+        found = dict(run('SELECT "transactioncurrencyid", "currencysymbol" FROM "transactioncurrency"').fetchall())
+        base = run('SELECT "basecurrencyid" FROM "organization" LIMIT 1').fetchone()
+        return {key: symbol or "$" for key, symbol in found.items()} | {"": found.get(base[0] if base else None) or "$"}
 
-def formatted(column: Column, value: Any) -> str | None:
-    """The text a person would see, in English (US) and UTC; None where the service adds none."""
-    if column.type in OPTION_TYPES:
-        return column.options.get(value)
-    render = _renderers.get(column.type)
-    return render(column, value) if render else None
+    def _text(self, shown: Shown, row: Row, value: Any) -> str | None:
+        """What a person would see; None where the service adds nothing."""
+        column = shown.column
+        if shown.is_number and column.type != "Money":
+            return _number(value)
+        if column.type in OPTION_TYPES:
+            return column.options.get(value)
+        match column.type:
+            case "MultiSelectPicklist":
+                return "; ".join(column.options.get(int(v), v) for v in str(value).split(",") if v.strip().isdigit())
+            case "Boolean":
+                return _yes_no(column, value)
+            case "DateTime":
+                return _moment(column, value, self._zone)
+            case "Integer" | "BigInt":
+                return _number(value)
+            case "Decimal" | "Double":
+                return f"{value:,.{column.metadata.get('Precision', 2)}f}"
+            case "Money":
+                currency = "" if column.name.endswith("_base") else row.get(_CURRENCY) or ""
+                return f"{self._symbols.get(currency, '$')}{value:,.{column.metadata.get('Precision', 2)}f}"
+        return None
+
+
+def _number(value: Any) -> str:
+    return f"{value:,}"
 
 
 def _yes_no(column: Column, value: Any) -> str:
@@ -95,20 +139,12 @@ def _yes_no(column: Column, value: Any) -> str:
     return str(option.get("Label") or ("Yes" if value else "No"))
 
 
-def _moment(column: Column, value: Any) -> str:
+def _moment(column: Column, value: Any, zone: ZoneInfo) -> str:
+    """English (US); a day, and a time without a zone of its own, stay what they are."""
     moment = datetime.fromisoformat(value)
+    if not column.is_date_only and column.metadata.get("DateTimeBehavior") != "TimeZoneIndependent":
+        moment = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(zone)
     day = f"{moment.month}/{moment.day}/{moment.year}"
     if column.is_date_only or column.metadata.get("Format") == "DateOnly":
         return day
     return f"{day} {moment.hour % 12 or 12}:{moment:%M} {'PM' if moment.hour >= 12 else 'AM'}"
-
-
-_renderers: dict[str, Callable[[Column, Any], str]] = {
-    "Boolean": _yes_no,
-    "DateTime": _moment,
-    "Integer": lambda column, value: f"{value:,}",
-    "BigInt": lambda column, value: f"{value:,}",
-    "Money": lambda column, value: f"${value:,.2f}",
-    "Decimal": lambda column, value: f"{value:,}",
-    "Double": lambda column, value: f"{value:,}",
-}

@@ -76,24 +76,8 @@ def bad_value(text: str, column: str) -> ODataError:
     return query_error(f"The value '{text[:60]}' is not valid for the attribute '{column}' in this condition.")
 
 
-def too_many_conditions() -> ODataError:
-    return ODataError(400, "0x8004430c", "Number of conditions in query exceeded maximum limit.")
-
-
-def too_many_links() -> ODataError:
-    return ODataError(400, "0x8004430d", "Number of link entities in query exceeded maximum limit.")
-
-
-def too_many_to_aggregate() -> ODataError:
-    return ODataError(400, "0x8004e023", "The maximum record limit is exceeded. Reduce the number of records.")
-
-
 def aggregate_not_suitable(aggregate: str, kind: str) -> ODataError:
     return ODataError(400, "0x8004112f", f"Aggregate {aggregate} is not supported for attribute of type {kind}.")
-
-
-def duplicate_alias() -> ODataError:
-    return ODataError(400, "0x80041130", "FetchXML should have unique aliases.")
 
 
 def no_such_table(name: str) -> ODataError:
@@ -107,10 +91,6 @@ def no_such_table(name: str) -> ODataError:
 def no_such_column(table: str, name: str) -> ODataError:
     text = f"'{table}' entity doesn't contain attribute with Name = '{name}' and NameMapping = 'Logical'."
     return ODataError(400, "0x80041103", text)
-
-
-def fetch_error(code: str, text: str) -> ODataError:
-    return ODataError(400, code, text)
 
 
 def sql_timeout() -> ODataError:
@@ -457,18 +437,6 @@ def not_with_tracking(option: str) -> ODataError:
 
 def cookie_order_mismatch() -> ODataError:
     return ODataError(400, "0x80041129", "Order by columns do not match those in paging cookie.")
-
-
-def cookie_page_invalid() -> ODataError:
-    return ODataError(400, "0x8004112a", "Invalid page number in paging cookie.")
-
-
-def paging_without_cookie() -> ODataError:
-    text = (
-        "Over upper limit of records that can be requested without a paging cookie. A paging cookie is required when "
-        "retrieving a high page number."
-    )
-    return ODataError(400, "0x8004430a", text)
 
 
 def too_many_requests(limit: int, window_s: int, retry_after_s: int) -> ODataError:

@@ -1,312 +1,306 @@
-"""`$filter` and `$orderby` as SQL over one table.
+"""`$filter` and `$orderby` of one table as conditions and an order.
 
-The syntax is read by the odata-query library; only what the service supports passes from there. Text is compared
-without regard to case, `%`, `_` and `[a-c]` are wildcards inside contains, startswith and endswith, and `ne` is
-true of an empty column.
+What the service supports passes: comparisons, `contains startswith endswith`, query functions, `any` and `all`, and
+paths over lookups. Everything else of OData is refused.
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Mapping
 from typing import Any
 
-from odata_query import ast
-from odata_query.exceptions import ODataException
-from odata_query.grammar import ODataLexer, ODataParser
-
 from tandem_emulators.dataverse import errors
+from tandem_emulators.dataverse.navigation import Navigation, Through, ToMany, ToOne, find_navigation
+from tandem_emulators.dataverse.odata_text import (
+    Call,
+    Comparison,
+    CrmCall,
+    Lambda,
+    Literal,
+    Logic,
+    Negation,
+    Node,
+    Path,
+    parse_filter,
+)
+from tandem_emulators.dataverse.operators import OPERATORS, arity, number, typed
+from tandem_emulators.dataverse.query import (
+    AllOf,
+    AnyOf,
+    Compare,
+    Condition,
+    Exists,
+    Field,
+    Link,
+    Not,
+    Order,
+    Source,
+    Sources,
+    Test,
+    every,
+)
 from tandem_emulators.dataverse.schema import Column, Schema, Table
 from tandem_emulators.dataverse.values import parse_day, parse_guid, parse_time
 
-_lexer = ODataLexer()
-_parser = ODataParser()
-
-_CRM_FUNCTION = re.compile(
-    r"'(?:[^']|'')*'|Microsoft\.Dynamics\.CRM\.(\w+)\(((?:'(?:[^']|'')*'|[^()'])*)\)",
-)
-_IN_ARGUMENTS = re.compile(r"\s*PropertyName='(\w+)'\s*,\s*PropertyValues=\[(.*)\]\s*", re.DOTALL)
-_COMPARISONS: dict[type, tuple[str, str]] = {
-    ast.Eq: ("IS", "Equal"),
-    ast.NotEq: ("IS NOT", "NotEqual"),
-    ast.Gt: (">", "GreaterThan"),
-    ast.GtE: (">=", "GreaterThanOrEqual"),
-    ast.Lt: ("<", "LessThan"),
-    ast.LtE: ("<=", "LessThanOrEqual"),
+_KINDS = {
+    "eq": "Equal",
+    "ne": "NotEqual",
+    "gt": "GreaterThan",
+    "ge": "GreaterThanOrEqual",
+    "lt": "LessThan",
+    "le": "LessThanOrEqual",
 }
-_TEXT_FUNCTIONS = {"contains": "%{}%", "startswith": "{}%", "endswith": "%{}"}
+_TURNED = {"gt": "lt", "ge": "le", "lt": "gt", "le": "ge"}
+_TEXT_FUNCTIONS = {"contains": "contains", "startswith": "begins-with", "endswith": "ends-with"}
+# Query functions whose operator is not simply their name in FetchXML's spelling.
+_FUNCTIONS = {
+    "AboveOrEqual": "eq-or-above",
+    "UnderOrEqual": "eq-or-under",
+    "BeginsWith": "begins-with",
+    "DoesNotBeginWith": "not-begin-with",
+    "DoesNotContain": "not-contain",
+    "DoesNotContainValues": "not-contain-values",
+    "DoesNotEndWith": "not-end-with",
+    "EqualBusinessId": "eq-businessid",
+    "EqualRoleBusinessId": "eq-businessid",
+    "EqualUserId": "eq-userid",
+    "EqualUserLanguage": "eq-userlanguage",
+    "EqualUserOrUserHierarchy": "eq-useroruserhierarchy",
+    "EqualUserOrUserHierarchyAndTeams": "eq-useroruserhierarchyandteams",
+    "EqualUserOrUserTeams": "eq-useroruserteams",
+    "EqualUserTeams": "eq-userteams",
+    "Last7Days": "last-seven-days",
+    "Next7Days": "next-seven-days",
+    "NotEqualBusinessId": "ne-businessid",
+    "NotEqualUserId": "ne-userid",
+}
+_PARAMETERS = frozenset({"PropertyName", "PropertyValue", "PropertyValues", "PropertyValue1", "PropertyValue2"})
 _NUMBERS = frozenset({"Edm.Int32", "Edm.Int64", "Edm.Decimal", "Edm.Double"})
-_DEPTH_MAX = 200
 
 
-class Filter:
-    """`sql` is a condition and `arguments` its values. Names a column that is hidden from the caller as null."""
+class FilterReader:
+    """Reads text about the rows of one source; what it joins on the way hangs on that source."""
 
-    def __init__(self, schema: Schema, table: Table, hidden: frozenset[str] = frozenset()) -> None:
+    def __init__(self, schema: Schema, sources: Sources, root: Source, aliases: Mapping[str, str]) -> None:
         self._schema = schema
-        self._table = table
-        self._hidden = hidden
-        self._functions: list[tuple[str, str]] = []
-        self.arguments: list[Any] = []
+        self._sources = sources
+        self._scope = {"$it": root}
+        self._root = root
+        self._aliases = aliases
 
-    def compile(self, text: str) -> str:
-        try:
-            tree = _parser.parse(_lexer.tokenize(_CRM_FUNCTION.sub(self._set_aside, text)))
-        except (ODataException, RecursionError, ValueError) as error:
-            raise errors.query_error(_syntax_message(text)) from error
-        if tree is None:
-            raise errors.query_error(_syntax_message(text))
-        return self._condition(tree, 0)
+    def condition(self, text: str) -> Condition:
+        return self._condition(parse_filter(text, self._aliases))
 
-    def _set_aside(self, match: re.Match[str]) -> str:
-        if match[1] is None:
-            return match[0]
-        self._functions.append((match[1], match[2]))
-        return f"crm__function__{len(self._functions) - 1} eq true"
+    def order(self, text: str) -> list[Order]:
+        terms: list[Order] = []
+        for part in text.split(","):
+            words = part.split()
+            if not words:
+                continue
+            if len(words) > 2 or (len(words) == 2 and words[1] not in ("asc", "desc")):
+                raise errors.query_error(f"Syntax error at position {len(words[0])} in '{part.strip()}'.")
+            terms.append(self._order_term(words[0], descending=words[-1] == "desc" and len(words) == 2))
+        return terms
 
-    def _condition(self, node: Any, depth: int) -> str:
-        if depth > _DEPTH_MAX:
-            raise errors.query_error("The recursion limit has been exceeded.")
+    def _order_term(self, name: str, *, descending: bool) -> Order:
+        """A lookup is sorted by what it points to is called, a choice by its number."""
+        field = self.field(Path(tuple(name.split("/"))))
+        column = field.column
+        if not column.is_lookup:
+            return Order(column.name, (field,), descending)
+        targets = [self._schema.tables[target] for target in column.targets if target in self._schema.tables]
+        named = [self._sources.through(field.source, column, target) for target in targets]
+        fields = tuple(
+            s.field(s.table.columns[s.table.name_column]) for s in named if s.table.name_column in s.table.stored
+        )
+        return Order(column.name, fields or (field,), descending)
+
+    # Conditions.
+
+    def _condition(self, node: Node) -> Condition:
         match node:
-            case ast.BoolOp():
-                operator = " AND " if isinstance(node.op, ast.And) else " OR "
-                return f"({operator.join(self._condition(part, depth + 1) for part in _chain(node))})"
-            case ast.UnaryOp(op=ast.Not()):
-                return f"(NOT coalesce({self._condition(node.operand, depth + 1)}, 0))"
-            case ast.Compare(left=ast.Identifier(name=name)) if name.startswith("crm__function__"):
-                return self._crm_function(int(name.removeprefix("crm__function__")))
-            case ast.Compare():
-                return self._comparison(node)
-            case ast.Call():
-                return self._text_function(node)
-            case ast.Identifier() | ast.Attribute():
-                sql, column = self._path(node)
-                if column.type == "Boolean":
-                    return f"({sql} IS 1)"
+            case Logic("and", parts):
+                return AllOf(tuple(self._condition(part) for part in parts))
+            case Logic(_, parts):
+                return AnyOf(tuple(self._condition(part) for part in parts))
+            case Negation(Negation(part)):
+                return self._condition(part)
+            case Negation(part):
+                return Not(self._condition(part))
+            case Comparison(operator, left, right):
+                return self._comparison(operator, left, right)
+            case Call(name, arguments):
+                return self._text_function(name, arguments)
+            case CrmCall():
+                return self._query_function(node)
+            case Lambda():
+                return self._lambda(node)
+            case Path():
+                field = self.field(node)
+                if field.column.type == "Boolean":
+                    return Test(field, "eq", (1,))
         raise errors.query_error("The $filter expression must evaluate to a single boolean value.")
 
-    def _comparison(self, node: Any) -> str:
-        if type(node.comparator) not in _COMPARISONS:
-            raise errors.query_error(f"The operator '{type(node.comparator).__name__}' is not supported in $filter.")
-        operator, kind = _COMPARISONS[type(node.comparator)]
-        left, right = node.left, node.right
-        if not _is_path(left) and _is_path(right):
-            left, right = right, left
-            operator = operator.translate(str.maketrans("<>", "><"))
-        if not _is_path(left):
+    def _comparison(self, operator: str, left: Node, right: Node) -> Condition:
+        if not isinstance(left, Path) and isinstance(right, Path):
+            left, right, operator = right, left, _TURNED.get(operator, operator)
+        if isinstance(left, Call) and isinstance(right, Literal) and right.kind == "Edm.Boolean":
+            return self._denied_or_not(self._text_function(left.name, left.arguments), operator, right.text)
+        if not isinstance(left, Path):
             raise errors.query_error("A comparison in $filter needs a property on one side.")
-        sql, column = self._path(left)
-        if _is_path(right):
-            return f"({sql} {operator} {self._path(right)[0]})"
-        return self._compare_literal(sql, column, operator, kind, right)
+        field = self.field(left)
+        if isinstance(right, Path):
+            return self._compare_fields(field, operator, self.field(right))
+        if not isinstance(right, Literal):
+            raise errors.query_error("A comparison in $filter needs a property or a literal on its right side.")
+        if right.kind == "null":
+            return self._compare_null(field, operator)
+        return Test(field, operator, (_literal(field.column, right, _KINDS[operator]),))
 
-    def _compare_literal(self, sql: str, column: Column, operator: str, kind: str, literal: Any) -> str:
-        if isinstance(literal, ast.Null):
-            if operator not in ("IS", "IS NOT"):
-                return "0"
-            return f"({sql} {operator} NULL)"
-        value = _literal(column, literal, kind)
-        if isinstance(value, str) and column.edm_type == "Edm.String":
-            return self._compare_text(sql, operator, value)
-        self.arguments.append(value)
-        return f"({sql} {operator} ?)"
+    def _denied_or_not(self, condition: Condition, operator: str, text: str) -> Condition:
+        """`contains(name,'x') eq true`, as some clients write it."""
+        if operator not in ("eq", "ne"):
+            raise errors.incompatible_operands("Edm.Boolean", "Edm.Boolean", _KINDS[operator])
+        return condition if (operator == "eq") == (text == "true") else Not(condition)
 
-    def _compare_text(self, sql: str, operator: str, value: str) -> str:
-        if value.isascii():
-            self.arguments.append(value)
-            equals = "=" if operator == "IS" else operator
-            return f"({sql} {equals} ? COLLATE NOCASE)"
-        self.arguments.append(value.casefold())
-        return f"(fold({sql}) {operator} ?)"
+    def _compare_null(self, field: Field, operator: str) -> Condition:
+        if operator not in ("eq", "ne"):
+            return AnyOf(())
+        return Test(field, "null" if operator == "eq" else "not-null")
 
-    def _text_function(self, node: Any) -> str:
-        name = node.func.full_name()
-        if name not in _TEXT_FUNCTIONS or len(node.args) != 2 or not isinstance(node.args[1], ast.String):
-            raise errors.query_error(f"An unknown function with name '{name}' was found.")
-        sql, column = self._path(node.args[0])
-        if column.edm_type != "Edm.String":
-            raise errors.query_error(f"No function signature for the function with name '{name}' matches.")
-        return self._matches(sql, _TEXT_FUNCTIONS[name].format(node.args[1].val))
+    def _compare_fields(self, left: Field, operator: str, right: Field) -> Condition:
+        kinds = left.column.edm_type, right.column.edm_type
+        if kinds[0] != kinds[1] and not _NUMBERS.issuperset(kinds):
+            raise errors.incompatible_operands(*kinds, _KINDS[operator])
+        return Compare(left, operator, right)
 
-    def _matches(self, sql: str, pattern: str) -> str:
-        if "[" not in pattern and pattern.isascii():
-            self.arguments.append(pattern)
-            return f"({sql} LIKE ?)"
-        self.arguments.append(_as_regex(pattern))
-        return f"matches(?, {sql})"
+    def _text_function(self, name: str, arguments: tuple[Node, ...]) -> Condition:
+        if name not in _TEXT_FUNCTIONS or len(arguments) != 2:
+            raise errors.unknown_function(name)
+        path, text = arguments
+        if not isinstance(path, Path) or not isinstance(text, Literal):
+            raise errors.no_signature(name)
+        field = self.field(path)
+        if field.column.edm_type != "Edm.String" or text.kind != "Edm.String":
+            raise errors.no_signature(name)
+        return Test(field, _TEXT_FUNCTIONS[name], (text.text,))
 
-    def _crm_function(self, index: int) -> str:
-        name, arguments = self._functions[index]
-        found = _IN_ARGUMENTS.fullmatch(arguments)
-        if name not in ("In", "NotIn") or found is None:
-            raise errors.not_covered(f"The query function Microsoft.Dynamics.CRM.{name} with these arguments")
-        sql, column = self._column(found[1])
-        values = [_literal(column, ast.String(v.replace("''", "'")), "Equal") for v in _quoted_values(found[2])]
-        self.arguments.extend(values)
-        marks = ",".join("?" * len(values))
-        collation = " COLLATE NOCASE" if column.edm_type == "Edm.String" else ""
-        negation = "NOT " if name == "NotIn" else ""
-        return f"({sql}{collation} {negation}IN ({marks}))"
+    def _query_function(self, call: CrmCall) -> Condition:
+        operator = _FUNCTIONS.get(call.name) or _spelled(call.name)
+        if operator not in OPERATORS:
+            raise errors.unknown_function(f"Microsoft.Dynamics.CRM.{call.name}")
+        given = dict(call.arguments)
+        names = given.pop("PropertyName", ())
+        if len(names) != 1 or not _PARAMETERS.issuperset(given):
+            raise errors.no_signature(f"Microsoft.Dynamics.CRM.{call.name}")
+        texts = [text for name in sorted(given) for text in given[name]]
+        least, most = arity(operator)
+        if len(texts) < least or (most is not None and len(texts) > most):
+            raise errors.no_signature(f"Microsoft.Dynamics.CRM.{call.name}")
+        field = self.field(Path((*call.prefix, *names[0].split("/"))))
+        values = tuple(typed(operator, field.column, text) for text in texts)
+        for text, value in zip(texts, values, strict=True):
+            if value is None:
+                raise errors.bad_value(text, field.column.name)
+        return Test(field, operator, values)
 
-    def _path(self, node: Any) -> tuple[str, Column]:
-        match node:
-            case ast.Identifier(name=name):
-                return self._column(name)
-            case ast.Attribute(owner=ast.Identifier(name=navigation), attr=name):
-                return self._through(navigation, name)
-        raise errors.query_error("The $filter expression is not supported.")
+    def _lambda(self, node: Lambda) -> Condition:
+        """`all` is that there is none of which it does not hold."""
+        source = self._walk(node.path.parts[:-1])
+        name = node.path.parts[-1] if node.path.parts[:-1] or node.path.parts[-1] not in self._scope else ""
+        navigation = find_navigation(self._schema, source.table, name)
+        if navigation is None or isinstance(navigation, ToOne):
+            raise errors.no_property(name or str(node.path), source.table.edm_name)
+        link, inner = self._link_to(navigation, source)
+        if node.body is None:
+            return Exists(source, link)
+        if node.variable in self._scope:
+            raise errors.query_error(f"The range variable '{node.variable}' has already been declared.")
+        self._scope[node.variable] = inner
+        body = self._condition(node.body)
+        del self._scope[node.variable]
+        link.conditions.append(Not(body) if node.kind == "all" else body)
+        return Not(Exists(source, link)) if node.kind == "all" else Exists(source, link)
 
-    def _column(self, name: str) -> tuple[str, Column]:
-        column = self._table.properties.get(name) or self._lookup_by_column_name(name)
+    def _link_to(self, navigation: Navigation, source: Source) -> tuple[Link, Source]:
+        """The link that a row must have, and the source at its end."""
+        inner = self._sources.make(navigation.target)
+        match navigation:
+            case Through():
+                pairs = self._sources.make(navigation.pairs)
+                pairs.links.append(Link(inner, navigation.target.key, navigation.far, is_inner=True))
+                return Link(pairs, navigation.near, source.table.key), inner
+            case ToMany():
+                return Link(inner, navigation.column.name, source.table.key), inner
+        raise AssertionError("a lookup has no rows to go over")
+
+    # Names.
+
+    def field(self, path: Path) -> Field:
+        source = self._walk(path.parts[:-1])
+        name = path.parts[-1]
+        column = source.table.properties.get(name) or _lookup_named(source.table, name)
         if column is None:
-            raise errors.no_property(name, self._table.edm_name)
-        return ("NULL" if column.name in self._hidden else f'"{self._table.name}"."{column.name}"'), column
+            raise errors.no_property(name, source.table.edm_name)
+        return source.field(column)
 
-    def _lookup_by_column_name(self, name: str) -> Column | None:
-        """Query functions name a lookup by its column; a single-target navigation property may be compared too."""
-        column = self._table.stored.get(name)
-        return column if column is not None and column.is_lookup else None
-
-    def _through(self, navigation: str, name: str) -> tuple[str, Column]:
-        """A column of the row that a lookup points to."""
-        found = self._table.navigation.get(navigation)
-        target = self._schema.tables.get(found[1][0]) if found else None
-        if found is None or target is None:
-            raise errors.no_property(navigation, self._table.edm_name)
-        column = target.properties.get(name)
-        if column is None:
-            raise errors.no_property(name, target.edm_name)
-        sql = (
-            f'(SELECT linked."{column.name}" FROM "{target.name}" AS linked '
-            f'WHERE linked."{target.key}" = "{self._table.name}"."{found[0].name}")'
-        )
-        return sql, column
+    def _walk(self, parts: tuple[str, ...]) -> Source:
+        source = self._root
+        for position, name in enumerate(parts):
+            if position == 0 and name in self._scope:
+                source = self._scope[name]
+                continue
+            navigation = find_navigation(self._schema, source.table, name)
+            if not isinstance(navigation, ToOne):
+                raise errors.no_property(name, source.table.edm_name)
+            source = self._sources.through(source, navigation.column, navigation.target)
+        return source
 
 
-def _chain(node: ast.BoolOp) -> list[Any]:
-    """The parts of a chain of one operator, in order: SQLite takes hundreds side by side and few in one another."""
-    parts: list[Any] = []
-    waiting: list[Any] = [node]
-    while waiting:
-        part = waiting.pop()
-        if isinstance(part, ast.BoolOp) and type(part.op) is type(node.op):
-            waiting += [part.right, part.left]
-        else:
-            parts.append(part)
-    return parts
+def key_order(source: Source, order: list[Order]) -> list[Order]:
+    """The order with the key last, so that it is total."""
+    key = source.table.columns[source.table.key]
+    if any(term.fields == (Field(source, key),) for term in order):
+        return order
+    return [*order, Order(key.name, (source.field(key),))]
 
 
-def order_terms(table: Table, text: str | None) -> list[tuple[Column, bool]]:
-    """Columns and whether they descend, the key always last, so that the order is total."""
-    terms: list[tuple[Column, bool]] = []
-    for part in (text or "").split(","):
-        words = part.split()
-        if not words:
-            continue
-        column = table.properties.get(words[0])
-        if column is None:
-            raise errors.no_property(words[0], table.edm_name)
-        if len(words) > 2 or (len(words) == 2 and words[1] not in ("asc", "desc")):
-            raise errors.query_error(f"Syntax error at position {len(words[0])} in '{part.strip()}'.")
-        terms.append((column, words[-1] == "desc"))
-    if not any(column.name == table.key for column, _ in terms):
-        terms.append((table.columns[table.key], False))
-    return terms
+def conjunction(*conditions: Condition | None) -> Condition:
+    return every([condition for condition in conditions if condition is not None])
 
 
-def _is_path(node: Any) -> bool:
-    return isinstance(node, ast.Identifier | ast.Attribute)
+def _lookup_named(table: Table, name: str) -> Column | None:
+    """Query functions name a lookup by its column; a single-target navigation property may be compared too."""
+    column = table.stored.get(name)
+    return column if column is not None and column.is_lookup else None
 
 
-def _literal(column: Column, node: Any, kind: str) -> Any:
-    convert = _literal_converters.get(column.edm_type, _text_literal)
-    value = convert(node)
+def _spelled(name: str) -> str:
+    """`LastXDays` is `last-x-days`, `OlderThanXMonths` is `olderthan-x-months`."""
+    words = re.sub(r"(?<!^)(?=[A-Z])", "-", name).lower()
+    return words.replace("older-than", "olderthan")
+
+
+def _literal(column: Column, literal: Literal, kind: str) -> Any:
+    value = _converted(column, literal)
     if value is None:
-        text = (
-            "A binary operator with incompatible types was detected. Found operand types "
-            f"'{column.edm_type}' and '{_edm_of(node)}' for operator kind '{kind}'."
-        )
-        raise errors.query_error(text)
+        raise errors.incompatible_operands(column.edm_type, literal.kind, kind)
     return value
 
 
-def _edm_of(node: Any) -> str:
-    names = {"String": "Edm.String", "Integer": "Edm.Int32", "Float": "Edm.Double", "Boolean": "Edm.Boolean"}
-    return names.get(type(node).__name__, f"Edm.{type(node).__name__}")
+def _converted(column: Column, literal: Literal) -> Any:
+    """Quoted forms of GUIDs, numbers and times are tolerated, as the service tolerates them."""
+    match column.edm_type:
+        case "Edm.Guid":
+            return parse_guid(literal.text) if literal.kind in ("Edm.Guid", "Edm.String") else None
+        case "Edm.Boolean":
+            return {"true": 1, "false": 0, "1": 1, "0": 0}.get(literal.text.lower())
+        case "Edm.DateTimeOffset":
+            return parse_time(literal.text) if literal.kind in _DATES else None
+        case "Edm.Date":
+            return parse_day(literal.text) if literal.kind in _DATES else None
+        case "Edm.String":
+            return literal.text if literal.kind == "Edm.String" else None
+    return number(literal.text) if literal.kind in ("Edm.Int32", "Edm.Double", "Edm.String") else None
 
 
-def _text_literal(node: Any) -> Any:
-    return node.val if isinstance(node, ast.String) else None
-
-
-def _guid_literal(node: Any) -> Any:
-    return parse_guid(node.val) if isinstance(node, ast.GUID | ast.String) else None
-
-
-def _number_literal(node: Any) -> Any:
-    if not isinstance(node, ast.Integer | ast.Float | ast.String):
-        return None
-    try:
-        number = float(node.val)
-        return int(node.val) if number.is_integer() and abs(number) < 2**62 and "." not in node.val else number
-    except ValueError:
-        return None
-
-
-def _boolean_literal(node: Any) -> Any:
-    return {"true": 1, "false": 0, "1": 1, "0": 0}.get(str(getattr(node, "val", "")).lower())
-
-
-def _time_literal(node: Any) -> Any:
-    return parse_time(node.val) if isinstance(node, ast.DateTime | ast.Date | ast.String) else None
-
-
-def _day_literal(node: Any) -> Any:
-    return parse_day(node.val) if isinstance(node, ast.DateTime | ast.Date | ast.String) else None
-
-
-_literal_converters: dict[str, Callable[[Any], Any]] = {
-    "Edm.Guid": _guid_literal,
-    "Edm.Boolean": _boolean_literal,
-    "Edm.DateTimeOffset": _time_literal,
-    "Edm.Date": _day_literal,
-    **dict.fromkeys(_NUMBERS, _number_literal),
-}
-
-
-def _quoted_values(text: str) -> list[str]:
-    values = re.findall(r"'((?:[^']|'')*)'", text)
-    if not values or re.sub(r"'(?:[^']|'')*'|[\s,]", "", text):
-        raise errors.query_error("PropertyValues must be a list of quoted values.")
-    return values
-
-
-def _syntax_message(text: str) -> str:
-    if text.count("'") % 2:
-        return f"There is an unterminated literal at position {len(text)} in '{text}'."
-    return f"Syntax error at position {len(text)} in '{text}'."
-
-
-def _as_regex(pattern: str) -> str:
-    """A LIKE pattern of SQL Server, letter by letter."""
-    parts = []
-    position = 0
-    while position < len(pattern):
-        letter = pattern[position]
-        closing = pattern.find("]", position) if letter == "[" else -1
-        if closing > position + 1:
-            inner = pattern[position + 1 : closing]
-            negated = inner.startswith("^") and len(inner) > 1
-            body = re.sub(r"([\\\[\]^&~|])", r"\\\1", inner[1:] if negated else inner)
-            parts.append(f"[{'^' if negated else ''}{body}]")
-            position = closing
-        else:
-            parts.append({"%": ".*", "_": "."}.get(letter, re.escape(letter)))
-        position += 1
-    return "".join(parts)
-
-
-def matches(pattern: str, text: object) -> bool:
-    """The SQL function behind patterns that LIKE of SQLite does not know."""
-    try:
-        return isinstance(text, str) and re.fullmatch(pattern, text, re.IGNORECASE | re.DOTALL) is not None
-    except re.error:
-        return False
+_DATES = frozenset({"Edm.DateTimeOffset", "Edm.Date", "Edm.String"})

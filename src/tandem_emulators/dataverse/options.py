@@ -1,64 +1,98 @@
-"""The query options and preferences of a request, checked for what the service knows."""
+"""What a request asks of its answer: query options from the URL and preferences from the `Prefer` header.
+
+Both are read once into plain values, checked for what the service knows.
+"""
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import NoReturn
 from urllib.parse import unquote_plus
 
 from tandem_emulators.dataverse import errors
 from tandem_emulators.kit.http import Request
 
 PAGE_SIZE_MAX = 5000
-_KNOWN = frozenset({"$select", "$filter", "$orderby", "$top", "$count", "$skiptoken", "$deltatoken"})
-_NOT_COVERED = frozenset({"$expand", "$apply", "fetchXml", "savedQuery", "userQuery", "sql"})
+_SYSTEM = frozenset(
+    {"$select", "$filter", "$orderby", "$top", "$count", "$expand", "$apply", "$skiptoken", "$deltatoken"}
+)
+_WHOLE_QUERIES = frozenset({"fetchXml", "savedQuery", "userQuery", "sql"})
+_EXPAND_OPTIONS = frozenset({"$select", "$filter", "$orderby", "$top", "$expand"})
+_NESTING_MAX = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Expand:
+    """One navigation property to be expanded; `is_ref` asks for references only."""
+
+    name: str
+    is_ref: bool = False
+    select: tuple[str, ...] | None = None
+    filter: str | None = None
+    orderby: str | None = None
+    top: int | None = None
+    expands: tuple["Expand", ...] = ()
+    text: str = ""
+
+    @property
+    def size(self) -> int:
+        return 1 + sum(item.size for item in self.expands)
 
 
 @dataclass(frozen=True, slots=True)
 class QueryOptions:
     """`kept` is the query string without skip and delta token, character by character as the client sent it."""
 
-    select: tuple[str, ...] | None
-    filter: str | None
-    orderby: str | None
-    top: int | None
-    count: bool
-    skiptoken: str | None
-    deltatoken: str | None
-    kept: str
-    given: frozenset[str]
-
-    def require_covered(self) -> None:
-        for name in sorted(self.given & _NOT_COVERED):
-            raise errors.not_covered(f"The query option {name}")
+    select: tuple[str, ...] | None = None
+    filter: str | None = None
+    orderby: str | None = None
+    top: int | None = None
+    count: bool = False
+    expands: tuple[Expand, ...] = ()
+    apply: str | None = None
+    skiptoken: str | None = None
+    deltatoken: str | None = None
+    whole_query: tuple[str, str] | None = None
+    aliases: Mapping[str, str] = field(default_factory=dict)
+    kept: str = ""
+    given: frozenset[str] = frozenset()
 
 
 def parse_options(request: Request) -> QueryOptions:
     values: dict[str, str] = {}
+    aliases: dict[str, str] = {}
     kept = []
     for part in request.query_string.split("&") if request.query_string else []:
         raw_name, _, raw_value = part.partition("=")
         name = unquote_plus(raw_name)
-        if name.startswith("$") or name in _NOT_COVERED:
+        if name.startswith("@"):
+            aliases[name] = unquote_plus(raw_value)
+        elif name.startswith("$") or name in _WHOLE_QUERIES:
             _check_name(name, values)
             values[name] = unquote_plus(raw_value)
         if name not in ("$skiptoken", "$deltatoken"):
             kept.append(part)
-    select = values.get("$select")
-    names = tuple(dict.fromkeys(n.strip() for n in select.split(",") if n.strip())) if select is not None else ()
     return QueryOptions(
-        select=names if names and names != ("*",) else None,
+        select=_names(values.get("$select")),
         filter=values.get("$filter"),
         orderby=values.get("$orderby"),
         top=_top(values.get("$top")),
         count=_flag(values.get("$count")),
+        expands=parse_expand(values.get("$expand")),
+        apply=values.get("$apply"),
         skiptoken=values.get("$skiptoken"),
         deltatoken=values.get("$deltatoken"),
+        whole_query=next(((name, values[name]) for name in sorted(_WHOLE_QUERIES) if name in values), None),
+        aliases=aliases,
         kept="&".join(kept),
         given=frozenset(values),
     )
 
 
 def _check_name(name: str, values: dict[str, str]) -> None:
-    if name not in _KNOWN | _NOT_COVERED:
+    if name == "$skip":
+        raise errors.query_error("Skip Clause is not supported in CRM")
+    if name not in _SYSTEM | _WHOLE_QUERIES:
         raise errors.query_error(f"The query parameter {name} is not supported.")
     if name in values:
         raise errors.query_error(
@@ -66,10 +100,15 @@ def _check_name(name: str, values: dict[str, str]) -> None:
         )
 
 
+def _names(text: str | None) -> tuple[str, ...] | None:
+    names = tuple(dict.fromkeys(n.strip() for n in (text or "").split(",") if n.strip()))
+    return names if names and names != ("*",) else None
+
+
 def _top(text: str | None) -> int | None:
     if text is None:
         return None
-    if not re.fullmatch(r"\d{1,9}", text.strip()):
+    if not re.fullmatch(r"[0-9]{1,9}", text.strip()):
         raise errors.query_error(
             f"Invalid value '{text}' for $top query option found. "
             "The $top query option requires a non-negative integer value."
@@ -85,6 +124,70 @@ def _flag(text: str | None) -> bool:
             f"Invalid value '{text}' for $count query option found. Valid values are true and false."
         )
     return text.strip().lower() == "true"
+
+
+# What is expanded.
+
+
+def parse_expand(text: str | None, depth: int = 0) -> tuple[Expand, ...]:
+    if text is None or not text.strip():
+        return ()
+    if depth > _NESTING_MAX:
+        raise errors.query_error("The query exceeds the maximum $expand depth.")
+    return tuple(_expand(item.strip(), depth) for item in split_outside(text, ","))
+
+
+def _expand(text: str, depth: int) -> Expand:
+    found = re.fullmatch(r"(\w+)(/\$ref)?(?:\((.*)\))?", text, re.DOTALL)
+    if found is None:
+        _bad_expand(text)
+    given: dict[str, str] = {}
+    for option in split_outside(found[3] or "", ";"):
+        name, equals, value = option.strip().partition("=")
+        if not name:
+            continue
+        if not equals or name.strip() not in _EXPAND_OPTIONS:
+            raise errors.query_error(f"Term '{option.strip()[:60]}' is not valid in a $select or $expand expression.")
+        given[name.strip()] = value
+    return Expand(
+        name=found[1],
+        is_ref=found[2] is not None,
+        select=_names(given.get("$select")),
+        filter=given.get("$filter"),
+        orderby=given.get("$orderby"),
+        top=_top(given.get("$top")),
+        expands=parse_expand(given.get("$expand"), depth + 1),
+        text="&".join(f"{name}={value}" for name, value in given.items()),
+    )
+
+
+def _bad_expand(text: str) -> NoReturn:
+    if re.match(r"\w+/\w", text):
+        raise errors.query_error(
+            "Found a path traversing multiple navigation properties. Please rephrase the query such that each expand "
+            "path contains only type segments and navigation properties."
+        )
+    raise errors.query_error(f"Term '{text[:60]}' is not valid in a $select or $expand expression.")
+
+
+def split_outside(text: str, separator: str) -> list[str]:
+    """Parts between separators that stand outside of quotes, parentheses and brackets."""
+    parts: list[str] = []
+    depth = start = 0
+    quoted = False
+    for position, letter in enumerate(text):
+        if letter == "'":
+            quoted = not quoted
+        elif quoted:
+            continue
+        elif letter in "([":
+            depth += 1
+        elif letter in ")]":
+            depth -= 1
+        elif letter == separator and depth == 0:
+            parts.append(text[start:position])
+            start = position + 1
+    return [*parts, text[start:]]
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,14 +6,20 @@ a read of many pages ends with a token from before its first page and misses not
 """
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 from urllib.parse import quote, unquote
 from xml.etree import ElementTree
 from xml.sax.saxutils import quoteattr
 
 from tandem_emulators.dataverse import errors
+from tandem_emulators.dataverse.query import Order
 from tandem_emulators.dataverse.values import parse_guid
+
+_WHOLE = frozenset({"Integer", "BigInt", "Picklist", "State", "Status", "Boolean"})
+_FRACTIONAL = frozenset({"Decimal", "Double", "Money"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,14 +63,23 @@ class Cookie:
     delta_to: DeltaToken | None = None
     delta_from: int | None = None
     in_deletes: bool = False
+    record_count: int | None = None
 
-    def render(self) -> str:
-        """The value of `$skiptoken` as it stands in the link; the inner cookie is encoded twice."""
+    def inner(self) -> str:
+        """The cookie proper, as FetchXML takes it in its `paging-cookie`."""
         columns = "".join(
             f"<{name} {_bound('last', value)} {_bound('first', dict(self.first).get(name))} />"
             for name, value in self.last
         )
-        inner = f'<cookie page="{self.page - 1}">{columns}</cookie>'
+        counted = "" if self.record_count is None else f' countOfRecords="{self.record_count}"'
+        return f'<cookie page="{self.page - 1}"{counted}>{columns}</cookie>'
+
+    def annotation(self) -> str:
+        """As the answer to FetchXML carries it: the inner cookie is encoded twice."""
+        return f'<cookie pagenumber="{self.page}" pagingcookie="{_encode(_encode(self.inner()))}" istracking="False" />'
+
+    def render(self) -> str:
+        """The value of `$skiptoken` in a link: with the link's own encoding the inner cookie is encoded twice."""
         tracking = "False"
         extra = ""
         if self.delta_to is not None:
@@ -72,9 +87,15 @@ class Cookie:
             extra = f' deltato="{self.delta_to.render()}"'
             if self.delta_from is not None:
                 extra += f' deltafrom="{self.delta_from}" deletes="{self.in_deletes}"'
-        inner_encoded = quote(inner, safe="")
-        outer = f'<cookie pagenumber="{self.page}" pagingcookie="{inner_encoded}" istracking="{tracking}"{extra} />'
+        encoded = _encode(self.inner())
+        outer = f'<cookie pagenumber="{self.page}" pagingcookie="{encoded}" istracking="{tracking}"{extra} />'
         return quote(outer, safe="=/")
+
+
+def _encode(text: str) -> str:
+    """Lower-case digits, as .NET writes them, but for the braces of a GUID, as the service's links show them."""
+    encoded = re.sub(r"%[0-9A-F]{2}", lambda found: found[0].lower(), quote(text, safe=""))
+    return encoded.replace("%7b", "%7B").replace("%7d", "%7D")
 
 
 def _bound(side: str, value: str | None) -> str:
@@ -92,14 +113,48 @@ def parse_cookie(text: str) -> Cookie:
         since = outer.get("deltafrom")
         return Cookie(
             page=parse_version(outer.attrib["pagenumber"]),
-            last=tuple((element.tag, _read_bound(element, "last")) for element in inner),
-            first=tuple((element.tag, _read_bound(element, "first")) for element in inner),
+            last=_read_bounds(inner, "last"),
+            first=_read_bounds(inner, "first"),
             delta_to=parse_token(to) if to else None,
             delta_from=parse_version(since) if since else None,
             in_deletes=outer.get("deletes") == "True",
         )
     except (KeyError, ValueError, ElementTree.ParseError) as error:
         raise errors.query_error("Malformed XML in the Paging Cookie") from error
+
+
+def parse_inner_cookie(text: str) -> Cookie:
+    """The cookie of a FetchXML query; its page is the one that it stands behind."""
+    try:
+        inner = _parse_xml(text)
+        page = parse_version(inner.attrib["page"]) + 1
+        return Cookie(page, _read_bounds(inner, "last"), _read_bounds(inner, "first"))
+    except (KeyError, ValueError, ElementTree.ParseError) as error:
+        raise errors.query_error("Malformed XML in the Paging Cookie") from error
+
+
+def order_values(cookie: Cookie, order: Sequence[Order]) -> tuple[Any, ...]:
+    """What the last row had in the columns of the order, in the store's form."""
+    if tuple(name for name, _ in cookie.last) != tuple(term.name for term in order):
+        raise errors.cookie_order_mismatch()
+    return tuple(_typed(term, text) for term, (_, text) in zip(order, cookie.last, strict=True))
+
+
+def _typed(term: Order, text: str | None) -> Any:
+    if text is None:
+        return None
+    try:
+        if term.by_label:
+            return text
+        if term.column.type in _WHOLE:
+            return parse_version(text)
+        return float(text) if term.column.type in _FRACTIONAL else text
+    except ValueError as error:
+        raise errors.cookie_order_mismatch() from error
+
+
+def _read_bounds(cookie: ElementTree.Element, side: str) -> tuple[tuple[str, str | None], ...]:
+    return tuple((element.tag, _read_bound(element, side)) for element in cookie)
 
 
 def _parse_xml(text: str) -> ElementTree.Element:

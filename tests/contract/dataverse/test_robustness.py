@@ -84,7 +84,7 @@ def test_a_forged_number_in_a_link_is_refused_or_finds_nothing(crm: Running, whe
         crm.create("contacts", lastname=name)
     link = crm.get(first, Prefer="odata.maxpagesize=1").body["@odata.nextLink"]
     patterns = {
-        "version": (link, r"last%253D%2522(\d+)"),
+        "version": (link, r"last%253d%2522(\d+)"),
         "span": (link, r"deltafrom=%22(\d+)"),
         "page": (link, r"number=%22(\d+)"),
         "token": (first, r"\$deltatoken=(\d+)"),

@@ -1,0 +1,138 @@
+"""Runs queries for a caller, and shapes what comes back into rows as JSON wants them."""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from zoneinfo import ZoneInfo
+
+from tandem_emulators.dataverse import errors
+from tandem_emulators.dataverse.annotations import Annotator, Shown
+from tandem_emulators.dataverse.filters import FilterReader, key_order
+from tandem_emulators.dataverse.operators import Viewpoint
+from tandem_emulators.dataverse.options import Preferences
+from tandem_emulators.dataverse.paging import Cookie
+from tandem_emulators.dataverse.query import Output, Query, Source, Sources, iter_sources
+from tandem_emulators.dataverse.query_faults import query_fault
+from tandem_emulators.dataverse.schema import Schema, Table
+from tandem_emulators.dataverse.security import Caller, Security
+from tandem_emulators.dataverse.settings import Settings
+from tandem_emulators.dataverse.statement import ETAG, Statement, fetch
+from tandem_emulators.dataverse.store import Row, Store
+from tandem_emulators.kit.clock import Clock
+
+AGGREGATED_MAX = 50_000
+_ADDRESS_PART = re.compile(r"(address\d)_(line\d|city|stateorprovince|postalcode|country|county|postofficebox)")
+
+
+@dataclass(slots=True)
+class Rows:
+    schema: Schema
+    store: Store
+    clock: Clock
+    security: Security
+    settings: Settings
+
+    def viewpoint(self, caller: Caller) -> Viewpoint:
+        found = self.store.connection.execute(
+            'SELECT "businessunitid" FROM "systemuser" WHERE "systemuserid" = ?', (caller.user_id,)
+        ).fetchone()
+        now = self.clock.now().astimezone(ZoneInfo(self.settings.user_time_zone)).replace(microsecond=0)
+        return Viewpoint(
+            caller.user_id, found[0] if found else None, now, lambda table: self.security.hidden(caller, table)
+        )
+
+    # Queries.
+
+    def query(
+        self,
+        table: Table,
+        select: Sequence[str] | None = None,
+        *,
+        filter: str | None = None,
+        orderby: str | None = None,
+        aliases: Mapping[str, str] | None = None,
+    ) -> Query:
+        """Rows of one table in a total order."""
+        sources = Sources()
+        root = sources.make(table)
+        reader = FilterReader(self.schema, sources, root, aliases or {})
+        query = Query(root, outputs_of(root, select))
+        if filter is not None:
+            query.conditions.append(reader.condition(filter))
+        query.order = key_order(root, reader.order(orderby or ""))
+        return query
+
+    def fetch(self, caller: Caller, query: Query, limit: int, offset: int = 0) -> list[Row]:
+        self._require_read(caller, query)
+        statement = Statement(self.schema, self.viewpoint(caller))
+        sql = statement.select(query, limit, offset)
+        names = [output.name for output in query.outputs]
+        if not query.is_distinct and not query.is_aggregate:
+            names.insert(0, ETAG)
+        found = fetch(self.store.connection, sql, statement.arguments)
+        return [dict(zip(names, values, strict=True)) for values in found]
+
+    def count(self, caller: Caller, query: Query, limit: int) -> int:
+        self._require_read(caller, query)
+        statement = Statement(self.schema, self.viewpoint(caller))
+        sql = statement.count(query, limit)
+        return int(fetch(self.store.connection, sql, statement.arguments)[0][0])
+
+    def require_few_enough(self, caller: Caller, query: Query) -> None:
+        """An aggregate is made of a limited number of rows."""
+        plain = Query(query.root, conditions=query.conditions)
+        if self.count(caller, plain, AGGREGATED_MAX + 1) > AGGREGATED_MAX:
+            raise query_fault("0x8004e023")
+
+    def _require_read(self, caller: Caller, query: Query) -> None:
+        for source in iter_sources(query.root):
+            self.security.require(caller, source.table, "Read")
+
+    def cookie(self, caller: Caller, query: Query, rows: Sequence[Row], page: int) -> Cookie:
+        """What the next page goes on from: the columns of the order in the last and the first row of this one."""
+        key = query.root.table.key
+        last, first = (self._bounds(caller, query, str(rows[position][key])) for position in (-1, 0))
+        return Cookie(page=page + 1, last=last, first=first)
+
+    def _bounds(self, caller: Caller, query: Query, record_id: str) -> tuple[tuple[str, str | None], ...]:
+        statement = Statement(self.schema, self.viewpoint(caller))
+        sql = statement.values(query, record_id)
+        values = fetch(self.store.connection, sql, statement.arguments)[0]
+        shown = (None if value is None else str(value) for value in values)
+        return tuple(zip((term.name for term in query.order), shown, strict=True))
+
+    def annotated(self, rows: list[Row], shown: Mapping[str, Shown], preferences: Preferences) -> list[Row]:
+        if preferences.annotations is None:
+            return rows
+        zone = ZoneInfo(self.settings.user_time_zone)
+        return Annotator(self.schema, self.store, shown, preferences, zone).annotate(rows)
+
+
+def shown_columns(table: Table) -> dict[str, Shown]:
+    """Every property of a table under its own name."""
+    return {name: Shown(table, column) for name, column in table.properties.items()}
+
+
+def outputs_of(source: Source, select: Iterable[str] | None) -> list[Output]:
+    """The chosen properties, all of them without a choice; the key is always among them."""
+    table = source.table
+    properties = table.properties
+    chosen = list(properties) if select is None else _with_companions(table, select)
+    if table.key not in chosen:
+        chosen.append(table.key)
+    return [Output(name, source.field(properties[name])) for name in chosen]
+
+
+def _with_companions(table: Table, select: Iterable[str]) -> list[str]:
+    """What the service adds: the currency of an amount, the address of a part of it."""
+    chosen: dict[str, None] = {}
+    for name in select:
+        column = table.properties.get(name)
+        if column is None:
+            raise errors.no_property(name, table.edm_name)
+        chosen[name] = None
+        part = _ADDRESS_PART.fullmatch(name)
+        extra = "_transactioncurrencyid_value" if column.type == "Money" else f"{part[1]}_composite" if part else ""
+        if extra in table.properties:
+            chosen.setdefault(extra)
+    return list(chosen)
