@@ -92,7 +92,8 @@ class Access:
 
 @dataclass(frozen=True, slots=True)
 class Write:
-    """One record of a write call. ``id`` is None for a create whose id the side gives; ``values`` by field name;
+    """One record of a write call. ``id`` is None for a create whose id the side gives; ``values`` by field name, none
+    for a delete;
     ``lookup`` is the field whose value must not exist yet (creates in Marketo)."""
 
     kind: ActionKind

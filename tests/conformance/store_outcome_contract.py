@@ -14,6 +14,7 @@ from tests.conformance.store_world import (
     OpenStore,
     a_base,
     a_create,
+    a_delete,
     a_link,
     a_state,
     a_write,
@@ -153,6 +154,21 @@ class DoneContract:
             finish(store, row, id=RecordId("7"))
         assert [found.state for found in store.load_open_rows()] == [JournalState.SENT]
         assert link_of(store, lead("b")).status is LinkStatus.PENDING
+
+    @pytest.mark.parametrize("target", [person("1"), lead("a")])
+    def test_a_delete_leaves_the_base_and_makes_its_link_due(self, store: Store, target: RecordKey) -> None:
+        link = a_link(store, lead("a"), person("1"))
+        finish(store, an_open_row(store, link, a_delete(target)))
+        (found,) = claim(store)
+        assert found.link is not None
+        assert (found.link.base, found.link.crm, found.link.marketing) == (link.base, lead("a"), person("1"))
+        assert found.written == ()
+
+    def test_a_refused_delete_holds_the_record(self, store: Store) -> None:
+        link = a_link(store, lead("a"), person("1"))
+        finish(store, an_open_row(store, link, a_delete(person("1"))), JournalState.REJECTED, error="1022: in use")
+        (hold,) = store.load_holds(10)
+        assert (hold.field, hold.reason) == (None, "1022: in use")
 
     def test_a_write_to_a_tombstone_does_not_revive_it(self, store: Store) -> None:
         link = a_link(store, lead("a"), person("1"))

@@ -108,6 +108,10 @@ def an_update(key: RecordKey, *writes: FieldWrite) -> Action:
     return Action(key.side, key.entity, ActionKind.UPDATE, key.id, writes or (a_write(),), Version("v1"))
 
 
+def a_delete(key: RecordKey, *writes: FieldWrite) -> Action:
+    return Action(key.side, key.entity, ActionKind.DELETE, key.id, writes or (a_write(),), Version("v1"))
+
+
 def a_create(side: Side = Side.MARKETING, *writes: FieldWrite) -> Action:
     entity = PERSON if side is Side.MARKETING else LEAD
     return Action(side, entity, ActionKind.CREATE, None, writes or (a_write(),), lookup="email")

@@ -128,7 +128,13 @@ class MemorySystem:
         if any(self.refuse(name, value) for name, value in write.values.items()):
             name = next(name for name, value in write.values.items() if self.refuse(name, value))
             return Refused("1003", "invalid value", name)
-        return self._create(entity, write) if write.kind is ActionKind.CREATE else self._update(entity, write)
+        match write.kind:
+            case ActionKind.CREATE:
+                return self._create(entity, write)
+            case ActionKind.UPDATE:
+                return self._update(entity, write)
+            case ActionKind.DELETE:
+                return self._delete(entity, write)
 
     def find(self, entity: Entity, name: str, value: Value) -> list[RecordId]:
         wanted = str(value).lower()
@@ -157,6 +163,15 @@ class MemorySystem:
         record = self.records[entity][write.id]
         answered = {name: record.get(name) for name in write.values} if self.side is Side.CRM else None
         return Written(write.id, self.version(key), answered)
+
+    def _delete(self, entity: Entity, write: Write) -> WriteResult:
+        assert write.id is not None
+        if write.id not in self.records.get(entity, {}):
+            return Missing()
+        if write.version is not None and write.version != self.version(RecordKey(self.side, entity, write.id)):
+            return Stale()
+        self.delete(entity, write.id)
+        return Written(write.id)
 
     def _note(self, entry: LogEntry) -> None:
         self.log.append(entry)

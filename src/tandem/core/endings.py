@@ -18,6 +18,9 @@ def deleted_in_marketing(case: Case, link: Link, crm: State, marketing: State) -
     conflicts: tuple[Conflict, ...] = ()
     if crm.is_present:
         conflicts = deletion_conflicts(case, link, Side.CRM, case.mapping.crm_values(crm.values))
+        is_gone = marketing.merged_into is None
+        if case.policy.deleted_in_marketing is DeleteRule.PROPAGATE and is_gone and not conflicts:
+            return _deletion(case, link, crm)
     return tombstone(case, link, f"{where} in marketing; its record in crm is no longer carried over", conflicts)
 
 
@@ -25,6 +28,8 @@ def deleted_in_crm(case: Case, link: Link, marketing: State) -> LinkPlan:
     """The person stays and is flagged (N61); once the flag is there the link is a tombstone."""
     values = case.mapping.marketing_values(marketing.values)
     conflicts = deletion_conflicts(case, link, Side.MARKETING, values)
+    if case.policy.deleted_in_crm is DeleteRule.PROPAGATE and not conflicts:
+        return _deletion(case, link, marketing)
     flag = next((place for place, pair in enumerate(case.mapping.pairs) if pair.crm == "@deleted"), None)
     if case.policy.deleted_in_crm is DeleteRule.IGNORE or flag is None or values[flag] is True:
         was_flagged = flag is not None and link.base.marketing[flag] is True
@@ -40,6 +45,34 @@ def deleted_in_crm(case: Case, link: Link, marketing: State) -> LinkPlan:
     write = FieldWrite(pair.name, pair.marketing, values[flag], True, True, "deleted in crm")
     action = Action(Side.MARKETING, case.mapping.marketing_entity, ActionKind.UPDATE, marketing.key.id, (write,))
     return replace(flagging, actions=(action,), is_deletion=True)
+
+
+def _deletion(case: Case, link: Link, survivor: State) -> LinkPlan:
+    """Delete the other end too, all of it kept in the journal. The link is looked at again once that is done, and ends
+    when both are gone; an edit that gets in between is a conflict then."""
+    key = survivor.key
+    delete = Action(
+        key.side, key.entity, ActionKind.DELETE, key.id, _contents(case, survivor), version=survivor.version
+    )
+    return replace(
+        unchanged(case, link),
+        title=f"deleted in {key.side.other}: delete in {key.side}",
+        crm_version=None,
+        actions=(delete,),
+        changes_link=True,
+        is_deletion=True,
+    )
+
+
+def _contents(case: Case, state: State) -> tuple[FieldWrite, ...]:
+    """What the record holds, field by field."""
+    is_crm = state.key.side is Side.CRM
+    values = case.mapping.crm_values(state.values) if is_crm else case.mapping.marketing_values(state.values)
+    return tuple(
+        FieldWrite(pair.name, pair.field_on(state.key.side), value, None, None, "deleted")
+        for pair, value in zip(case.mapping.pairs, values, strict=True)
+        if value is not None
+    )
 
 
 def deletion_conflicts(case: Case, link: Link, side: Side, values: Sequence[Value]) -> tuple[Conflict, ...]:

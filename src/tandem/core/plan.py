@@ -27,6 +27,7 @@ from tandem.core.record import (
 class ActionKind(StrEnum):
     CREATE = "create"
     UPDATE = "update"
+    DELETE = "delete"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +47,8 @@ class FieldWrite:
 class Action:
     """One call's worth of work on one record.
 
-    ``id`` is None for a create whose id the side gives. ``version`` is what an update was planned against (crm only).
+    ``id`` is None for a create whose id the side gives. ``version`` is what an update or a delete was planned against
+    (crm only). A delete's ``writes`` keep what the record held.
     ``lookup`` is the field a create must not find taken.
     """
 

@@ -12,9 +12,10 @@ from tandem.core.record import Entity
 
 
 class DeleteRule(StrEnum):
-    """What a deletion on one side does to the other: mark it there (N61), or nothing (N63)."""
+    """What a deletion on one side does to the other: mark it there (N61), delete it there too, or nothing (N63)."""
 
     FLAG = "flag"
+    PROPAGATE = "propagate"
     IGNORE = "ignore"
 
 

@@ -138,14 +138,14 @@ def to_write(action: Action) -> Write:
     return Write(
         kind=action.kind,
         id=action.id,
-        values={write.field: write.after for write in action.writes},
+        values={} if action.kind is ActionKind.DELETE else {write.field: write.after for write in action.writes},
         version=action.version,
         lookup=action.lookup,
     )
 
 
 def to_outcome(row: JournalRow, result: WriteResult) -> Outcome:
-    """What one record's answer means for its journal row.
+    """What one record's answer means for its journal row. A record to delete that is gone already is deleted.
 
     The version that Dynamics answers is not kept: a plug-in may have changed other columns with the same write, so it
     does not stand for the whole base. The next reading does.
@@ -156,6 +156,8 @@ def to_outcome(row: JournalRow, result: WriteResult) -> Outcome:
             return Outcome(row.number, JournalState.DONE, id=id_, answered=answered)
         case Stale() | Taken():
             return Outcome(row.number, JournalState.WITHDRAWN)
+        case Missing() if row.action.kind is ActionKind.DELETE:
+            return Outcome(row.number, JournalState.DONE, id=row.action.id)
         case Missing():
             return Outcome(row.number, JournalState.WITHDRAWN, suspect=True)
         case Refused(code, message, field):

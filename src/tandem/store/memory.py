@@ -513,10 +513,13 @@ class MemoryStore:
         self._put_link(after, entity)
         if link.status is not LinkStatus.LIVE:
             self._wake(after)
-        if row.action.side is Side.MARKETING:
+        if row.action.kind is ActionKind.DELETE:
+            self.state.due.setdefault(row.link)
+        is_confirmed = rules.is_confirmed(row)
+        if not is_confirmed:
             self.state.unconfirmed.add(row.number)
         action = replace(row.action, id=row.action.id or outcome.id)
-        return replace(row, action=action, is_confirmed=row.action.side is Side.CRM)
+        return replace(row, action=action, is_confirmed=is_confirmed)
 
     def load_open_rows(self) -> Sequence[JournalRow]:
         return [self._row(number) for number in sorted(self.state.open_rows)]

@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from tandem.core.record import Entity, Link, LinkNumber, LinkStatus, Presence, ReadNumber, Side, State
+from tandem.core.plan import ActionKind
+from tandem.core.record import Entity, Link, LinkNumber, LinkStatus, Presence, ReadNumber, State
 from tandem.ports import JournalRow, JournalState, Outcome
 from tandem.store import feeds, holds, journal, links, rules
 from tandem.store.rules import Held
@@ -46,6 +47,7 @@ def _gather(tx: Transaction, batch: _Batch, row: JournalRow, outcome: Outcome) -
             names = tx.names_of(tx.shapes.pairs[row.crm_entity])
             batch.links[row.link] = rules.done(batch.links[row.link], row, outcome, names, batch.written)
             batch.entities[row.link] = row.crm_entity
+            batch.due.extend([row.link] if row.action.kind is ActionKind.DELETE else [])
         case JournalState.REJECTED:
             known = batch.holds.get(row.link, {})
             batch.holds[row.link] = rules.holds_after_rejection(known, row, outcome, batch.now)
@@ -62,7 +64,6 @@ def _gather(tx: Transaction, batch: _Batch, row: JournalRow, outcome: Outcome) -
 
 
 def _fate_of(row: JournalRow, outcome: Outcome, now: datetime) -> dict[str, Any]:
-    """What Dataverse answers is certain; a marketing write is confirmed by a later reading."""
     is_done = outcome.state is JournalState.DONE
     given = outcome.id if is_done else None
     return {
@@ -71,7 +72,7 @@ def _fate_of(row: JournalRow, outcome: Outcome, now: datetime) -> dict[str, Any]
         "state": outcome.state.value,
         "error": outcome.error,
         "finished_at": None if outcome.state.is_open else now,
-        "confirmed_at": now if is_done and row.action.side is Side.CRM else None,
+        "confirmed_at": now if is_done and rules.is_confirmed(row) else None,
     }
 
 

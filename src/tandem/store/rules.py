@@ -77,8 +77,11 @@ def _picked(half: Half, places: Mapping[str, int], wanted: Names) -> Half:
 
 
 def done(link: Link, row: JournalRow, outcome: Outcome, names: Names, written: ReadNumber) -> Link:
-    """The link once `row` is done: the new end, the written pairs' base, the version and the written number."""
+    """The link once `row` is done: the new end, the written pairs' base, the version and the written number. After a
+    delete it keeps its base: it is due, and ends when both ends are seen to be gone."""
     side, end = row.action.side, link.end(row.action.side)
+    if row.action.kind is ActionKind.DELETE:
+        return replace(link, crm_written=written) if side is Side.CRM else replace(link, marketing_written=written)
     if row.action.kind is ActionKind.CREATE and outcome.id is not None:
         end = RecordKey(side, row.action.entity, outcome.id)
     base = link.base.replaced(agreed(row.action.writes, outcome.answered, side, names))
@@ -125,9 +128,10 @@ Holds = Mapping[str | None, Held]
 
 def holds_after_rejection(known: Holds, row: JournalRow, outcome: Outcome, now: datetime) -> dict[str | None, Held]:
     """The fields at fault are held with the values that were refused: those the side named, else all of an update's.
-    A create refused for no field in particular holds the record, and any change of it is a reason to try again."""
+    A create refused for no field in particular holds the record, as does a delete, and any change of it is a reason to
+    try again."""
     error = outcome.error or "rejected"
-    if row.action.kind is ActionKind.CREATE and not outcome.parked:
+    if row.action.kind is not ActionKind.UPDATE and not outcome.parked:
         return {**known, None: Held(None, error, now, {}, row.number)}
     refused = {write.pair: write.source for write in row.action.writes}
     named = {pair: refused[pair] for pair in outcome.parked if pair in refused} or refused
@@ -174,6 +178,12 @@ def _is_same(recorded: Recorded | None, conflict: Conflict) -> bool:
     if recorded is None or recorded.conflict != conflict:
         return False
     return recorded.is_open or conflict.winner is not Winner.HOLD
+
+
+def is_confirmed(row: JournalRow) -> bool:
+    """What Dataverse answers is certain, and a delete is seen by the link itself; any other marketing write is
+    confirmed by a later reading."""
+    return row.action.side is Side.CRM or row.action.kind is ActionKind.DELETE
 
 
 # --- journal rows and ids ------------------------------------------------------------------------------------------
