@@ -22,9 +22,20 @@ _OPEN = 0
 class Cascades:
     def __init__(self, writer: "Writer") -> None:
         self._writer = writer
+        self._going: set[str] = set()
 
     def release_children(self, caller: Caller, table: Table, record_id: str) -> None:
-        """Before a row goes: its children go too, lose their link, or forbid it."""
+        """Before a row goes: its children go too, lose their link, or forbid it. Rows may hang on each other."""
+        if record_id in self._going:
+            return
+        self._going.add(record_id)
+        try:
+            self._release_children(caller, table, record_id)
+            self._remove_pairs(caller, table, record_id)
+        finally:
+            self._going.discard(record_id)
+
+    def _release_children(self, caller: Caller, table: Table, record_id: str) -> None:
         for relation in self._writer.schema.children_of(table):
             for child, child_id in self._children(table, record_id, relation):
                 match relation.on_delete:
@@ -34,6 +45,17 @@ class Cascades:
                         raise errors.restricted_delete()
                     case "RemoveLink":
                         self._point(caller, child, child_id, relation, None, None)
+
+    def _remove_pairs(self, caller: Caller, table: Table, record_id: str) -> None:
+        for pairs in self._writer.schema.many_to_many:
+            for side, _, column, *_ in pairs.sides():
+                if side == table.name and pairs.intersect in self._writer.schema.tables:
+                    self._remove_pairs_of(caller, self._writer.schema.tables[pairs.intersect], column, record_id)
+
+    def _remove_pairs_of(self, caller: Caller, intersect: Table, column: str, record_id: str) -> None:
+        sql = f'SELECT "{intersect.key}" FROM "{intersect.name}" WHERE "{column}" = ?'
+        for (pair_id,) in self._writer.store.connection.execute(sql, (record_id,)).fetchall():
+            self._writer.remove(caller, intersect, pair_id)
 
     def assign_children(
         self, caller: Caller, table: Table, record_id: str, former: Row, owner: Mapping[str, Any]
@@ -53,8 +75,25 @@ class Cascades:
             if relation.on_merge != "Cascade":
                 continue
             for child, child_id in self._children(table, loser_id, relation):
-                if child is not table or child_id != winner_id:
+                if child is table and child_id == winner_id:
+                    continue
+                if self._is_paired_already(child, child_id, relation, winner_id):
+                    self._writer.remove(caller, child, child_id)
+                else:
                     self._point(caller, child, child_id, relation, table.name, winner_id)
+
+    def _is_paired_already(self, child: Table, child_id: str, relation: Relationship, winner_id: str) -> bool:
+        """Whether the winner stands in the same pair, say in the same marketing list, and needs no second one."""
+        for pairs in self._writer.schema.many_to_many:
+            for side, _, column, _, other_column in pairs.sides():
+                if pairs.intersect == child.name and side == relation.parent and column == relation.column:
+                    sql = (
+                        f'SELECT 1 FROM "{child.name}" AS a JOIN "{child.name}" AS b USING ("{other_column}") '
+                        f'WHERE a."{child.key}" = ? AND b."{column}" = ?'
+                    )
+                    found = self._writer.store.connection.execute(sql, (child_id, winner_id)).fetchone()
+                    return found is not None
+        return False
 
     def _children(self, table: Table, record_id: str, relation: Relationship) -> Iterator[tuple[Table, str]]:
         child = self._writer.schema.tables[relation.child]

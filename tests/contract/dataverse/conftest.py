@@ -1,11 +1,15 @@
-"""A running emulator for each test; `crm` has an organisation without people, `start` takes options of its own."""
+"""Emulators to talk to.
+
+`crm` is a running one for each test, without people, and `start` takes options of its own. `org` is in process and
+shared by the tests of a module: for those that look only at rows of their own.
+"""
 
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
-from tests.contract.dataverse.client import Running
+from tests.contract.dataverse.client import InProcess, Running
 
 Start = Callable[..., Running]
 
@@ -28,3 +32,11 @@ def start() -> Iterator[Start]:
 @pytest.fixture
 def crm(start: Start) -> Running:
     return start()
+
+
+@pytest.fixture(scope="module")
+def org() -> Iterator[InProcess]:
+    emulator = InProcess()
+    assert emulator.sign_in().status == 200
+    yield emulator
+    emulator.close()
