@@ -178,6 +178,56 @@ async def test_a_merge_names_the_survivor_and_touches_it(
     assert (str(winner), None) in touched(pages)
 
 
+async def test_who_came_into_a_list_or_left_it_is_told_with_the_list(
+    connector: MarketoConnector, emulator: Emulator, clock: EmulatorClock
+) -> None:
+    cursor = await caught_up(connector, clock)
+    id_ = person(emulator, 4)["id"]
+    emulator.control("people/add-to-list", {"list": "Newsletter", "ids": [id_]})
+    emulator.control("people/remove-from-list", {"list": "Newsletter", "ids": [id_]})
+    [newsletter] = [raw["id"] for raw in emulator.records("list") if raw["name"] == "Newsletter"]
+    pages = await read_all(connector, cursor)
+    records = [record for page in pages for record in page.touched]
+    assert [(record.key.id, record.field, record.old, record.new) for record in records] == [
+        (str(id_), None, None, str(newsletter)),
+        (str(id_), None, str(newsletter), None),
+    ]
+
+
+async def test_at_most_two_feeds_are_asked_at_once(connect: Connect, emulator: Emulator, clock: EmulatorClock) -> None:
+    connector = connect(cadence=FeedCadence(overlap_s=600))
+    cursor = await caught_up(connector, clock)
+    clock.advance(700)
+    under_way, most = 0, 0
+    ask = connector._feed._client.feed
+
+    async def counted(name: str, token: str, params: Any) -> Any:
+        nonlocal under_way, most
+        under_way += 1
+        most = max(most, under_way)
+        try:
+            return await ask(name, token, params)
+        finally:
+            under_way -= 1
+
+    connector._feed._client.feed = counted  # type: ignore[method-assign]
+    await read_all(connector, cursor)
+    assert most == 2
+
+
+async def test_what_a_re_read_brings_again_is_told_once_a_page(
+    connect: Connect, emulator: Emulator, clock: EmulatorClock
+) -> None:
+    connector = connect(cadence=FeedCadence(overlap_s=600))
+    cursor = await caught_up(connector, clock)
+    clock.advance(700)
+    edit(emulator, person(emulator, 9)["id"], firstName="Once a page")
+    pages = await read_all(connector, cursor)
+    for page in pages:
+        guids = [record.guid for record in page.touched]
+        assert len(guids) == len(set(guids))
+
+
 async def test_empty_pages_with_more_behind_them_are_followed(
     connector: MarketoConnector, emulator: Emulator, clock: EmulatorClock
 ) -> None:

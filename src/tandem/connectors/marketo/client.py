@@ -114,6 +114,10 @@ class MarketoClient:
             operation, "POST", path, headers=JSON_HEADERS, body=body, is_write=True, attempts_max=attempts_max
         )
 
+    async def ask(self, operation: str, path: str, body: bytes) -> Envelope:
+        """A call that changes no record, though it is a POST: it can be repeated."""
+        return await self._call(operation, "POST", path, headers=JSON_HEADERS, body=body)
+
     async def upload(
         self, operation: str, path: str, params: Mapping[str, str], content_type: str, body: bytes
     ) -> Envelope:

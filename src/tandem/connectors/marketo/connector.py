@@ -13,6 +13,7 @@ from tandem.connectors.marketo.client import WINDOW_S, MarketoClient
 from tandem.connectors.marketo.costs import BATCH_MAX, FILE_ROWS_MIN, ImportEstimate, Prices, rows_at_once
 from tandem.connectors.marketo.custom_objects import ensure_fields, ensure_object
 from tandem.connectors.marketo.feed import FeedCadence, PersonFeed
+from tandem.connectors.marketo.full_read import FullRead, Way
 from tandem.connectors.marketo.imports import Importer
 from tandem.connectors.marketo.objects import object_of
 from tandem.connectors.marketo.schema import create_person_fields, fetch_schema, has_entity
@@ -26,6 +27,9 @@ from tandem.ports import Access, Clock, Page, Reading, Write, WriteResult
 
 SCHEMA_KEPT: Final = timedelta(days=1)
 """A description is good for a day; Adobe asks not to fetch it more often."""
+
+EXTRACT_BYTES_A_DAY: Final = 250_000_000
+"""Half of what a subscription may extract a day, all programs together."""
 
 NOT_OUR_KEYS: Final = frozenset({None, "email"})
 """A file upserts: people are never created by one with an address as their key."""
@@ -54,6 +58,9 @@ class MarketoConnector:
         settle_s: float = 90,
         import_settle_s: float = 3600,
         import_rows_min: int = FILE_ROWS_MIN,
+        full_read: Way = Way.CHEAPEST,
+        extract_bytes_a_day: int = EXTRACT_BYTES_A_DAY,
+        extract_part_bytes: int = 4_000_000,
         changes_horizon_days: float = 85,
         deletions_horizon_days: float = 13,
     ) -> None:
@@ -72,7 +79,16 @@ class MarketoConnector:
             self._client,
             clock,
             cadence or FeedCadence(),
-            ranges_at_once=max_concurrent,
+            FullRead(
+                self._client,
+                clock,
+                self._ledger,
+                way=full_read,
+                ranges_at_once=max_concurrent,
+                calls_per_s=calls_per_20_s / WINDOW_S,
+                bytes_a_day=extract_bytes_a_day,
+                part_bytes=extract_part_bytes,
+            ),
             changes_horizon_days=changes_horizon_days,
             deletions_horizon_days=deletions_horizon_days,
         )

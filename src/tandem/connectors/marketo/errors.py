@@ -35,6 +35,7 @@ FILES: Final = (".file", ".failures", ".warnings")
 
 DAY_SPENT: Final = "607"
 SYSTEM_ERROR: Final = "611"
+TOO_MANY_JOBS: Final = "1029"
 
 BUSY_S: Final[dict[str, float | None]] = {
     "606": 5.0,  # a sliding window of 20 s: a quarter of it frees a quarter of the calls
@@ -139,6 +140,8 @@ def _of_code(call: Call, reason: WireReason, request_id: str, now: datetime) -> 
             wait_s = (end_of_central_day(now) - now).total_seconds()
             text = f"{about}, the subscription's calls of today are used up (all programs together)."
             return TransientError(text, **names, retry_after_s=wait_s)
+        case "1029" if "quota" in reason.message.lower():
+            return RejectedError(f"{about}, the volume of extracts of today is used up.", **names)
         case _ if code in BUSY_S:
             return TransientError(f"{about}, Marketo is busy.", **names, retry_after_s=BUSY_S[code])
         case _ if code in REMEDIES:

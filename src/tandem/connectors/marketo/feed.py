@@ -1,32 +1,35 @@
-"""What happened to people: first everyone, by ranges of ids, then three feeds of the activity log, for ever.
+"""What happened to people: first everyone (``full_read``), then three feeds of the activity log, for ever: changes,
+deletions, and merges with what lists people came into or left.
 
-The cursor takes its tokens *before* the first range is read, so nothing falls between the copy and the feeds. Each
-feed is a chain: the token of one answer opens the next, and a page without items is followed while ``moreResult`` is
+The cursor takes its tokens *before* anybody is read, so nothing falls between the copy and the feeds. Each feed is a
+chain: the token of one answer opens the next, and a page without items is followed while ``moreResult`` is
 true. Marketo may commit an activity later than its date, behind a token that has passed; so once per ``overlap_s`` all
 feeds are read again from two overlaps back, and their items come twice (the store drops them by guid).
 
 Change records say who changed, never reliably to what: their values are display strings. The caller reads the people.
 """
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from typing import Final, TypeAlias
 
 import msgspec
 
 from tandem.connectors.marketo.client import MarketoClient
-from tandem.connectors.marketo.reader import VALUES_MAX, all_of, find_records
+from tandem.connectors.marketo.full_read import FullRead
+from tandem.connectors.marketo.place import Chain, Place, expired, parse_cursor
+from tandem.connectors.marketo.reader import all_of
 from tandem.connectors.marketo.wire import (
     Envelope,
     RowReader,
     WireActivity,
+    goes_on,
     parse_ids,
     parse_text,
     parse_time,
     render_time,
 )
-from tandem.core.errors import CursorExpiredError
 from tandem.core.record import PERSON, ChangeRecord, Cursor, Presence, RecordId, RecordKey, Side
 from tandem.ports import Clock, Page, Reading
 
@@ -34,20 +37,23 @@ CHANGES: Final = "leadchanges"
 MERGES: Final = "query"
 DELETIONS: Final = "deletedleads"
 
-NEW_LEAD: Final = 12
+ADD_TO_LIST: Final = 24
+REMOVE_FROM_LIST: Final = 25
 MERGE_LEADS: Final = 32
-DELETE_LEAD: Final = 37
+
+STREAMS_AT_ONCE: Final = 2
+"""Feeds asked at the same time: the others' calls are not kept waiting behind ours."""
 
 SKEW_S: Final = 300
 """The first tokens start so long before our clock's time: Marketo's may differ."""
-
-WINDOW_DAYS_MAX: Final = 8192
-"""About 22 years: before Marketo. New Lead activities are kept for ever."""
 
 NEVER_CHANGED: Final = frozenset({"id", "createdAt", "updatedAt"})
 """Fields that no change record names."""
 
 PAGE_ITEMS: Final = 300
+
+_Step: TypeAlias = tuple[str, bool]
+"""A feed to be asked, and whether it is the re-read of its overlap."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,29 +69,6 @@ class FeedCadence:
         return {CHANGES: self.changes_s, MERGES: self.merges_s, DELETIONS: self.deletions_s}[feed]
 
 
-class Chain(msgspec.Struct, frozen=True):
-    """One feed's place: its token, the time (epoch seconds) up to which it was read, when it is due again."""
-
-    token: str
-    at: float
-    due: float
-
-
-class Place(msgspec.Struct, frozen=True):
-    """The cursor. ``next`` is the first id of the full read not read yet, 0 once all are. ``again`` holds the tokens of
-    a re-read of the overlap that is under way."""
-
-    next: int
-    highest: int
-    feeds: dict[str, Chain]
-    again: dict[str, str]
-    again_from: float
-    again_due: float
-
-    def as_cursor(self) -> Cursor:
-        return Cursor(msgspec.json.encode(self).decode())
-
-
 @dataclass(slots=True)
 class _Gathered:
     """What a page will hold; small answers are gathered into one."""
@@ -93,6 +76,7 @@ class _Gathered:
     touched: list[ChangeRecord] = field(default_factory=list)
     suspects: list[Reading] = field(default_factory=list)
     complete_until: datetime | None = None
+    _guids: set[str] = field(default_factory=set)
 
     @property
     def is_full(self) -> bool:
@@ -104,8 +88,17 @@ class _Gathered:
                 self._add_merge(activity)
             case 37:
                 self.suspects.append(Reading(RecordId(str(activity.lead_id)), presence=Presence.SUSPECT))
+            case 24 | 25:
+                self.touched.append(membership_record(activity))
             case _:
                 self.touched += change_records(activity)
+
+    def add_all(self, activities: Iterable[WireActivity]) -> None:
+        """Each activity once, though a re-read of the overlap brings it again."""
+        for activity in activities:
+            if activity.guid == "" or activity.guid not in self._guids:
+                self._guids.add(activity.guid)
+                self.add(activity)
 
     def _add_merge(self, activity: WireActivity) -> None:
         winner = RecordId(str(activity.lead_id))
@@ -129,15 +122,15 @@ class PersonFeed:
         client: MarketoClient,
         clock: Clock,
         cadence: FeedCadence,
+        full_read: FullRead,
         *,
-        ranges_at_once: int,
         changes_horizon_days: float,
         deletions_horizon_days: float,
     ) -> None:
         self._client = client
         self._clock = clock
         self._cadence = cadence
-        self._ranges_at_once = ranges_at_once
+        self._full_read = full_read
         self._horizons_s = {
             CHANGES: changes_horizon_days * 86_400,
             MERGES: changes_horizon_days * 86_400,
@@ -145,67 +138,28 @@ class PersonFeed:
         }
 
     async def pages(self, cursor: Cursor | None, rows: RowReader) -> AsyncIterator[Page]:
-        place = await self._begin() if cursor is None else parse_cursor(cursor)
+        place = await self._begin(rows) if cursor is None else parse_cursor(cursor)
         self._check_age(place)
-        while place.next:
-            page, place = await self._read_ranges(place, rows)
+        while place.is_full_read:
+            page, place = await self._full_read.next_page(place, rows)
             yield page
         async for page in self._poll(place, rows.fields):
             yield page
 
-    # --- the full read
-
-    async def _begin(self) -> Place:
+    async def _begin(self, rows: RowReader) -> Place:
+        """Before anybody is read, the tokens: what happens from now on is in the feeds."""
         now = self._clock.now()
         token = await self._client.paging_token(render_time(now - timedelta(seconds=SKEW_S)))
         at = now.timestamp()
-        highest = await self._find_highest_id(now)
-        return Place(
-            next=1 if highest else 0,
-            highest=highest,
+        place = Place(
+            next=0,
+            highest=0,
             feeds={feed: Chain(token, at, at) for feed in (CHANGES, MERGES, DELETIONS)},
             again={},
             again_from=at,
             again_due=at + self._cadence.overlap_s,
         )
-
-    async def _find_highest_id(self, now: datetime) -> int:
-        """Ids only grow, so the highest is that of the youngest person: looked for in windows that double back."""
-        days = 1
-        while days <= WINDOW_DAYS_MAX:
-            token = await self._client.paging_token(render_time(now - timedelta(days=days)))
-            highest = await self._find_highest_since(token)
-            if highest:
-                return highest
-            days *= 2
-        return 0
-
-    async def _find_highest_since(self, token: str) -> int:
-        highest, more = 0, True
-        while more:
-            answer = await self._client.feed("query", token, {"activityTypeIds": str(NEW_LEAD)})
-            highest = max([highest, *(activity.lead_id for activity in answer.rows(WireActivity))])
-            more, token = _goes_on(answer, token)
-        return highest
-
-    async def _read_ranges(self, place: Place, rows: RowReader) -> tuple[Page, Place]:
-        """Several ranges at once, as one page in the order of ids."""
-        end = min(place.highest + 1, place.next + VALUES_MAX * self._ranges_at_once)
-        starts = range(place.next, end, VALUES_MAX)
-        found = await all_of(
-            find_records(self._client, PERSON, rows, "id", range(start, min(start + VALUES_MAX, end)))
-            for start in starts
-        )
-        readings = [reading for page in found for reading in page]
-        behind = msgspec.structs.replace(place, next=0 if end > place.highest else end)
-        page = Page(
-            readings=readings,
-            cursor=behind.as_cursor(),
-            is_last=False,
-            is_full_read=True,
-            rows_expected=place.highest,
-        )
-        return page, behind
+        return await self._full_read.begin(place, rows)
 
     # --- the feeds
 
@@ -216,26 +170,36 @@ class PersonFeed:
         steps = [(feed, False) for feed in due] + [(feed, True) for feed in place.again]
         gathered = _Gathered()
         while steps:
-            feed, is_again = steps[0]
-            token = place.again[feed] if is_again else place.feeds[feed].token
             asked_at = self._clock.now().timestamp()
-            answer = await self._client.feed(feed, token, _parameters(feed, fields))
-            for activity in answer.rows(WireActivity):
-                gathered.add(activity)
-            more, token = _goes_on(answer, token)
-            if not more:
-                steps.pop(0)
-            if is_again:
-                place = _moved_again(place, feed, token if more else None)
-            elif more:
-                place = _moved(place, feed, msgspec.structs.replace(place.feeds[feed], token=token))
-            else:
-                due_at = began.timestamp() + self._cadence.of(feed)
-                place = _moved(place, feed, Chain(token, asked_at, due_at))
-                gathered.complete_until = began if feed == CHANGES else gathered.complete_until
+            asked = steps[:STREAMS_AT_ONCE]
+            answers = await all_of(self._ask(place, step, fields) for step in asked)
+            for step, answer in zip(asked, answers, strict=True):
+                gathered.add_all(answer.rows(WireActivity))
+                place, is_over = self._behind(place, step, answer, began.timestamp(), asked_at)
+                if is_over:
+                    steps.remove(step)
+                if is_over and step == (CHANGES, False):
+                    gathered.complete_until = began
             if gathered.is_full or not steps:
                 yield gathered.page(place, is_last=not steps)
                 gathered = _Gathered()
+
+    async def _ask(self, place: Place, step: _Step, fields: Sequence[str]) -> Envelope:
+        feed, is_again = step
+        token = place.again[feed] if is_again else place.feeds[feed].token
+        return await self._client.feed(feed, token, _parameters(feed, fields))
+
+    def _behind(self, place: Place, step: _Step, answer: Envelope, began: float, asked_at: float) -> tuple[Place, bool]:
+        """The place behind an answer, and whether its chain is at its end for now."""
+        feed, is_again = step
+        if is_again:
+            more, token = goes_on(answer, place.again[feed])
+            return _moved_again(place, feed, token if more else None), not more
+        chain = place.feeds[feed]
+        more, token = goes_on(answer, chain.token)
+        if more:
+            return _moved(place, feed, msgspec.structs.replace(chain, token=token)), False
+        return _moved(place, feed, Chain(token, asked_at, began + self._cadence.of(feed))), True
 
     async def _with_overlap(self, place: Place, began: datetime) -> Place:
         """The place with a re-read under way, when one is due: from one overlap before the last one began, so that
@@ -255,14 +219,7 @@ class PersonFeed:
         now = self._clock.now().timestamp()
         for feed, chain in place.feeds.items():
             if now - chain.at > self._horizons_s[feed]:
-                raise _expired(f"Marketo's {feed} feed was last read longer ago than Marketo remembers")
-
-
-def parse_cursor(cursor: Cursor) -> Place:
-    try:
-        return msgspec.json.decode(cursor, type=Place)
-    except msgspec.DecodeError:
-        raise _expired("The cursor of Marketo's people is not readable") from None
+                raise expired(f"Marketo's {feed} feed was last read longer ago than Marketo remembers")
 
 
 def change_records(activity: WireActivity) -> list[ChangeRecord]:
@@ -279,20 +236,24 @@ def change_records(activity: WireActivity) -> list[ChangeRecord]:
     ]
 
 
+def membership_record(activity: WireActivity) -> ChangeRecord:
+    """A person came into a list, or left it: no field of the person, so ``field`` is None; ``new`` is the id of the
+    list that the person is in since, ``old`` of the one it is no longer in."""
+    key = RecordKey(Side.MARKETING, PERSON, RecordId(str(activity.lead_id)))
+    list_id = parse_text(activity.primary_attribute_value_id)
+    old, new = (None, list_id) if activity.activity_type_id == ADD_TO_LIST else (list_id, None)
+    at = parse_time(activity.activity_date)
+    return ChangeRecord(activity.guid, key, at, None, old, new, parse_text(activity.attribute("Source")))
+
+
 def _parameters(feed: str, fields: Sequence[str]) -> Mapping[str, str]:
     match feed:
         case "leadchanges":
             return {"fields": ",".join(name for name in dict.fromkeys(fields) if name not in NEVER_CHANGED)}
         case "query":
-            return {"activityTypeIds": str(MERGE_LEADS)}
+            return {"activityTypeIds": ",".join(map(str, (MERGE_LEADS, ADD_TO_LIST, REMOVE_FROM_LIST)))}
         case _:
             return {}
-
-
-def _goes_on(answer: Envelope, token: str) -> tuple[bool, str]:
-    """Whether more is to be read now, and from where. A server that says so without moving is not asked for ever."""
-    behind = answer.next_page_token or token
-    return answer.more_result and behind != token, behind
 
 
 def _moved(place: Place, feed: str, chain: Chain) -> Place:
@@ -302,7 +263,3 @@ def _moved(place: Place, feed: str, chain: Chain) -> Place:
 def _moved_again(place: Place, feed: str, token: str | None) -> Place:
     again = {name: old for name, old in place.again.items() if name != feed}
     return msgspec.structs.replace(place, again={feed: token, **again} if token else again)
-
-
-def _expired(text: str) -> CursorExpiredError:
-    return CursorExpiredError(f"{text}; everyone is read again.", side=Side.MARKETING, operation="changes")

@@ -75,6 +75,7 @@ class WireActivity(msgspec.Struct, rename="camel"):
     lead_id: int
     activity_date: str
     activity_type_id: int
+    primary_attribute_value_id: int | None = None
     marketo_guid: str | int = msgspec.field(default="", name="marketoGUID")
     id: int | None = None
     fields: list[WireChange] = []
@@ -86,6 +87,18 @@ class WireActivity(msgspec.Struct, rename="camel"):
 
     def attribute(self, name: str) -> Any:
         return next((item.value for item in self.attributes if item.name == name), None)
+
+
+class WireCreated(msgspec.Struct, rename="camel"):
+    created_at: str | None = None
+
+
+class WireExport(msgspec.Struct, rename="camel"):
+    """A bulk extract's job."""
+
+    export_id: str = ""
+    status: str = ""
+    file_size: int = 0
 
 
 class WireImport(msgspec.Struct):
@@ -206,6 +219,12 @@ def parse_ids(value: Any) -> list[RecordId]:
     return [RecordId(digits) for digits in re.findall(r"\d+", str(value))]
 
 
+def goes_on(answer: Envelope, token: str) -> tuple[bool, str]:
+    """Whether more is to be read now, and from where. A server that says so without moving is not asked for ever."""
+    behind = answer.next_page_token or token
+    return answer.more_result and behind != token, behind
+
+
 def parse_text(value: Any) -> str | None:
     """A display string of a change record; nothing and an empty one are the same."""
     return None if value is None or value == "" else str(value)
@@ -219,7 +238,7 @@ def _as_boolean(value: Any) -> Value:
     return value.lower() in ("true", "1") if isinstance(value, str) else bool(value)
 
 
-def _as_datetime(value: Any) -> Value:
+def as_datetime(value: Any) -> Value:
     if not isinstance(value, str) or value == "":
         return None
     return value if len(value) == 20 and value[19] == "Z" else render_time(parse_time(value))
@@ -242,7 +261,7 @@ _INTEGER = re.compile(r"-?\d{1,18}")
 
 _READERS: Mapping[FieldKind, Callable[[Any], Value]] = {
     FieldKind.BOOLEAN: _as_boolean,
-    FieldKind.DATETIME: _as_datetime,
+    FieldKind.DATETIME: as_datetime,
     FieldKind.TEXT: _as_text,
     FieldKind.INTEGER: _as_integer,
 }
@@ -256,7 +275,8 @@ class RowReader:
 
     def __init__(self, fields: Sequence[str], kinds: Mapping[str, FieldKind], id_field: str = "id") -> None:
         self.fields = tuple(fields)
-        self.readers = [_READERS.get(kinds.get(name, FieldKind.OTHER), _as_it_is) for name in fields]
+        self.kinds = tuple(kinds.get(name, FieldKind.OTHER) for name in fields)
+        self._readers = [_READERS.get(kind, _as_it_is) for kind in self.kinds]
         places = {name: f"f{place}" for place, name in enumerate(fields)}
         row = msgspec.defstruct(
             "Row",
@@ -273,6 +293,6 @@ class RowReader:
             key, *found = msgspec.structs.astuple(raw)
             if self._id_place is not None:
                 found[self._id_place] = self._as_id(key)
-            values = tuple([read(value) for read, value in zip(self.readers, found, strict=True)])
+            values = tuple([read(value) for read, value in zip(self._readers, found, strict=True)])
             rows.append((RecordId(str(key)), values))
         return rows

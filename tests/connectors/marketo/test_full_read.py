@@ -1,0 +1,153 @@
+"""Everybody by ranges of ids and by files: the same people with the same values, wherever one was interrupted."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from tandem.connectors.marketo.connector import MarketoConnector
+from tandem.connectors.marketo.extract import end_of_records
+from tandem.connectors.marketo.full_read import Way
+from tandem.core.record import PERSON, Cursor, RecordId, Values
+from tandem.ports import Page
+from tests.connectors.marketo.conftest import Connect
+from tests.connectors.marketo.emulator import Emulator
+
+FIELDS = [
+    *("email", "firstName", "lastName", "phone", "unsubscribed", "leadScore", "annualRevenue", "company"),
+    *("createdAt", "dateOfBirth", "mktoPersonNotes", "id"),
+]
+PART = 6_000
+
+
+async def collect(pages: AsyncIterator[Page]) -> list[Page]:
+    return [page async for page in pages]
+
+
+async def everyone(connector: MarketoConnector, cursor: Cursor | None = None) -> list[Page]:
+    pages = await collect(connector.fetch_changes(PERSON, cursor, FIELDS))
+    assert [page.is_last for page in pages] == [False] * (len(pages) - 1) + [True]
+    return [page for page in pages if page.is_full_read]
+
+
+def values_of(pages: list[Page]) -> dict[RecordId, Values]:
+    return {reading.id: reading.values for page in pages for reading in page.readings}
+
+
+@pytest.fixture
+def by_files(connect: Connect, emulator: Emulator) -> MarketoConnector:
+    odd = {
+        "email": "odd@files.example",
+        "lastName": 'O\'Neil, "Jr"',
+        "mktoPersonNotes": 'a "b"\r\nc,\n"',
+        "leadScore": -3,
+    }
+    if not [raw for raw in emulator.records("person") if raw.get("email") == odd["email"]]:
+        emulator.control("people/create", {"entity": "person", "values": odd})
+    emulator.control("counters/reset", {})
+    return connect(full_read=Way.FILES, extract_part_bytes=PART)
+
+
+@pytest.fixture
+def by_ranges(connect: Connect) -> MarketoConnector:
+    return connect(full_read=Way.RANGES)
+
+
+def requests(emulator: Emulator, operation: str) -> int:
+    found: int = emulator.counters()["requests"].get(operation, 0)
+    return found
+
+
+async def test_both_ways_bring_the_same_people_with_the_same_values(
+    by_files: MarketoConnector, by_ranges: MarketoConnector, emulator: Emulator
+) -> None:
+    files = await everyone(by_files)
+    assert requests(emulator, "bulk.leads.export.file") > 1
+    ranges = await everyone(by_ranges)
+    assert values_of(files) == values_of(ranges)
+    assert len(values_of(files)) == len(emulator.records("person"))
+    assert {type(value) for values in values_of(files).values() for value in values} >= {str, int, bool, type(None)}
+
+
+async def test_files_go_on_behind_each_of_their_pages(by_files: MarketoConnector) -> None:
+    pages = await everyone(by_files)
+    told = [len(page.readings) for page in pages if page.readings]
+    assert len(told) > 1
+    parts = [place for place, page in enumerate(pages, start=1) if page.readings]
+    for place in (parts[0], parts[len(parts) // 2], parts[-1]):
+        rest = values_of(await everyone(by_files, pages[place - 1].cursor))
+        assert rest == values_of(pages[place:])
+
+
+async def test_while_a_file_is_made_empty_pages_keep_its_place(by_files: MarketoConnector, emulator: Emulator) -> None:
+    emulator.settings(export_run_s=200)
+    pages = await everyone(by_files)
+    waiting = [page for page in pages if not page.readings]
+    assert len(waiting) >= 3
+    made = requests(emulator, "bulk.leads.export.create")
+    await everyone(by_files, waiting[1].cursor)
+    assert requests(emulator, "bulk.leads.export.create") == 2 * made - 2
+
+
+async def test_a_file_that_is_gone_is_made_once_more(by_files: MarketoConnector, emulator: Emulator) -> None:
+    emulator.fault("bulk.leads.export.file", "status", status=404)
+    pages = await everyone(by_files)
+    assert requests(emulator, "bulk.leads.export.create") > 2
+    assert len(values_of(pages)) == len(emulator.records("person"))
+
+
+@pytest.mark.parametrize(
+    ("operation", "fault"),
+    [
+        ("bulk.leads.export.file", {"action": "status", "status": 404}),
+        ("bulk.leads.export.create", {"action": "body", "body": {"code": "603"}}),
+        ("bulk.leads.export.create", {"action": "body", "body": {"code": "1035"}}),
+        ("bulk.leads.export.status", {"action": "body", "body": {"code": "1013"}}),
+        ("bulk.leads.export.status", {"action": "body", "body": {"success": True, "result": [{"status": "Failed"}]}}),
+        (
+            "bulk.leads.export.enqueue",
+            {
+                "action": "body",
+                "body": {
+                    "requestId": "1#1",
+                    "success": False,
+                    "errors": [{"code": "1029", "message": "Export daily quota 500MB exceeded."}],
+                },
+            },
+        ),
+    ],
+)
+async def test_where_files_come_to_nothing_everybody_is_read_by_ranges(
+    by_files: MarketoConnector, emulator: Emulator, operation: str, fault: dict[str, object]
+) -> None:
+    emulator.fault(operation, times=None, **fault)  # type: ignore[arg-type]
+    pages = await everyone(by_files)
+    assert len(values_of(pages)) == len(emulator.records("person"))
+    assert requests(emulator, "leads.query") > 0
+
+
+async def test_a_queue_full_of_others_jobs_is_waited_for(by_files: MarketoConnector, emulator: Emulator) -> None:
+    emulator.fault("bulk.leads.export.enqueue", "body", body={"code": "1029"}, times=12)
+    pages = await everyone(by_files)
+    assert requests(emulator, "bulk.leads.export.file") > 1
+    assert len(values_of(pages)) == len(emulator.records("person"))
+
+
+async def test_a_small_subscription_is_read_by_ranges(connect: Connect, emulator: Emulator) -> None:
+    emulator.control("counters/reset", {})
+    await everyone(connect())
+    assert requests(emulator, "bulk.leads.export.create") == 0
+
+
+@pytest.mark.parametrize(
+    ("part", "end"),
+    [
+        (b"1,a\n2,b\n3,", 8),
+        (b'1,a\n2,"b\nc"\n3,"d\n', 12),
+        (b'1,"a""\n""b"\r\n2,"c', 13),
+        (b"1,a", 0),
+        (b'1,"a\nb', 0),
+        (b"", 0),
+    ],
+)
+def test_a_part_ends_behind_its_last_whole_record(part: bytes, end: int) -> None:
+    assert end_of_records(part) == end
