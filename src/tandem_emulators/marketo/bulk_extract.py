@@ -9,6 +9,7 @@ from tandem_emulators.marketo.delimited import CSV_HEADERS, checked_format
 from tandem_emulators.marketo.envelope import FileReply, Reply
 from tandem_emulators.marketo.errors import ApiError, HttpError, invalid, missing_parameter
 from tandem_emulators.marketo.extract_jobs import ExportJob, ExportJobs
+from tandem_emulators.marketo.extract_members import MemberExtract, ObjectExtract
 from tandem_emulators.marketo.extract_rows import ActivityExtract, Extract, LeadExtract
 from tandem_emulators.marketo.people import iso
 from tandem_emulators.marketo.subscription import Handler, Subscription
@@ -18,7 +19,12 @@ _RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
 
 
 def make_jobs(subscription: Subscription) -> ExportJobs:
-    families: dict[str, Extract] = {"leads": LeadExtract(subscription), "activities": ActivityExtract(subscription)}
+    families: dict[str, Extract] = {
+        "leads": LeadExtract(subscription),
+        "activities": ActivityExtract(subscription),
+        "programmembers": MemberExtract(subscription),
+        "customobjects": ObjectExtract(subscription),
+    }
     return ExportJobs(subscription, families)
 
 

@@ -4,7 +4,6 @@ import csv
 import io
 from collections.abc import Iterable, Sequence
 
-from tandem_emulators.marketo.call import Call
 from tandem_emulators.marketo.errors import invalid
 
 DELIMITERS = {"csv": ",", "tsv": "\t", "ssv": ";"}
@@ -44,7 +43,3 @@ def render_rows(rows: Iterable[Sequence[str]], format_name: str) -> bytes:
     out = io.StringIO(newline="")
     csv.writer(out, delimiter=DELIMITERS[format_name], lineterminator="\n").writerows(rows)
     return out.getvalue().encode()
-
-
-def stated_format(call: Call) -> str:
-    return checked_format(call.required("format"))

@@ -39,10 +39,11 @@ class Importer(Protocol):
 class LeadImporter:
     """Rows as people. By `id` it updates only, by any other field it creates what is not there."""
 
-    def __init__(self, subscription: Subscription, lookup: str, list_id: int | None) -> None:
+    def __init__(self, subscription: Subscription, lookup: str, list_id: int | None, partition: str | None) -> None:
         self._subscription = subscription
         self._lookup = lookup
         self._list_id = list_id
+        self._partition = partition
         self._rules = replace(subscription.rules(), any_email=True)
         self._action = "updateOnly" if lookup == "id" else "createOrUpdate"
 
@@ -52,6 +53,8 @@ class LeadImporter:
         batch = LeadBatch(
             self._subscription, BY_IMPORT, now_s, self._action, self._lookup, self._rules, takes_company_values=True
         )
+        if self._lookup != "id":  # it only updates then, wherever the person is
+            batch.use_partition(self._partition)
         results = iter(batch.run(records))
         outcomes = [
             Outcome(failure=record) if isinstance(record, str) else _outcome(next(results), warning)
