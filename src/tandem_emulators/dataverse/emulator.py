@@ -13,16 +13,17 @@ from tandem_emulators.dataverse.api import JSON, ROOT, WebApi
 from tandem_emulators.dataverse.batch import Batch
 from tandem_emulators.dataverse.client_assertion import ensure_certificate
 from tandem_emulators.dataverse.entra import Entra
+from tandem_emulators.dataverse.environment import Environment
 from tandem_emulators.dataverse.errors import ODataError
 from tandem_emulators.dataverse.limits import Limits
 from tandem_emulators.dataverse.membership import IMPERSONATION_HEADERS, Membership
 from tandem_emulators.dataverse.messages import Messages
+from tandem_emulators.dataverse.metadata_api import build_metadata_api
 from tandem_emulators.dataverse.options import parse_preferences
 from tandem_emulators.dataverse.organization import Organization
 from tandem_emulators.dataverse.person import PersonAtWork
 from tandem_emulators.dataverse.reading import Reader
 from tandem_emulators.dataverse.responses import WebServers, dress, refusal
-from tandem_emulators.dataverse.metadata_api import build_metadata_api
 from tandem_emulators.dataverse.schema import Table
 from tandem_emulators.dataverse.schema_changes import SchemaChanges
 from tandem_emulators.dataverse.schema_files import load_schema
@@ -88,6 +89,7 @@ class DataverseEmulator(Emulator):
         writer = Writer(self.schema, self.store, self.clock, self.security, self.settings, self.organization)
         self.webhooks = Webhooks(self.store, self.organization, self.clock, self.settings)
         writer.events.listeners.append(self.webhooks.heard)
+        self.environment = Environment(self.organization, changes, self.settings, self.entra, self.webhooks)
         self.definitions = build_metadata_api(changes, self.security, self.settings, self.clock)
         self.api = WebApi(self.schema, self.organization, reader, writer, self.counters, self.definitions)
         self.person = PersonAtWork(writer, Messages(reader, writer))
@@ -108,6 +110,7 @@ class DataverseEmulator(Emulator):
         }
 
     def close(self) -> None:
+        self.environment.close()
         self.store.close()
 
     # Requests.
@@ -277,4 +280,5 @@ class DataverseEmulator(Emulator):
         if (method, path) == ("POST", "/tokens/revoke"):
             self.entra.revoke_all()
             return {"revoked": True}
-        return super().control_action(path, method, arguments)
+        answer = self.environment.act(method, path, arguments)
+        return answer if answer is not None else super().control_action(path, method, arguments)

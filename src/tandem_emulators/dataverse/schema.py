@@ -233,10 +233,18 @@ class Schema:
     """The tables that are served now. `version` counts the changes; a change swaps a table, it never edits one."""
 
     def __init__(self, tables: list[Table]) -> None:
+        self._standard = tuple(tables)
         self.tables = {table.name: table for table in tables}
         self.option_sets = global_option_sets(tables)
         self.by_set = {table.set_name: table for table in tables}
         self.version = 1
+
+    def start_over(self) -> None:
+        """Back to the tables it was made of; the version still goes on."""
+        self.tables = {table.name: table for table in self._standard}
+        self.by_set = {table.set_name: table for table in self._standard}
+        self.option_sets = global_option_sets(self._standard)
+        self._changed()
 
     def copy(self) -> "Schema":
         """The schema as it is now, which later changes do not touch."""

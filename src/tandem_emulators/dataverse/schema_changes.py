@@ -35,10 +35,10 @@ class SchemaChanges:
         run = store.connection.execute
         run("CREATE TABLE IF NOT EXISTS definitions (kind TEXT, name TEXT, body BLOB, PRIMARY KEY (kind, name))")
         run("CREATE TABLE IF NOT EXISTS deleted_definitions (kind TEXT, id TEXT, version INTEGER, deleted_s REAL)")
-        self._load()
+        self.load()
 
-    def _load(self) -> None:
-        """What a file database remembers of the changes made before."""
+    def load(self) -> None:
+        """What a database remembers of the changes made before: at the start, and after another one was loaded."""
         found = self.store.connection.execute("SELECT kind, name, body FROM definitions ORDER BY rowid").fetchall()
         for kind, name, body in found:
             decoded = msgspec.json.decode(body)

@@ -56,6 +56,11 @@ class Settings:
     background_operations: bool = True
     webhook_timeout_s: float = 60.0
     webhook_delay_s: float = 0.0
+    # What a copy over this environment leaves as it was, and what it ends.
+    copy_keeps_organization_id: bool = True
+    copy_keeps_environment_id: bool = True
+    copy_ends_sign_ins: bool = False
+    copy_ends_delta_tokens: bool = False
     # How long the index of a new alternate key is built: half of it Pending, half InProgress.
     key_index_s: float = 1.0
     # How long after a change a metadata read without Consistency: Strong may show the definitions as they were.

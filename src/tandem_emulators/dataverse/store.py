@@ -28,6 +28,10 @@ class Store:
         self.connection = open_database(path)
         self.connection.create_function("fold", 1, _fold, deterministic=True)
         self.connection.create_function("matches", 2, matches, deterministic=True)
+        self.start_over()
+
+    def start_over(self) -> None:
+        """Take the database as it is now: at the start, and after another one was put in its place."""
         self._used: dict[str, set[str]] = {}
         self._create_tables()
         self.version = FIRST_VERSION
