@@ -7,17 +7,19 @@ import re
 from collections.abc import Mapping
 from urllib.parse import unquote_plus
 
-from tandem_emulators.dataverse import about, errors
-from tandem_emulators.dataverse.call import JSON, Call, applied, json_reply
+from tandem_emulators.dataverse import about, errors, record_counts
+from tandem_emulators.dataverse.call import JSON, Call, json_reply
+from tandem_emulators.dataverse.file_columns import FileColumns
 from tandem_emulators.dataverse.keys import resolve_key
 from tandem_emulators.dataverse.message import OF_ROW, OF_SET, UNBOUND
 from tandem_emulators.dataverse.messages import Messages
 from tandem_emulators.dataverse.metadata_api import METADATA_NAMES, MetadataApi
-from tandem_emulators.dataverse.options import Preferences
 from tandem_emulators.dataverse.organization import Organization
-from tandem_emulators.dataverse.reading import Reader, conditional_read_matches
+from tandem_emulators.dataverse.read_requests import ReadRequests
+from tandem_emulators.dataverse.reading import Reader
+from tandem_emulators.dataverse.record_counts import RecordCounts
 from tandem_emulators.dataverse.rules import install_rules
-from tandem_emulators.dataverse.schema import Column, Schema, Table
+from tandem_emulators.dataverse.schema import Schema, Table
 from tandem_emulators.dataverse.security import Caller
 from tandem_emulators.dataverse.write_requests import WriteRequests
 from tandem_emulators.dataverse.writing import Writer
@@ -35,6 +37,7 @@ _FUNCTIONS = {
     "WhoAmI": "whoami",
     "RetrieveVersion": "version",
     "RetrieveCurrentOrganization": "organization",
+    record_counts.NAME: "record_counts",
 }
 
 
@@ -56,8 +59,11 @@ class WebApi:
         self._counters = counters
         self._messages = Messages(reader, writer)
         install_rules(writer)
+        self._reads = ReadRequests(reader, counters)
+        self._record_counts = RecordCounts(reader)
         self._writes = WriteRequests(schema, reader, writer, counters)
         self._definitions = definitions
+        self._files = FileColumns(writer)
 
     def operation(self, request: Request) -> str:
         """The name under which faults, latency and counters know a request."""
@@ -121,6 +127,8 @@ class WebApi:
 
     def _function(self, call: Call, name: str) -> Reply:
         call.allow("GET")
+        if name == record_counts.NAME:
+            return self._record_counts.serve(call)
         if len(call.segments) > 1:
             raise errors.segment_not_found(call.segments[1])
         if name == "WhoAmI":
@@ -135,19 +143,13 @@ class WebApi:
         rest = call.segments[1:]
         if rest == ("$count",):
             call.allow("GET")
-            number = self._reader.count(call.caller, table, call.options)
-            return Reply(
-                200, b"\xef\xbb\xbf" + str(number).encode(), {"content-type": "text/plain", "odata-version": "4.0"}
-            )
+            return self._reads.count(call, table)
         if rest:
             return self._writes.message(call, self._messages.get(OF_SET, rest[0], table), table)
         if call.request.method == "POST":
             return self._writes.create(call, table)
         call.allow("GET", "POST")
-        preferences = call.preferences
-        page = self._reader.page(call.caller, table, call.options, preferences, call.root)
-        self._counters.read(len(page.rows))
-        return json_reply(page.as_dict(), headers=applied(preferences))
+        return self._reads.collection(call, table)
 
     # One row.
 
@@ -160,19 +162,10 @@ class WebApi:
             return self._writes.patch(call, table, key)
         if call.request.method == "DELETE":
             return self._writes.delete(call, table, key)
-        return self._read(call, table, self._id(table, key))
+        return self._reads.row(call, table, self._id(table, key))
 
     def _id(self, table: Table, key: str) -> str:
         return resolve_key(self._writer.store, table, key).require(table)
-
-    def _read(self, call: Call, table: Table, record_id: str) -> Reply:
-        preferences = call.preferences
-        row = self._reader.row(call.caller, table, record_id, call.options, preferences, call.root)
-        self._counters.read(1)
-        etag = str(row["@odata.etag"])
-        if preferences.annotations is None and conditional_read_matches(call.request.headers, etag):
-            return Reply(304, headers={"etag": etag, "odata-version": "4.0"})
-        return json_reply(row, headers={"etag": etag, **applied(preferences)})
 
     # Parts of a row: a message bound to it, one property, the reference of a lookup.
 
@@ -180,24 +173,15 @@ class WebApi:
         message = self._messages.find(OF_ROW, rest[0], table)
         if message is not None and len(rest) == 1:
             return self._writes.message(call, message, table, record_id)
+        if call.request.method == "GET":
+            return self._reads.part(call, table, record_id, rest)
         if len(rest) == 2 and rest[1] == "$ref":
             return self._writes.reference(call, table, record_id, rest[0])
         column = table.properties.get(rest[0])
         if column is None or len(rest) > 1:
-            if rest[0] in table.navigation:
-                raise errors.not_covered("Reading through a navigation property")
             raise errors.segment_not_found(rest[-1])
-        return self._property(call, table, record_id, column)
-
-    def _property(self, call: Call, table: Table, record_id: str, column: Column) -> Reply:
         call.allow("GET", "PUT", "DELETE")
-        if call.request.method != "GET":
-            return self._writes.put_property(call, table, record_id, column)
-        row = self._reader.row(call.caller, table, record_id, call.options, Preferences(), call.root)
-        self._counters.read(1)
-        value = row[column.property_name]
-        context = f"{call.root}$metadata#{table.set_name}({record_id})/{column.property_name}"
-        return Reply(204) if value is None else json_reply({"@odata.context": context, "value": value})
+        return self._writes.put_property(call, table, record_id, column)
 
 
 def _row_verb(segments: tuple[str, ...], request: Request) -> str:

@@ -4,7 +4,7 @@ A page is read behind the last row of the one before (never by counting), so row
 pages do not shift the rest.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from tandem_emulators.dataverse import errors
@@ -121,6 +121,11 @@ class Reader:
         query = self._query(table, options, related)
         return min(self.rows.count(caller, query, COUNT_MAX), COUNT_MAX)
 
+    def belongs(self, caller: Caller, table: Table, record_id: str, related: Related) -> bool:
+        query = self._query(table, QueryOptions(select=()), related)
+        query.conditions.append(Test(query.root.field(table.columns[table.key]), "eq", (record_id,)))
+        return self.rows.count(caller, query, 1) == 1
+
     def _query(self, table: Table, options: QueryOptions, related: Related | None) -> Query:
         query = self.rows.query(
             table, options.select, filter=options.filter, orderby=options.orderby, aliases=options.aliases
@@ -180,8 +185,3 @@ class Reader:
         rows = self.rows.fetch(caller, query, PAGE_SIZE_MAX if options.top is None else options.top)
         annotated = self.rows.annotated(rows, shown, preferences)
         return Page(annotated, context(root, table.set_name, [output.name for output in query.outputs]))
-
-
-def conditional_read_matches(headers: Mapping[str, str], etag: str) -> bool:
-    """Whether `If-None-Match` names the version that the row still has; the word null means no condition."""
-    return headers.get("if-none-match", "").strip() == etag
