@@ -47,10 +47,8 @@ class Cascades:
                         self._point(caller, child, child_id, relation, None, None)
 
     def _remove_pairs(self, caller: Caller, table: Table, record_id: str) -> None:
-        for pairs in self._writer.schema.many_to_many:
-            for side, _, column, *_ in pairs.sides():
-                if side == table.name and pairs.intersect in self._writer.schema.tables:
-                    self._remove_pairs_of(caller, self._writer.schema.tables[pairs.intersect], column, record_id)
+        for pairs in self._writer.schema.associations.get(table.name, {}).values():
+            self._remove_pairs_of(caller, self._writer.schema.tables[pairs.intersect], pairs.column, record_id)
 
     def _remove_pairs_of(self, caller: Caller, intersect: Table, column: str, record_id: str) -> None:
         sql = f'SELECT "{intersect.key}" FROM "{intersect.name}" WHERE "{column}" = ?'
@@ -84,15 +82,14 @@ class Cascades:
 
     def _is_paired_already(self, child: Table, child_id: str, relation: Relationship, winner_id: str) -> bool:
         """Whether the winner stands in the same pair, say in the same marketing list, and needs no second one."""
-        for pairs in self._writer.schema.many_to_many:
-            for side, _, column, _, other_column in pairs.sides():
-                if pairs.intersect == child.name and side == relation.parent and column == relation.column:
-                    sql = (
-                        f'SELECT 1 FROM "{child.name}" AS a JOIN "{child.name}" AS b USING ("{other_column}") '
-                        f'WHERE a."{child.key}" = ? AND b."{column}" = ?'
-                    )
-                    found = self._writer.store.connection.execute(sql, (child_id, winner_id)).fetchone()
-                    return found is not None
+        for pairs in self._writer.schema.associations.get(relation.parent, {}).values():
+            if pairs.intersect == child.name and pairs.column == relation.column:
+                sql = (
+                    f'SELECT 1 FROM "{child.name}" AS a JOIN "{child.name}" AS b USING ("{pairs.other_column}") '
+                    f'WHERE a."{child.key}" = ? AND b."{pairs.column}" = ?'
+                )
+                found = self._writer.store.connection.execute(sql, (child_id, winner_id)).fetchone()
+                return found is not None
         return False
 
     def _children(self, table: Table, record_id: str, relation: Relationship) -> Iterator[tuple[Table, str]]:
