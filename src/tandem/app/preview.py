@@ -5,6 +5,8 @@ from contextlib import aclosing
 from dataclasses import replace
 from typing import Any
 
+import msgspec
+
 from tandem.core.record import Cursor, Entity, RecordId, Value
 from tandem.core.schema import NewField
 from tandem.ports import Connector, Page, Reading
@@ -51,4 +53,4 @@ class PreviewConnector:
         if not reading.values:
             return reading
         values = {**self._absent, **dict(zip(real, reading.values, strict=True))}
-        return replace(reading, values=tuple(values[name] for name in fields))
+        return msgspec.structs.replace(reading, values=tuple(values[name] for name in fields))

@@ -17,7 +17,7 @@ import msgspec
 from tandem.connectors.dynamics.client import decode
 from tandem.connectors.dynamics.schema import VIRTUAL_FIELDS, Table
 from tandem.core.errors import RejectedError
-from tandem.core.record import Presence, RecordId, Side, Value, Version
+from tandem.core.record import Presence, RecordId, Side, Value
 from tandem.core.schema import FieldKind
 from tandem.ports import Reading
 
@@ -56,15 +56,21 @@ class RowShape:
         self.select = ",".join(columns) or table.primary_id
         self.place = {name: f"c{i}" for i, name in enumerate(columns)} | {table.primary_id: "id"}
         kinds = {names[f]: table.column(f).kind for f in names}
-        row = _row_type(table, columns, kinds)
+        row = _row_type(table, columns, kinds, is_whole=False)
+        self._whole_page = msgspec.json.Decoder(_page_type(_row_type(table, columns, kinds, is_whole=True)))
         self._page = msgspec.json.Decoder(_page_type(row))
         self._row = msgspec.json.Decoder(row)
         self._raw = attrgetter(*(self.place[c] for c in columns), "id") if columns else lambda row: (row.id,)
-        self._values = _compile_values(table, self.fields, names, self.place)
+        self._readings = _compile_readings(table, self.fields, names, self.place)
 
     def parse_page(self, body: bytes, operation: str) -> Rows:
-        page: Any = decode(self._page, body, operation)
-        readings = [self._reading(row) for row in page.value]
+        """Nearly every page holds whole rows only, which takes half the time of asking each row what it lacks."""
+        try:
+            page: Any = self._whole_page.decode(body)
+            readings = self._readings(page.value)
+        except (msgspec.DecodeError, ValueError, OverflowError):
+            page = decode(self._page, body, operation)
+            readings = [self._reading(row, operation) for row in page.value]
         return Rows(readings, path_of(page.next_link), path_of(page.delta_link), page.value)
 
     def parse_links(self, body: bytes, operation: str) -> Rows:
@@ -74,32 +80,38 @@ class RowShape:
 
     def parse_row(self, body: bytes, operation: str) -> Reading:
         """One record's own answer; every selected column must be in it."""
-        reading = self._reading(decode(self._row, body, operation))
+        reading = self._reading(decode(self._row, body, operation), operation)
         if reading.presence is not Presence.PRESENT:
             text = f"Dynamics, {operation}: the answer lacks a column that was selected."
             raise RejectedError(text, side=Side.CRM, operation=operation, code="shape")
         return reading
 
-    def _reading(self, row: Any) -> Reading:
+    def _reading(self, row: Any, operation: str) -> Reading:
         """A row that lacks a selected column is not read as empty: it is a suspicion, to be read by id."""
         if row.deleted_id is not msgspec.UNSET:
             return Reading(RecordId(row.deleted_id.lower()), presence=Presence.SUSPECT)
         if msgspec.UNSET in self._raw(row):
             return Reading(RecordId(row.id), presence=Presence.SUSPECT)
-        return Reading(RecordId(row.id), self._values(row), Version(row.etag) if row.etag else None)
+        try:
+            return self._readings([row])[0]
+        except (ValueError, OverflowError):
+            text = f"Dynamics, {operation}: the answer holds a time that is none."
+            raise RejectedError(text, side=Side.CRM, operation=operation, code="shape") from None
 
 
-def _row_type(table: Table, columns: Sequence[str], kinds: Mapping[str, FieldKind]) -> Any:
-    unset = msgspec.UnsetType
-    fields: list[tuple[str, Any, Any]] = [
-        ("id", str, ""),
-        ("etag", str | None, None),
-        ("deleted_id", str | unset, msgspec.UNSET),
-    ]
-    fields += [(f"c{i}", _TYPES.get(kinds[c], str | None) | unset, msgspec.UNSET) for i, c in enumerate(columns)]
+def _row_type(table: Table, columns: Sequence[str], kinds: Mapping[str, FieldKind], *, is_whole: bool) -> Any:
+    """`is_whole`: with every column, and no deletion; else whatever lacks is unset."""
+    unset, types = msgspec.UnsetType, {f"c{i}": _TYPES.get(kinds[c], str | None) for i, c in enumerate(columns)}
+    fields: list[tuple[str, Any, Any]]
+    if is_whole:
+        fields = [("id", str, msgspec.NODEFAULT), ("etag", str | None, None)]
+        fields += [(place, kind, msgspec.NODEFAULT) for place, kind in types.items()]
+    else:
+        fields = [("id", str, ""), ("etag", str | None, None), ("deleted_id", str | unset, msgspec.UNSET)]
+        fields += [(place, kind | unset, msgspec.UNSET) for place, kind in types.items()]
     rename = {"id": table.primary_id, "etag": "@odata.etag", "deleted_id": "id"}
     rename |= {f"c{i}": column for i, column in enumerate(columns)}
-    return msgspec.defstruct(f"{table.entity}_row", fields, rename=rename, gc=False)
+    return msgspec.defstruct(f"{table.entity}_row", fields, rename=rename, gc=False, kw_only=True)
 
 
 class _Links(msgspec.Struct):
@@ -114,10 +126,11 @@ def _page_type(row: Any) -> Any:
     return msgspec.defstruct("page", [("value", list[row])], bases=(_Links,), kw_only=True)
 
 
-def _compile_values(
+def _compile_readings(
     table: Table, fields: Sequence[str], names: Mapping[str, str], place: Mapping[str, str]
-) -> Callable[[Any], tuple[Value, ...]]:
-    """A function of one row. Its source holds only places (``r.c0``) and names of this module, no text from outside."""
+) -> Callable[[Sequence[Any]], list[Reading]]:
+    """A function of a page's whole rows. Its source holds only places (``r.c0``) and names of this module, no text from
+    outside."""
     parts = []
     for name in fields:
         if name in VIRTUAL_FIELDS:
@@ -125,23 +138,22 @@ def _compile_values(
             continue
         kind, at = table.column(name).kind, f"r.{place[names[name]]}"
         if kind is FieldKind.DATETIME:
-            parts.append(f"whole_seconds({at})")
+            parts.append(f'(t if (t := {at}) is None or len(t) == 20 and t[19] == "Z" else whole_seconds(t))')
         elif kind is FieldKind.DATE:
             parts.append(f"{at} and {at}[:10]")
         else:
             parts.append(at if kind in _TYPES else f"({at} or None)")
-    source = f"lambda r: ({''.join(part + ',' for part in parts)})"
-    known = {"whole_seconds": whole_seconds, "type_name": table.type_name, "__builtins__": {}}
-    values: Callable[[Any], tuple[Value, ...]] = eval(source, known)
-    return values
+    values = "".join(f"{part}," for part in parts)
+    source = f"lambda rows: [Reading(r.id, ({values}), r.etag or None) for r in rows]"
+    known = {"whole_seconds": whole_seconds, "type_name": table.type_name, "Reading": Reading, "len": len}
+    readings: Callable[[Sequence[Any]], list[Reading]] = eval(source, {**known, "__builtins__": {}})
+    return readings
 
 
 def whole_seconds(text: str | None) -> str | None:
-    """``YYYY-MM-DDThh:mm:ssZ``; what has that shape already, as nearly everything has, is passed on unread."""
+    """``YYYY-MM-DDThh:mm:ssZ``; what has that shape already, as nearly everything has, is never handed in."""
     if not text:
         return None
-    if len(text) == 20 and text[19] == "Z":
-        return text
     at = datetime.fromisoformat(text)
     at = at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
     return at.strftime("%Y-%m-%dT%H:%M:%SZ")
