@@ -11,7 +11,7 @@ from typing import Any
 
 from tandem_emulators.dataverse.patterns import matches
 from tandem_emulators.dataverse.relationships import Relationship
-from tandem_emulators.dataverse.schema import Column, Schema, Table
+from tandem_emulators.dataverse.schema import Schema, Table
 from tandem_emulators.kit.sqlite import open_database, transaction
 
 FIRST_VERSION = 1_000_000
@@ -160,20 +160,6 @@ class Store:
 
     # Pages.
 
-    def select(
-        self, table: Table, columns: Mapping[str, Column | None], tail: str, arguments: Sequence[Any]
-    ) -> list[Row]:
-        """Rows as JSON wants them: `columns` are property name -> column, or None for a property read as null."""
-        expressions = ", ".join(_expression(name, column) for name, column in columns.items())
-        etag = "'W/\"' || \"versionnumber\" || '\"'"
-        cursor = self.connection.execute(f'SELECT {etag}, {expressions} FROM "{table.name}" {tail}', arguments)
-        names = ("@odata.etag", *columns)
-        return [dict(zip(names, values, strict=True)) for values in cursor.fetchall()]
-
-    def count(self, table: Table, tail: str, arguments: Sequence[Any]) -> int:
-        found = self.connection.execute(f'SELECT count(*) FROM "{table.name}" {tail}', arguments).fetchone()
-        return int(found[0])
-
     def raw_rows(self, table: Table, after: str, limit: int) -> list[Row]:
         """Rows by key as they are stored, without the columns that nobody has ever written."""
         names = [name for name in table.stored if name in self._used[table.name]]
@@ -225,11 +211,3 @@ def _insert_sql(table: Table, columns: Iterable[str]) -> str:
     names = list(columns)
     quoted = ", ".join(f'"{name}"' for name in names)
     return f'INSERT INTO "{table.name}" ({quoted}) VALUES ({", ".join("?" * len(names))})'
-
-
-def _expression(name: str, column: Column | None) -> str:
-    if column is None:
-        return f'NULL AS "{name}"'
-    if column.type == "Boolean":
-        return f'"{column.name}" AS "{name} [boolean]"'
-    return f'"{column.name}"'
