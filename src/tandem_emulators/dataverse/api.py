@@ -50,7 +50,13 @@ def split_path(path: str) -> tuple[str, ...]:
 
 class WebApi:
     def __init__(
-        self, schema: Schema, organization: Organization, reader: Reader, writer: Writer, counters: Counters, definitions: MetadataApi
+        self,
+        schema: Schema,
+        organization: Organization,
+        reader: Reader,
+        writer: Writer,
+        counters: Counters,
+        definitions: MetadataApi,
     ) -> None:
         self._schema = schema
         self._organization = organization
@@ -173,11 +179,13 @@ class WebApi:
         message = self._messages.find(OF_ROW, rest[0], table)
         if message is not None and len(rest) == 1:
             return self._writes.message(call, message, table, record_id)
+        column = table.properties.get(rest[0])
+        if column is not None and column.type == "File" and (rest[1:] == ("$value",) or call.request.method != "GET"):
+            return self._files.handle(call, table, record_id, column, rest[1:])
         if call.request.method == "GET":
             return self._reads.part(call, table, record_id, rest)
         if len(rest) == 2 and rest[1] == "$ref":
             return self._writes.reference(call, table, record_id, rest[0])
-        column = table.properties.get(rest[0])
         if column is None or len(rest) > 1:
             raise errors.segment_not_found(rest[-1])
         call.allow("GET", "PUT", "DELETE")

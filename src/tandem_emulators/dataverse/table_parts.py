@@ -59,6 +59,9 @@ def companions(column: Mapping[str, Any]) -> list[Attribute]:
         made.append(make_column(f"{column['SchemaName']}Name", "String", MaxLength=100, FormatName="Text", **hidden))
     if kind in _NAMED_BY_LABEL:
         made.append(make_column(f"{column['SchemaName']}Name", "Virtual", **hidden))
+    if kind == "File":
+        fixed = {"IsValidForCreate": False, "IsValidForUpdate": False, "AttributeOf": column["LogicalName"]}
+        made.append(make_column(f"{column['SchemaName']}_Name", "String", MaxLength=512, FormatName="Text", **fixed))
     if len(column.get("Targets", ())) > 1:
         made.append(make_column(f"{column['SchemaName']}Type", "EntityName", **hidden))
     return made
