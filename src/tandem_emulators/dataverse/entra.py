@@ -216,7 +216,8 @@ class Entra:
         lifetime = self._settings.token_lifetime_s
         now = int(self._clock.timestamp())
         times = {"iat": now, "nbf": now, "exp": now + lifetime}
-        claims = {"aud": resource, "tid": self._organization.tenant_id, "oid": user_id, **times}
+        object_id = self._organization.object_id_of(user_id)
+        claims = {"aud": resource, "tid": self._organization.tenant_id, "oid": object_id, **times}
         claims["azp" if is_v2 else "appid"] = form["client_id"]
         if delegated:
             claims["upn"] = self._organization.username
@@ -243,12 +244,14 @@ class Entra:
             self._refresh_tokens[refresh] = user_id
             extras["refresh_token"] = refresh
         if "openid" in asked:
-            tenant = self._organization.tenant_id
-            claims = {"aud": form["client_id"], "iss": f"{tenant}/v2.0", "tid": tenant, "oid": user_id, "sub": user_id}
+            tenant, object_id = self._organization.tenant_id, self._organization.object_id_of(user_id)
+            who = {"oid": object_id, "sub": object_id}
+            claims = {"aud": form["client_id"], "iss": f"{tenant}/v2.0", "tid": tenant, **who}
             name = {"preferred_username": self._organization.username}
             extras["id_token"] = self._signed({**claims, **times, **name})
         if form.get("client_info"):
-            info = msgspec.json.encode({"uid": user_id, "utid": self._organization.tenant_id})
+            object_id = self._organization.object_id_of(user_id)
+            info = msgspec.json.encode({"uid": object_id, "utid": self._organization.tenant_id})
             extras["client_info"] = urlsafe_b64encode(info).rstrip(b"=").decode()
         return extras
 

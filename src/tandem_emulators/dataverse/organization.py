@@ -80,6 +80,10 @@ class Organization:
     def administrator_id(self) -> str:
         return self.id_of("administrator")
 
+    def object_id_of(self, user_id: str) -> str:
+        """The id that the tenant's directory has for a user; its row in the organisation has another one."""
+        return self.id_of(f"directory/{user_id}")
+
     tenant_domain = "contoso.onmicrosoft.example"
     username = "integration@contoso.onmicrosoft.example"
 

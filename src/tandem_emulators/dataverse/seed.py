@@ -96,7 +96,8 @@ class Seeder:
             (self.organization.delegated_user_id, "Integration", self.organization.username, 0),
         )
         for user_id, name, mail, mode in service:
-            yield {**self._user(user_id, None, name, mail), "accessmode": mode, "applicationid": None}
+            application = self.organization.client_id if user_id == self.organization.application_user_id else None
+            yield {**self._user(user_id, None, name, mail), "accessmode": mode, "applicationid": application}
         for index in range(user_count(self.population)):
             found = people.user(self.organization.seed, index)
             row = self._user(self.user_id(index), found.first_name, found.last_name, found.email or "")
@@ -108,7 +109,8 @@ class Seeder:
         names = {"firstname": first, "lastname": last, "fullname": full_name(first, last)}
         address = {"internalemailaddress": mail, "domainname": mail, "isdisabled": 0, "islicensed": 1}
         unit = {"businessunitid": self.organization.business_unit_id}
-        return {"systemuserid": user_id, **names, **address, **unit, **self.made(0.0)}
+        directory = {"azureactivedirectoryobjectid": self.organization.object_id_of(user_id)}
+        return {"systemuserid": user_id, **names, **address, **unit, **directory, **self.made(0.0)}
 
     @property
     def user_count(self) -> int:

@@ -1,13 +1,15 @@
 """Sheet section 1: sign-in, its errors, and what a call with a bad token gets."""
 
+from base64 import b64encode
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
+import jwt
 import msal  # type: ignore[import-untyped]
 import pytest
 
-from tests.contract.dataverse.client import Running
+from tests.contract.dataverse.client import Answer, Running
 
 
 def the_form(crm: Running, **changes: str | None) -> dict[str, str | None]:
@@ -77,6 +79,107 @@ def test_1_3_a_wrong_user_or_password_is_an_invalid_grant(crm: Running, changes:
     form = the_form(crm, scope=f"{crm.url}/.default", **{**person, **changes})
     answer = crm.token_call(f"/{crm.access['tenant_id']}/oauth2/v2.0/token", form)
     assert (answer.status, answer.body["error"], answer.body["error_codes"]) == (400, "invalid_grant", [number])
+
+
+def password_sign_in(crm: Running, **changes: str) -> Answer:
+    person = {"grant_type": "password", "username": crm.access["username"], "password": crm.access["password"]}
+    form = the_form(crm, **{"scope": f"{crm.url}/.default", **person, **changes})
+    return crm.token_call(f"/{crm.access['tenant_id']}/oauth2/v2.0/token", form)
+
+
+@pytest.mark.parametrize(
+    ("state", "number"),
+    [
+        ("locked", 50053),
+        ("password_expired", 50055),
+        ("disabled", 50057),
+        ("needs_mfa", 50076),
+        ("must_enrol_mfa", 50079),
+    ],
+)
+def test_1_3_the_state_of_an_account_keeps_its_user_out(crm: Running, state: str, number: int) -> None:
+    crm.set("/settings", account_state=state)
+    answer = password_sign_in(crm)
+    assert (answer.status, answer.body["error"], answer.body["error_codes"]) == (400, "invalid_grant", [number])
+    assert crm.sign_in().status == 200
+
+
+def test_1_3_ten_wrong_passwords_lock_the_account_for_a_minute(crm: Running) -> None:
+    crm.set("/clock", frozen=True)
+    for _ in range(10):
+        assert password_sign_in(crm, password="wrong").body["error_codes"] == [50126]
+    assert password_sign_in(crm).body["error_codes"] == [50053]
+    crm.set("/clock", advance_s=61)
+    assert password_sign_in(crm).status == 200
+
+
+def test_1_3_the_state_of_the_application_keeps_it_out(crm: Running) -> None:
+    crm.set("/settings", application_state="secret_expired")
+    answer = crm.sign_in()
+    assert (answer.status, answer.body["error"], answer.body["error_codes"]) == (401, "invalid_client", [7000222])
+    crm.set("/settings", application_state="no_consent")
+    assert crm.sign_in().status == 200
+    answer = password_sign_in(crm)
+    assert (answer.status, answer.body["error"], answer.body["error_codes"]) == (400, "invalid_grant", [65001])
+
+
+def test_1_1_an_application_that_is_not_public_needs_its_secret_for_a_password_too(crm: Running) -> None:
+    crm.set("/settings", allow_public_client=False)
+    assert password_sign_in(crm).body["error_codes"] == [7000218]
+    assert password_sign_in(crm, client_secret=crm.access["client_secret"]).status == 200
+
+
+def test_1_1_common_is_refused_for_passwords(crm: Running) -> None:
+    person = {"username": crm.access["username"], "password": crm.access["password"], "grant_type": "password"}
+    form = the_form(crm, scope=f"{crm.url}/.default", **person)
+    assert crm.token_call("/common/oauth2/v2.0/token", form).body["error_codes"] == [9001023]
+
+
+def test_1_3_too_many_sign_ins_get_a_bare_429(crm: Running) -> None:
+    crm.set("/clock", frozen=True)
+    crm.set("/settings", sign_ins_per_minute=3)
+    answers = [crm.sign_in() for _ in range(4)]
+    refused = next(answer for answer in answers if answer.status != 200)
+    assert (refused.status, refused.raw, refused.headers["retry-after"]) == (429, b"Too Many Requests", "60")
+    crm.set("/clock", advance_s=61)
+    assert crm.sign_in().status == 200
+
+
+def test_1_1_the_credential_may_come_in_a_basic_header(crm: Running) -> None:
+    pair = b64encode(f"{crm.access['client_id']}:{crm.access['client_secret']}".encode()).decode()
+    body = urlencode({"grant_type": "client_credentials", "scope": f"{crm.url}/.default"})
+    kind = {"Content_Type": "application/x-www-form-urlencoded"}
+    path = f"/{crm.access['tenant_id']}/oauth2/v2.0/token"
+    assert crm.send("POST", path, body, Authorization=f"Basic {pair}", **kind).status == 200
+    assert crm.send("POST", path, body, Authorization="Basic %%%", **kind).status == 400
+
+
+@pytest.mark.parametrize("method", ["GET", "PUT", "HEAD"])
+def test_1_3_a_token_is_asked_for_by_post(crm: Running, method: str) -> None:
+    assert crm.send(method, f"/{crm.access['tenant_id']}/oauth2/v2.0/token").status == 400
+
+
+def test_1_2_claims_say_for_whom_and_until_when(crm: Running) -> None:
+    token = crm.sign_in().body["access_token"]
+    claims = jwt.decode(token, options={"verify_signature": False})
+    assert {name: claims[name] for name in ("aud", "tid", "azp")} == {
+        "aud": crm.url,
+        "tid": crm.access["tenant_id"],
+        "azp": crm.access["client_id"],
+    }
+    user = crm.get("WhoAmI").body["UserId"]
+    row = crm.row("systemusers", user)
+    assert (row["azureactivedirectoryobjectid"], row["applicationid"]) == (claims["oid"], crm.access["client_id"])
+    delegated = jwt.decode(password_sign_in(crm).body["access_token"], options={"verify_signature": False})
+    assert (delegated["upn"], delegated["exp"] - delegated["iat"]) == (crm.access["username"], 3599)
+
+
+def test_1_2_a_refresh_token_brings_the_next_token(crm: Running) -> None:
+    first = password_sign_in(crm, scope=f"{crm.url}/.default offline_access").body
+    form = the_form(crm, grant_type="refresh_token", refresh_token=first["refresh_token"], scope=f"{crm.url}/.default")
+    path = f"/{crm.access['tenant_id']}/oauth2/v2.0/token"
+    assert crm.token_call(path, form).body["access_token"] != first["access_token"]
+    assert crm.token_call(path, {**form, "refresh_token": "x"}).body["error"] == "invalid_grant"
 
 
 def test_1_3_an_unknown_tenant_is_an_invalid_request(crm: Running) -> None:
