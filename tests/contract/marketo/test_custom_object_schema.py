@@ -42,6 +42,22 @@ STANDARD_FIELDS = [
 ]
 
 
+def bad(attribute: str, value: str) -> tuple[str, str]:
+    return "1003", f"Invalid value for field '{attribute}' and value '{value}'"
+
+
+def lacks(name: str) -> tuple[str, str]:
+    return "1002", f"Missing value for the required parameter '{name}'"
+
+
+def a_field(name: str = "x", shown: str = "X", kind: str = "string", **also: object) -> dict[str, Any]:
+    return {"name": name, "displayName": shown, "dataType": kind, **also}
+
+
+def link(name: str, field: str) -> dict[str, Any]:
+    return a_field(kind="link", relatedTo={"name": name, "field": field})
+
+
 def make(marketo: Running, name: str = "car", shown: str = "Car", **also: object) -> Answer:
     return marketo.post(f"{SCHEMA}.json", {"apiName": name, "displayName": shown, **also})
 
@@ -145,17 +161,17 @@ class TestDrafts:
     @pytest.mark.parametrize(
         ("body", "error"),
         [
-            ({"displayName": "Car"}, ("1002", "Missing value for the required parameter 'apiName'")),
-            ({"apiName": "boat"}, ("1002", "Missing value for the required parameter 'displayName'")),
-            ({"apiName": "a-b", "displayName": "B"}, ("1003", "Invalid value for field 'apiName' and value 'a-b'")),
-            ({"apiName": "b", "displayName": "B!"}, ("1003", "Invalid value for field 'displayName' and value 'B!'")),
+            ({"displayName": "Car"}, lacks("apiName")),
+            ({"apiName": "boat"}, lacks("displayName")),
+            ({"apiName": "a-b", "displayName": "B"}, bad("apiName", "a-b")),
+            ({"apiName": "b", "displayName": "B!"}, bad("displayName", "B!")),
             ({"apiName": "car", "displayName": "Car", "action": "createOnly"}, ("1017", "Object already exists")),
             ({"apiName": "boat", "displayName": "car"}, ("1017", "Object already exists")),
             ({"apiName": "company", "displayName": "Own"}, ("1017", "Object already exists")),
             ({"apiName": "boat", "action": "updateOnly"}, ("1013", "Object not found")),
-            ({"apiName": "boat", "displayName": "B", "action": "replace"}, ("1003", "Invalid value 'replace' for 'action'")),
+            ({"apiName": "b", "displayName": "B", "action": "put"}, ("1003", "Invalid value 'put' for 'action'")),
         ],
-    )  # fmt: skip
+    )
     def test_a_type_that_cannot_be_is_refused(
         self, marketo: Running, body: dict[str, object], error: tuple[str, str]
     ) -> None:
@@ -172,23 +188,23 @@ class TestFields:
     @pytest.mark.parametrize(
         ("field", "error"),
         [
-            ({"displayName": "X", "dataType": "string"}, ("1002", "Missing value for the required parameter 'name'")),
-            ({"name": "x", "dataType": "string"}, ("1002", "Missing value for the required parameter 'displayName'")),
-            ({"name": "x", "displayName": "X"}, ("1002", "Missing value for the required parameter 'dataType'")),
-            ({"name": "x", "displayName": "X", "dataType": "score"}, ("1003", "Invalid value for field 'dataType' and value 'score'")),
-            ({"name": "x y", "displayName": "X", "dataType": "string"}, ("1003", "Invalid value for field 'name' and value 'x y'")),
-            ({"name": "VIN", "displayName": "X", "dataType": "string"}, ("1003", "Field 'VIN' already exists")),
-            ({"name": "marketoGUID", "displayName": "X", "dataType": "string"}, ("1003", "Field 'marketoGUID' already exists")),
-            ({"name": "x", "displayName": "vin", "dataType": "string"}, ("1003", "A field with the displayName 'vin' already exists")),
-            ({"name": "x", "displayName": "X", "dataType": "link"}, ("1002", "Missing value for the required parameter 'relatedTo'")),
-            ({"name": "x", "displayName": "X", "dataType": "link", "relatedTo": {"name": "boat", "field": "id"}},
-             ("1003", "Invalid link to field 'id' of object 'boat'")),
-            ({"name": "x", "displayName": "X", "dataType": "link", "relatedTo": {"name": "company", "field": "site"}},
-             ("1003", "Invalid link to field 'site' of object 'company'")),
-            ({"name": "x", "displayName": "X", "dataType": "string", "relatedTo": {"name": "lead", "field": "id"}},
-             ("1003", "relatedTo can only be used with dataType 'link'")),
+            ({"displayName": "X", "dataType": "string"}, lacks("name")),
+            ({"name": "x", "dataType": "string"}, lacks("displayName")),
+            ({"name": "x", "displayName": "X"}, lacks("dataType")),
+            (a_field(kind="score"), bad("dataType", "score")),
+            (a_field("x y"), bad("name", "x y")),
+            (a_field("VIN"), ("1003", "Field 'VIN' already exists")),
+            (a_field("marketoGUID"), ("1003", "Field 'marketoGUID' already exists")),
+            (a_field(shown="vin"), ("1003", "A field with the displayName 'vin' already exists")),
+            (a_field(kind="link"), lacks("relatedTo")),
+            (link("boat", "id"), ("1003", "Invalid link to field 'id' of object 'boat'")),
+            (link("company", "site"), ("1003", "Invalid link to field 'site' of object 'company'")),
+            (
+                a_field(relatedTo={"name": "lead", "field": "id"}),
+                ("1003", "relatedTo can only be used with dataType 'link'"),
+            ),
         ],
-    )  # fmt: skip
+    )
     def test_a_field_that_cannot_be_is_refused_with_all_its_neighbours(
         self, marketo: Running, field: dict[str, Any], error: tuple[str, str]
     ) -> None:
@@ -257,7 +273,19 @@ class TestFields:
         assert marketo.post(f"{SCHEMA}.json", body).error[0] == "1003"
 
     def test_the_data_types(self, marketo: Running) -> None:
-        types = ["string", "boolean", "integer", "float", "link", "email", "currency", "date", "datetime", "phone", "text"]  # fmt: skip
+        types = [
+            "string",
+            "boolean",
+            "integer",
+            "float",
+            "link",
+            "email",
+            "currency",
+            "date",
+            "datetime",
+            "phone",
+            "text",
+        ]
         assert marketo.get(f"{SCHEMA}/fieldDataTypes.json").body["result"] == types
 
 
@@ -271,19 +299,14 @@ class TestStructures:
     def test_many_to_many_with_an_edge_and_a_bridge(self, marketo: Running) -> None:
         """Adobe's courses: the edge is approved first; a bridge needs no key of its own."""
         key = {"name": "courseID", "displayName": "Course ID", "dataType": "string", "isDedupeField": True}
-        link = {
-            "name": "courseID",
-            "displayName": "Course ID",
-            "dataType": "link",
-            "relatedTo": {"field": "courseID", "name": "course"},
-        }
+        to_course = a_field("courseID", "Course ID", "link", relatedTo={"field": "courseID", "name": "course"})
         make(marketo, "course", "Course")
         add(marketo, key, name="course")
         make(marketo, "enrollment", "Enrollment")
-        too_early = add(marketo, LEAD_LINK, link, name="enrollment")
+        too_early = add(marketo, LEAD_LINK, to_course, name="enrollment")
         assert too_early.error == ("1003", "Invalid link to field 'courseID' of object 'course'")
         step(marketo, "approve", "course")
-        assert add(marketo, LEAD_LINK, link, name="enrollment").result == []
+        assert add(marketo, LEAD_LINK, to_course, name="enrollment").result == []
         assert step(marketo, "approve", "enrollment").result == []
         assert [each["field"] for each in describe(marketo, "enrollment")["relationships"]] == ["leadID", "courseID"]
         assert [each["name"] for each in marketo.get(f"{SCHEMA}/linkableObjects.json").result] == [
@@ -295,8 +318,10 @@ class TestStructures:
     def test_an_object_with_a_link_cannot_be_linked_to(self, marketo: Running) -> None:
         a_car(marketo)
         make(marketo, "trip", "Trip")
-        link = {"name": "car", "displayName": "Car", "dataType": "link", "relatedTo": {"name": "car", "field": "vin"}}
-        assert add(marketo, link, name="trip").error == ("1003", "Invalid link to field 'vin' of object 'car'")
+        assert add(marketo, link("car", "vin"), name="trip").error == (
+            "1003",
+            "Invalid link to field 'vin' of object 'car'",
+        )
 
     def test_one_link_to_a_standard_object(self, marketo: Running) -> None:
         make(marketo)
@@ -349,8 +374,7 @@ class TestTheEnd:
     def test_a_type_that_another_links_to_stays(self, marketo: Running) -> None:
         a_car(marketo, VIN)
         make(marketo, "trip", "Trip")
-        link = {"name": "car", "displayName": "Car", "dataType": "link", "relatedTo": {"name": "car", "field": "vin"}}
-        add(marketo, link, name="trip")
+        add(marketo, link("car", "vin"), name="trip")
         assert step(marketo, "delete").error == ("1022", "Object in use")
 
 
