@@ -11,7 +11,7 @@ from tandem.core.record import CONTACT, PERSON, Cursor, RecordId, Side, State
 from tandem.core.subject import Rules, Subject
 from tandem.ports import JournalRow, JournalState, Outcome, Store
 from tandem.runtime.engine import Engine
-from tandem.runtime.look import linked_parents
+from tandem.runtime.parents import find_parents
 from tandem.store import open_store
 from tandem.store.memory import MemoryStore
 
@@ -44,7 +44,7 @@ def _first_copy(store: Store, engine: Engine, page: Sequence[State]) -> Steps:
         for claim in claims
         if (state := claim.crm)
     ]
-    rules = Rules(engine.settings.sync_id, mappings, engine.policies, linked_parents(engine, subjects))
+    rules = Rules(engine.settings.sync_id, mappings, engine.policies, frozenset(find_parents(engine, subjects)))
     plan = plan_pass(subjects, rules)
     rows: list[JournalRow] = []
     steps["commit a plan of creates"] = once_us(lambda: rows.extend(store.commit_plan(plan, "bench", _NOW)), len(page))
