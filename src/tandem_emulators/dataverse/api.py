@@ -101,6 +101,7 @@ class WebApi:
         if found is None:
             raise errors.segment_not_found(request.path.strip("/").partition("/")[0])
         self._check_size(request, in_batch)
+        self._definitions.keys.advance()
         root = f"{request.base_url}{found[0]}"
         call = Call(request, caller, root, split_path(request.path), references or {}, in_batch)
         if not call.segments:

@@ -18,7 +18,7 @@ from tandem_emulators.kit.http import Reply, Request
 
 REQUESTS_MAX = 1000
 _BOUNDARY = re.compile(r'boundary\s*=\s*(?:"([^"]+)"|([^;\s]+))', re.IGNORECASE)
-_REQUEST_LINE = re.compile(rb"([A-Z]+)\s+(\S+)(?:\s+HTTP/1\.[01])?\s*")
+_METHOD = re.compile(rb"[A-Z]{1,20}")
 _HEADER_END = re.compile(rb"\r?\n\r?\n")
 _REASONS = {200: "OK", 201: "Created", 204: "No Content", 304: "Not Modified", 400: "Bad Request", 401: "Unauthorized"}
 _REASONS |= {403: "Forbidden", 404: "Not Found", 405: "Method Not Allowed", 412: "Precondition Failed"}
@@ -166,15 +166,13 @@ def _parse_part(outer: Request, headers: dict[str, str], content: bytes) -> Part
     if headers.get("content-type", "").split(";")[0].strip().lower() != "application/http":
         raise errors.query_error("The batch message is malformed: a part must be of type application/http.")
     line, _, rest = content.lstrip(b"\r\n").partition(b"\n")
-    found = _REQUEST_LINE.fullmatch(line)
-    if found is None:
-        raise errors.query_error("The batch message is malformed: a part has no request line.")
+    method, raw_target = _request_line(line)
     inner_headers, body = _headers_and_content(rest) if rest.strip() else ({}, b"")
     if rest.startswith((b"\r\n", b"\n")):
         inner_headers, body = {}, rest.lstrip(b"\r\n")
-    path, query = _target(outer, found[2].decode("latin-1"))
+    path, query = _target(outer, raw_target)
     request = Request(
-        method=found[1].decode(),
+        method=method,
         path=unquote(path),
         query_string=query,
         headers={"authorization": outer.headers.get("authorization", ""), **inner_headers},
@@ -185,6 +183,16 @@ def _parse_part(outer: Request, headers: dict[str, str], content: bytes) -> Part
     if request.path.endswith("/$batch"):
         raise errors.query_error("A batch request cannot contain another batch request.")
     return Part(request, headers.get("content-id") or inner_headers.get("content-id"))
+
+
+def _request_line(line: bytes) -> tuple[str, str]:
+    """Method and target. Microsoft's own Python client leaves the blanks of a query as they are."""
+    method, _, target = line.strip().partition(b" ")
+    if target.endswith((b" HTTP/1.1", b" HTTP/1.0")):
+        target = target[: -len(b" HTTP/1.1")]
+    if _METHOD.fullmatch(method) is None or not target.strip():
+        raise errors.query_error("The batch message is malformed: a part has no request line.")
+    return method.decode(), target.strip().decode("latin-1")
 
 
 def _target(outer: Request, target: str) -> tuple[str, str]:

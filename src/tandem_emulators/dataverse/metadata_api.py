@@ -158,8 +158,9 @@ class MetadataApi:
     # Definitions.
 
     def _write(self, request: Request, segments: Sequence[str], root: str) -> Reply:
+        """What was made is named under the path that the client used."""
         name, key = split_segment(segments[0])
-        url = f"{root}{name}"
+        url = f"{root}{segments[0]}"
         handlers = {
             "EntityDefinitions": self._write_table,
             "RelationshipDefinitions": self._write_relation,
@@ -181,9 +182,9 @@ class MetadataApi:
             return Reply(204, headers=dict(_NO_CONTENT))
         part, part_key = split_segment(rest[0])
         if part == "Attributes":
-            return self._write_column(request, table, part_key, f"{url}({table.metadata['MetadataId']})/Attributes")
+            return self._write_column(request, table, part_key, f"{url}/Attributes")
         if part == "Keys":
-            return self._write_key(request, table, part_key, f"{url}({table.metadata['MetadataId']})/Keys")
+            return self._write_key(request, table, part_key, f"{url}/Keys")
         raise errors.method_not_allowed(request.method)
 
     def _write_column(self, request: Request, table: Table, key: str | None, url: str) -> Reply:

@@ -58,7 +58,8 @@ def _standard_tables() -> tuple[Table, ...]:
     for name, metadata in found.items():
         shadows = supplement.get(name, {}).get("shadows", {})
         complete(metadata, shadows, [r for r in described.values() if r["ReferencingEntity"] == name])
-        metadata["ManyToManyRelationships"] = [p for p in pairs.values() if p["IntersectEntityName"] == name]
+        own_pairs = [pair for pair in pairs.values() if pair["IntersectEntityName"] == name]
+        metadata["ManyToManyRelationships"] = [_identified(p, "relationship", p["SchemaName"]) for p in own_pairs]
         tables.append(Table(metadata, shadows))
     return tuple(tables)
 
