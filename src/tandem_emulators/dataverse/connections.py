@@ -33,8 +33,6 @@ class Connections:
         start, end = row.get("effectivestart"), row.get("effectiveend")
         if start is not None and end is not None and end < start:
             raise errors.connection_dates()
-        if row.get("relatedconnectionid") is None and "relatedconnectionid" not in changes:
-            changes.setdefault("ismaster", 1)
         if "record2id" in changes:
             changes["name"] = self._name_of(row)
         for number in ("1", "2"):
@@ -67,7 +65,7 @@ class Connections:
         same = {name: event.changes[name] for name in (*_SHARED, *_OWNER) if name in event.changes}
         link = {"relatedconnectionid": event.record_id, "ismaster": 0}
         self._writer.insert(event.caller, self._table, other_id, {**_mirrored(event.changes), **same, **link})
-        self._writer.store.update(self._table, event.record_id, {"relatedconnectionid": other_id})
+        self._writer.store.update(self._table, event.record_id, {"relatedconnectionid": other_id, "ismaster": 1})
 
     def _update_reciprocal(self, event: RowEvent) -> None:
         """Only what differs is written, so the echo of this write ends here."""

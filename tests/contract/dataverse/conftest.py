@@ -34,6 +34,15 @@ def crm(start: Start) -> Running:
     return start()
 
 
+@pytest.fixture
+def fresh() -> Iterator[InProcess]:
+    """In process too, and of one test alone: for those that look at all there is."""
+    emulator = InProcess()
+    assert emulator.sign_in().status == 200
+    yield emulator
+    emulator.close()
+
+
 @pytest.fixture(scope="module")
 def org() -> Iterator[InProcess]:
     emulator = InProcess()

@@ -4,11 +4,16 @@ import re
 
 import pytest
 
-from tests.contract.dataverse.client import Running
+from tests.contract.dataverse.client import InProcess, Running
 
 PART = ["--batch_1", "Content-Type: application/http", "Content-Transfer-Encoding: binary", ""]
 END = "--batch_1--"
 NEVER = "11111111-1111-1111-1111-111111111111"
+
+
+@pytest.fixture
+def crm(fresh: InProcess) -> Running:
+    return fresh
 
 
 def write(method: str, target: str, body: str, *headers: str) -> list[str]:

@@ -137,8 +137,8 @@ def test_5_7_bulk_delete_joins_conditions_and_filters(org: InProcess) -> None:
     kept = org.create("contacts", lastname="Joint", firstname="Zoë")
     org.create("contacts", lastname="Joint", firstname="Ann", numberofchildren=2)
     org.create("contacts", lastname="Joint", firstname="Bob")
-    either = {"FilterOperator": "Or", "Conditions": [condition("firstname", "Equal", "ANN")]}
-    either["Conditions"].append(condition("firstname", "Like", "b%"))
+    conditions = [condition("firstname", "Equal", "ANN"), condition("firstname", "Like", "b%")]
+    either = {"FilterOperator": "Or", "Conditions": conditions}
     answer = bulk_delete(org, query(condition("lastname", "Equal", "joint"), Filters=[either]))
     assert answer.status == 200
     assert [row["contactid"] for row in named(org, "Joint")] == [kept]

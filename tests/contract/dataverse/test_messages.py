@@ -4,10 +4,15 @@ from typing import Any
 
 import pytest
 
-from tests.contract.dataverse.client import Running
+from tests.contract.dataverse.client import InProcess, Running
 
 QUALIFY = "Microsoft.Dynamics.CRM.QualifyLead"
 NEVER = "11111111-1111-1111-1111-111111111111"
+
+
+@pytest.fixture
+def crm(fresh: InProcess) -> Running:
+    return fresh
 
 
 def a_lead(crm: Running, **values: Any) -> str:

@@ -5,7 +5,7 @@ from uuid import uuid4
 
 import pytest
 
-from tests.contract.dataverse.client import Running
+from tests.contract.dataverse.client import InProcess, Running
 
 PAYLOAD = (
     "Error identified in Payload provided by the user for Entity :'contacts', For more information on this error "
@@ -13,6 +13,11 @@ PAYLOAD = (
     "InnerException : Microsoft.OData.ODataException: "
 )
 NEVER = "11111111-1111-1111-1111-111111111111"
+
+
+@pytest.fixture
+def crm(fresh: InProcess) -> Running:
+    return fresh
 
 
 def test_5_1_create_answers_204_with_the_id_twice(crm: Running) -> None:
