@@ -225,10 +225,11 @@ class Phrase:
 
     def _tree(self, sql: str, table: Table, column: Column, operator: str, root: str) -> str:
         named = table if column.name == table.key else self.schema.tables.get(next(iter(column.targets), ""), table)
-        test = f"({sql} IN ({self._above(named, root) if 'above' in operator else self._below(named.name, root)}))"
-        if operator.startswith("not-"):
-            return _denied(test)
-        return test if operator.startswith("eq-or-") else f"({test} AND {sql} IS NOT {self._bind(root)})"
+        tree = self._above(named, root) if "above" in operator else self._below(named.name, root)
+        test = f"({sql} IN ({tree}))"
+        if not operator.startswith("eq-or-"):
+            test = f"({test} AND {sql} IS NOT {self._bind(root)})"
+        return _denied(test) if operator.startswith("not-") else test
 
     def _below(self, name: str, root: str, *, bind: bool = True) -> str:
         if bind:
