@@ -119,6 +119,8 @@ class DataverseEmulator(Emulator):
         return Entra.operation(request.path) or self.api.operation(request)
 
     def admit(self, request: Request, operation: str) -> Reply | None:
+        if operation in ("token", "identity"):
+            return None
         visit = request.prepared = self._visit(request)
         if visit.user_id is None or not request.path.startswith("/api/"):
             return None
@@ -151,8 +153,8 @@ class DataverseEmulator(Emulator):
         return self._dressed(reply, request, visit)
 
     def finished(self, request: Request, operation: str, seconds: float) -> None:
-        visit: _Visit = request.prepared
-        if visit.entered and visit.user_id is not None:
+        visit: _Visit | None = request.prepared
+        if visit is not None and visit.entered and visit.user_id is not None:
             self.limits.leave(visit.user_id, visit.server, seconds)
 
     def settle(self) -> None:
