@@ -38,7 +38,7 @@ EDM_TYPES = {
 
 # Of the columns called required, the service fills all others by itself.
 _TYPES_TO_BRING = frozenset({"String", "Memo", "Picklist", "Lookup", "Customer"})
-_FILLED_BY_SOLUTIONS = frozenset({"componentstate", "solutionid"})
+_FILLED_BY_SERVICE = frozenset({"componentstate", "solutionid", "uniquename"})
 PRIVILEGE_TYPES = ("Create", "Read", "Write", "Delete", "Assign", "Share", "Append", "AppendTo")
 
 
@@ -204,7 +204,7 @@ class Table:
         """Required level -> columns that a new row must bring, since nothing else fills them."""
         found: dict[str, list[str]] = {}
         for name, column in self.stored.items():
-            is_filled = name in self.defaults or name in _FILLED_BY_SOLUTIONS
+            is_filled = name in self.defaults or name in _FILLED_BY_SERVICE
             if column.type in _TYPES_TO_BRING and column.is_writable(creating=True) and not is_filled:
                 found.setdefault(str(column.metadata.get("RequiredLevel")), []).append(name)
         return {level: tuple(names) for level, names in found.items()}
