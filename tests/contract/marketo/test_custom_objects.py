@@ -1,5 +1,6 @@
 """Records of custom objects: fact sheet 4.3, and 4.1 for what they share with the other objects."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from tests.contract.marketo.test_custom_object_schema import LEAD_LINK, VIN, YEA
 CARS = "/rest/v1/customobjects/car.json"
 
 
-def sync(marketo: Running, *records: dict[str, object], **body: object) -> list[dict[str, Any]]:
+def sync(marketo: Running, *records: Mapping[str, object], **body: object) -> list[dict[str, Any]]:
     return marketo.post(CARS, {"input": list(records), **body}).result
 
 

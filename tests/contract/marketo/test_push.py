@@ -1,5 +1,6 @@
 """Push Lead, Submit Form and Associate Lead: fact sheet 3.6."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -84,7 +85,7 @@ class TestSubmitForm:
         number: int = marketo.control("POST", "/people/create", {"entity": "form", "values": values})["id"]
         return number
 
-    def submit(self, marketo: Running, form: int, fields: dict[str, object], **also: object) -> dict[str, Any]:
+    def submit(self, marketo: Running, form: int, fields: Mapping[str, object], **also: object) -> dict[str, Any]:
         body = {"formId": form, "input": [{"leadFormFields": fields, **also}]}
         [result] = marketo.post("/rest/v1/leads/submitForm.json", body).result
         return result
