@@ -10,7 +10,7 @@ from tandem.app.reports import SyncReport
 from tests.scenarios.stage import Row, Stage, running_stage
 
 EACH_FEED_ONCE = (
-    {"systemusers.changes": 1, "accounts.changes": 1, "contacts.changes": 1, "leads.changes": 1},
+    {"systemusers.changes": 1, "teams.changes": 1, "accounts.changes": 1, "contacts.changes": 1, "leads.changes": 1},
     {"activities.leadchanges": 1, "activities.query": 1, "activities.deletedleads": 1},
 )
 """A delta call for each tracked table, and a call for each of Marketo's feeds that is due."""

@@ -211,7 +211,12 @@ class EntityConfig(Section):
         " native sync's filter. A record that leaves it is paused. Unset: all.",
     )
     deleted_in_crm: DeleteRule = Field(
-        default=DeleteRule.FLAG, description="What a deletion in Dynamics does: 'flag' the person, or 'ignore'."
+        default=DeleteRule.FLAG,
+        description="What a deletion in Dynamics does: 'flag' the person, 'propagate' (delete it too), 'ignore'.",
+    )
+    deleted_in_marketing: Literal[DeleteRule.IGNORE, DeleteRule.PROPAGATE] = Field(
+        default=DeleteRule.IGNORE,
+        description="What a deletion in Marketo does in Dynamics: 'propagate' (delete the record too) or 'ignore'.",
     )
     prefer: tuple[Preference, ...] = Field(
         default=DEFAULT_PREFERENCE,  # type: ignore[arg-type]  # the same words, as plain text
@@ -240,9 +245,12 @@ class OneWayConfig(EntityConfig):
         default=Direction.TO_MARKETING, description="Only 'to_marketing': Dynamics owns these records."
     )
     create_in_crm: Literal[False] = Field(default=False, description="Only false: these records are made in Dynamics.")
-    deleted_in_crm: Literal[DeleteRule.IGNORE] = Field(
+    deleted_in_crm: Literal[DeleteRule.IGNORE, DeleteRule.PROPAGATE] = Field(
         default=DeleteRule.IGNORE,
-        description="Only 'ignore': Marketo has no mark for a deleted record of this kind.",
+        description="What a deletion in Dynamics does: 'propagate' (delete it in Marketo too) or 'ignore'.",
+    )
+    deleted_in_marketing: Literal[DeleteRule.IGNORE] = Field(
+        default=DeleteRule.IGNORE, description="Only 'ignore': Dynamics owns these records."
     )
 
 
@@ -285,6 +293,10 @@ class CustomConfig(Section):
     )
     filter: Name | None = Field(
         default=None, description="Expression (CEL) over the record's columns that says which are synced; unset: all."
+    )
+    deleted_in_crm: Literal[DeleteRule.IGNORE, DeleteRule.PROPAGATE] = Field(
+        default=DeleteRule.PROPAGATE,
+        description="What a deletion in Dynamics does: 'propagate' (delete it in Marketo too) or 'ignore'.",
     )
     fields: tuple[CustomFieldConfig, ...] = Field(default=(), description="The columns to show.")
 

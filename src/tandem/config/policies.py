@@ -9,7 +9,7 @@ from tandem.core.guard import Rails
 from tandem.core.mapping import Direction, Winner
 from tandem.core.mapping_resolver import FieldOverride
 from tandem.core.new_fields import label_for
-from tandem.core.policy import DEFAULT_PREFERENCE, DeleteRule, EntityPolicy
+from tandem.core.policy import DEFAULT_PREFERENCE, EntityPolicy
 from tandem.core.record import ACCOUNT, CONTACT, LEAD, TEAM, USER, Entity
 
 KEY_FIELD: Final = "crmId"
@@ -85,6 +85,7 @@ def _policy(section: EntityConfig, create_in_crm: Entity | None) -> EntityPolicy
         create_in_marketing=section.create_in_marketing,
         create_in_crm=create_in_crm,
         deleted_in_crm=section.deleted_in_crm,
+        deleted_in_marketing=section.deleted_in_marketing,
         prefer=section.prefer,
     )
 
@@ -112,7 +113,7 @@ def _custom_policy(table: CustomConfig) -> EntityPolicy:
         first_link=None,
         create_in_marketing=table.create_in_marketing,
         create_in_crm=None,
-        deleted_in_crm=DeleteRule.IGNORE,
+        deleted_in_crm=table.deleted_in_crm,
         prefer=DEFAULT_PREFERENCE,
     )
 
