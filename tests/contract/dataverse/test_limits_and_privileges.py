@@ -22,6 +22,78 @@ def test_7_1_more_requests_than_the_window_allows_are_refused_until_it_slides(cr
     assert crm.get("WhoAmI").status == 200
 
 
+def test_7_1_the_window_slides_call_by_call(crm: Running) -> None:
+    crm.set("/clock", frozen=True)
+    crm.set("/settings", requests_limit=2)
+    crm.get("WhoAmI")
+    crm.set("/clock", advance_s=100)
+    crm.get("WhoAmI")
+    assert crm.get("WhoAmI").headers["retry-after"] == "200"
+    crm.set("/clock", advance_s=200)
+    assert crm.get("WhoAmI").status == 200
+    assert crm.get("WhoAmI").headers["retry-after"] == "100"
+
+
+def test_7_1_a_client_that_keeps_pressing_waits_longer(crm: Running) -> None:
+    crm.set("/clock", frozen=True)
+    crm.set("/settings", requests_limit=1, pressing_adds_s=10)
+    crm.get("WhoAmI")
+    assert [crm.get("WhoAmI").headers["retry-after"] for _ in range(3)] == ["300", "310", "320"]
+    crm.set("/clock", advance_s=305)
+    assert crm.get("WhoAmI").status == 429
+    crm.set("/clock", advance_s=25)
+    assert crm.get("WhoAmI").status == 200
+
+
+def test_7_1_a_client_that_keeps_the_wait_is_let_in_after_it(crm: Running) -> None:
+    crm.set("/clock", frozen=True)
+    crm.set("/settings", requests_limit=1)
+    crm.get("WhoAmI")
+    wait_s = int(crm.get("WhoAmI").headers["retry-after"])
+    crm.set("/clock", advance_s=wait_s)
+    assert crm.get("WhoAmI").status == 200
+
+
+def test_7_1_users_do_not_share_a_budget(crm: Running) -> None:
+    crm.set("/settings", requests_limit=1)
+    assert [crm.get("WhoAmI").status for _ in range(2)] == [200, 429]
+    crm.sign_in(
+        grant_type="password",
+        username=crm.access["username"],
+        password=crm.access["password"],
+        client_secret=None,
+    )
+    assert crm.get("WhoAmI").status == 200
+
+
+def test_7_1_a_refused_call_is_not_applied_and_not_counted(crm: Running) -> None:
+    crm.set("/settings", requests_limit=1)
+    crm.create("leads", lastname="A")
+    assert crm.api("POST", "leads", {"lastname": "B"}).status == 429
+    crm.set("/settings", limits="off")
+    assert len(crm.get("leads").rows) == 1
+
+
+def test_7_1_a_dropped_connection_frees_its_place(crm: Running) -> None:
+    crm.set("/settings", concurrency_limit=1)
+    crm.set("/faults", operation="contacts.create", action="drop_after", times=2)
+    for _ in range(2):
+        with pytest.raises((http.client.RemoteDisconnected, ConnectionResetError)):
+            crm.create("contacts", lastname="Grey")
+    assert crm.get("WhoAmI").status == 200
+
+
+def test_7_3_entitlement_is_counted_by_item(crm: Running) -> None:
+    crm.get("contacts")
+    part = ["--batch_1", "Content-Type: application/http", "", "GET WhoAmI HTTP/1.1", "", ""]
+    crm.batch(*part * 10, "--batch_1--")
+    kind = {"@odata.type": "Microsoft.Dynamics.CRM.lead"}
+    many = {"Targets": [{**kind, "lastname": str(number)} for number in range(7)]}
+    assert crm.api("POST", "leads/Microsoft.Dynamics.CRM.CreateMultiple", many).status == 200
+    user = crm.get("WhoAmI").body["UserId"]
+    assert crm.control("GET", "/limits").body["entitlement_today"] == {user: 1 + 10 + 7 + 1}
+
+
 def test_7_1_the_published_limits_are_the_default(crm: Running) -> None:
     settings = crm.control("GET", "/settings").body
     assert (settings["requests_limit"], settings["concurrency_limit"]) == (6000, 52)
