@@ -25,6 +25,21 @@ def an_update(record_id: str, version: str | None = None, **values: Value) -> Wr
     return Write(ActionKind.UPDATE, RecordId(record_id), values, Version(version) if version else None)
 
 
+def a_delete(record_id: str, version: str | None = None) -> Write:
+    return Write(ActionKind.DELETE, RecordId(record_id), {}, Version(version) if version else None)
+
+
+async def test_a_delete_takes_only_the_version_it_was_planned_against(
+    connector: DynamicsConnector, emulator: Emulator
+) -> None:
+    ids = [emulator.create("contact", lastname=f"Deleted {number}") for number in range(3)]
+    version = f'W/"{emulator.records("contact")[ids[0]]["versionnumber"]}"'
+    writes = [a_delete(ids[0], version), a_delete(ids[1], 'W/"1"'), a_delete(ids[2]), a_delete(an_id())]
+    results = await connector.write(CONTACT, writes)
+    assert results == [Written(RecordId(ids[0])), Stale(), Written(RecordId(ids[2])), Missing()]
+    assert emulator.records("contact").keys() & set(ids) == {ids[1]}
+
+
 async def test_a_create_answers_with_what_is_stored(connector: DynamicsConnector, emulator: Emulator) -> None:
     account = emulator.create("account", name="Employer")
     write = a_create(firstname="Ünï", parentcustomerid=account, donotbulkemail=True, emailaddress1=None)

@@ -216,7 +216,7 @@ def classify_write(kind: ActionKind, fault: Fault, sent: Mapping[str, object]) -
     """
     if fault.is_throttled:
         return again(kind)
-    if fault.status == 404 and fault.code in (NOT_FOUND, "") and kind is ActionKind.UPDATE:
+    if fault.status == 404 and fault.code in (NOT_FOUND, "") and kind is not ActionKind.CREATE:
         return Missing()
     # An update that collides with another record's id or key is no matter of versions: it would collide for ever.
     collides = _KEY_TAKEN if kind is ActionKind.CREATE else _KEY_TAKEN | {_DUPLICATE_ID}

@@ -52,6 +52,9 @@ class SingleWrites:
 
     def part(self, number: int) -> Part:
         write = self.writes[number]
+        if self.kind is ActionKind.DELETE:
+            path = absolute(f"{self.table.set_name}({self.id(number)})")
+            return Part("DELETE", path, {"If-Match": write.version or "*"})
         condition = {"If-None-Match": "*"} if self.kind is ActionKind.CREATE else {"If-Match": write.version or "*"}
         headers = {"Content-Type": "application/json", "Prefer": "return=representation", **condition}
         select = self.shapes.of(self.table, write.values).select
@@ -70,6 +73,8 @@ class SingleWrites:
         write, fault = self.writes[number], fault_of(answer)
         if fault is not None:
             return classify_write(self.kind, fault, write.values)
+        if self.kind is ActionKind.DELETE:
+            return Written(self.id(number))
         version = Version(answer.headers["etag"]) if "etag" in answer.headers else None
         shape = self.shapes.of(self.table, write.values)
         try:

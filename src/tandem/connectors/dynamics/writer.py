@@ -77,8 +77,10 @@ class Writer:
         entity = singles.table.entity
         if len(singles.writes) < 2 or (entity, singles.kind) in self._without_bulk:
             return False
+        if singles.kind is not ActionKind.UPDATE:
+            return singles.kind is ActionKind.CREATE
         own = self._own_columns.get(entity, frozenset())
-        return singles.kind is ActionKind.CREATE or all(own.issuperset(write.values) for write in singles.writes)
+        return all(own.issuperset(write.values) for write in singles.writes)
 
     async def _send(self, operation: str, parts: Sequence[Part]) -> list[PartAnswer]:
         answers = await self._client.send_batch(operation, parts, is_write=True, timeout_s=self._timeout_s)
