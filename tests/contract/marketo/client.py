@@ -5,6 +5,7 @@ times faster and enough wherever connections, concurrency and timing are not wha
 """
 
 import asyncio
+import gzip
 import http.client
 import json
 import re
@@ -18,6 +19,7 @@ from tandem_emulators.kit import server
 from tandem_emulators.kit.app import EmulatorApp
 from tandem_emulators.kit.emulator import Options
 from tandem_emulators.marketo.emulator import build
+from tests.contract.marketo import swagger
 
 REQUEST_ID = re.compile(r"[0-9a-f]{1,5}#[0-9a-f]{11}")
 
@@ -50,6 +52,15 @@ class Answer:
         return only["code"], only["message"]
 
 
+def _check_definition(method: str, target: str, body: bytes, answer: Answer) -> None:
+    operation = swagger.operation_of(method, target, body)
+    if operation is None or answer.status != 200 or operation["response"].startswith("ObservableOf"):
+        return
+    raw = gzip.decompress(answer.raw) if answer.headers.get("content-encoding") == "gzip" else answer.raw
+    found = swagger.complaints(operation["response"], json.loads(raw))
+    assert not found, (method, target, found, raw[:2_000])
+
+
 class Running:
     """An emulator in a thread of its own, and a caller with a token."""
 
@@ -74,6 +85,12 @@ class Running:
     def send(
         self, method: str, target: str, body: bytes | None = None, headers: Mapping[str, str] | None = None
     ) -> Answer:
+        """What every call ends in; what comes back must be as Adobe defines it."""
+        answer = self._exchange(method, target, body, headers or {})
+        _check_definition(method, target, body or b"", answer)
+        return answer
+
+    def _exchange(self, method: str, target: str, body: bytes | None, headers: Mapping[str, str]) -> Answer:
         connection = http.client.HTTPConnection(self._address, timeout=10)
         try:
             connection.request(method, target, body, dict(headers or {}))
@@ -179,9 +196,7 @@ class InProcess(Running):
         self._loop.close()
         self.emulator.close()
 
-    def send(
-        self, method: str, target: str, body: bytes | None = None, headers: Mapping[str, str] | None = None
-    ) -> Answer:
+    def _exchange(self, method: str, target: str, body: bytes | None, headers: Mapping[str, str]) -> Answer:
         path, _, query = target.partition("?")
         raw = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in (headers or {}).items()]
         scope = {

@@ -21,7 +21,7 @@ def started(answer: Answer) -> int:
     return number
 
 
-def finished(marketo: Running, content: bytes, **parameters: object) -> dict[str, Any]:
+def finished(marketo: Running, content: bytes, **parameters: Any) -> dict[str, Any]:
     number = started(upload(marketo, LEADS, content, **({"format": "csv"} | parameters)))
     marketo.advance(100)
     [status] = marketo.get(f"/bulk/v1/leads/batch/{number}.json").result
@@ -169,7 +169,7 @@ class TestRefused:
             ({"format": "csv", "partitionName": "Europe"}, "1008"),
         ],
     )
-    def test_a_parameter(self, marketo: Running, parameters: dict[str, object], code: str) -> None:
+    def test_a_parameter(self, marketo: Running, parameters: dict[str, Any], code: str) -> None:
         assert upload(marketo, LEADS, HEAD + b"a@b.example,A,B\n", **parameters).error[0] == code
 
     def test_another_content_type_and_a_broken_multipart_body(self, marketo: Running) -> None:
