@@ -1,7 +1,8 @@
 """The multipart batch: its parts as requests, and their replies as parts.
 
 CRLF and bare LF are both read, CRLF is written. A change set is one transaction and answers with one part when it
-fails. Without continue-on-error the first failure ends the batch and gives it its status.
+fails. Without continue-on-error the first failure ends the batch and gives it its status. What cannot be read as a
+batch is refused as a whole, in the form of the layer below: `{"Message": …}` (sheet sections 2.4 and 5.6).
 """
 
 import re
@@ -14,7 +15,7 @@ from uuid import uuid4
 
 from tandem_emulators.dataverse import errors
 from tandem_emulators.dataverse.errors import ODataError
-from tandem_emulators.kit.http import Reply, Request
+from tandem_emulators.kit.http import Reply, Request, json_reply
 
 REQUESTS_MAX = 1000
 _BOUNDARY = re.compile(r'boundary\s*=\s*(?:"([^"]+)"|([^;\s]+))', re.IGNORECASE)
@@ -23,6 +24,8 @@ _HEADER_END = re.compile(rb"\r?\n\r?\n")
 _REASONS = {200: "OK", 201: "Created", 204: "No Content", 304: "Not Modified", 400: "Bad Request", 401: "Unauthorized"}
 _REASONS |= {403: "Forbidden", 404: "Not Found", 405: "Method Not Allowed", 412: "Precondition Failed"}
 _REASONS |= {429: "Too Many Requests", 500: "Internal Server Error", 501: "Not Implemented", 503: "Service Unavailable"}
+
+_REFERENCED = re.compile(r"/api/data/v9\.[012]/(\$(?!batch$)[\w.-]+)(?=/|$)")
 
 References = Mapping[str, str]
 Serve = Callable[[Request, References], Reply]
@@ -53,14 +56,17 @@ class Batch:
         self._transaction = transaction
 
     def run(self, request: Request, *, continue_on_error: bool) -> Reply:
-        items = parse_batch(request)
+        try:
+            items = parse_batch(request)
+        except MalformedBatchError as error:
+            return error.reply()
         answers: list[bytes] = []
         status = 200
         for item in items:
             if isinstance(item, ChangeSet):
                 part, failed = self._change_set(item)
             else:
-                reply = self._serve(item.request, {})
+                reply = self._serve_part(item.request, {})
                 part, failed = render_part(reply, item.content_id), reply.status if reply.status >= 400 else 0
             answers.append(part)
             if failed and not continue_on_error:
@@ -87,21 +93,33 @@ class Batch:
         return head + _multipart(boundary, replies), 0
 
     def _in_change_set(self, part: Part, references: dict[str, str]) -> Reply:
-        request = part.request
-        if request.method == "GET":
-            return self._fail(errors.method_in_changeset(request.method))
+        if part.request.method == "GET":
+            return self._fail(errors.method_in_changeset(part.request.method))
         if part.content_id is None:
             return self._fail(errors.content_id_required())
-        found = re.match(r".*/(\$[\w.-]+)(?=/|$)", request.path)
-        if found and found[1] not in ("$batch", "$ref", "$count"):
-            if found[1] not in references:
-                return self._fail(errors.content_id_missing(found[1]))
-            path = urlsplit(references[found[1]]).path + request.path[found.end() :]
-            request = replace(request, path=path, raw_path=path)
-        reply = self._serve(request, references)
+        reply = self._serve_part(part.request, references)
         if "odata-entityid" in reply.headers:
             references[f"${part.content_id}"] = reply.headers["odata-entityid"]
         return reply
+
+    def _serve_part(self, request: Request, references: References) -> Reply:
+        """A URL may begin with what an earlier part of the same change set made."""
+        found = _REFERENCED.match(request.path)
+        if found is None:
+            return self._serve(request, references)
+        if found[1] not in references:
+            return self._fail(errors.content_id_missing(found[1]))
+        path = urlsplit(references[found[1]]).path + request.path[found.end() :]
+        return self._serve(replace(request, path=path, raw_path=path), references)
+
+
+class MalformedBatchError(Exception):
+    """Not a batch, or too much of one; nothing of it was carried out."""
+
+    def reply(self) -> Reply:
+        text = str(self)
+        body = {"Message": text, "ExceptionMessage": text, "ExceptionType": "Microsoft.OData.ODataException"}
+        return json_reply(body, 400)
 
 
 class _Undo(Exception):  # noqa: N818 - it ends a transaction, and is no error to anyone outside
@@ -113,19 +131,39 @@ class _Undo(Exception):  # noqa: N818 - it ends a transaction, and is no error t
 def parse_batch(request: Request) -> list[Part | ChangeSet]:
     boundary = _boundary(request.headers.get("content-type", ""))
     if boundary is None:
-        raise errors.query_error("The batch request must have a Content-Type of multipart/mixed with a boundary.")
+        raise MalformedBatchError("The batch request must have a Content-Type of multipart/mixed with a boundary.")
     items: list[Part | ChangeSet] = []
     for headers, content in _split(request.body, boundary):
         nested = _boundary(headers.get("content-type", ""))
         if nested is not None:
             parts = [_parse_part(request, inner, body) for inner, body in _split(content, nested)]
-            items.append(ChangeSet(parts))
+            items.append(_checked(ChangeSet(parts)))
         else:
             items.append(_parse_part(request, headers, content))
     total = sum(len(item.parts) if isinstance(item, ChangeSet) else 1 for item in items)
     if total > REQUESTS_MAX:
-        raise errors.batch_too_large(REQUESTS_MAX)
+        raise MalformedBatchError(
+            f"The current batch message contains too many parts. A maximum number of '{REQUESTS_MAX}' query operations "
+            "and change sets are allowed in a batch message."
+        )
     return items
+
+
+def _checked(change_set: ChangeSet) -> ChangeSet:
+    if len(change_set.parts) > REQUESTS_MAX:
+        raise MalformedBatchError(
+            f"The current change set contains too many operations. A maximum number of '{REQUESTS_MAX}' operations are "
+            "allowed in a change set."
+        )
+    seen: set[str | None] = set()
+    for part in change_set.parts:
+        if part.content_id is not None and part.content_id in seen:
+            raise MalformedBatchError(
+                f"The content ID '{part.content_id}' was found more than once in the same change set. Content IDs have "
+                "to be unique across all operations of a change set."
+            )
+        seen.add(part.content_id)
+    return change_set
 
 
 def _boundary(content_type: str) -> str | None:
@@ -140,11 +178,11 @@ def _split(content: bytes, boundary: str) -> list[tuple[dict[str, str], bytes]]:
     delimiter = re.compile(rb"(?:^|\r?\n)--" + re.escape(boundary.encode()) + rb"(--)?[ \t]*(?=\r?\n|$)")
     marks = list(delimiter.finditer(content))
     if not marks or marks[-1][1] is None:
-        raise errors.query_error("The batch message is malformed: the closing boundary was not found.")
+        raise MalformedBatchError("The batch message is malformed: the closing boundary was not found.")
     parts = []
     for start, end in pairwise(marks):
         if start[1] is not None:
-            raise errors.query_error("The batch message is malformed: content after the closing boundary.")
+            raise MalformedBatchError("The batch message is malformed: content after the closing boundary.")
         parts.append(_headers_and_content(content[start.end() : end.start()].lstrip(b"\r\n")))
     return parts
 
@@ -156,7 +194,7 @@ def _headers_and_content(text: bytes) -> tuple[dict[str, str], bytes]:
     for line in head.splitlines():
         name, colon, value = line.decode("latin-1").partition(":")
         if not colon:
-            raise errors.query_error("The batch message is malformed: a header has no colon.")
+            raise MalformedBatchError("The batch message is malformed: a header has no colon.")
         key = name.strip().lower()
         headers[key] = f"{headers[key]},{value.strip()}" if key in headers else value.strip()
     return headers, content
@@ -164,7 +202,7 @@ def _headers_and_content(text: bytes) -> tuple[dict[str, str], bytes]:
 
 def _parse_part(outer: Request, headers: dict[str, str], content: bytes) -> Part:
     if headers.get("content-type", "").split(";")[0].strip().lower() != "application/http":
-        raise errors.query_error("The batch message is malformed: a part must be of type application/http.")
+        raise MalformedBatchError("The batch message is malformed: a part must be of type application/http.")
     line, _, rest = content.lstrip(b"\r\n").partition(b"\n")
     method, raw_target = _request_line(line)
     inner_headers, body = _headers_and_content(rest) if rest.strip() else ({}, b"")
@@ -181,7 +219,7 @@ def _parse_part(outer: Request, headers: dict[str, str], content: bytes) -> Part
         raw_path=path,
     )
     if request.path.endswith("/$batch"):
-        raise errors.query_error("A batch request cannot contain another batch request.")
+        raise MalformedBatchError("A batch request cannot contain another batch request.")
     return Part(request, headers.get("content-id") or inner_headers.get("content-id"))
 
 
@@ -191,7 +229,7 @@ def _request_line(line: bytes) -> tuple[str, str]:
     if target.endswith((b" HTTP/1.1", b" HTTP/1.0")):
         target = target[: -len(b" HTTP/1.1")]
     if _METHOD.fullmatch(method) is None or not target.strip():
-        raise errors.query_error("The batch message is malformed: a part has no request line.")
+        raise MalformedBatchError("The batch message is malformed: a part has no request line.")
     return method.decode(), target.strip().decode("latin-1")
 
 

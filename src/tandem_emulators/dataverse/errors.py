@@ -471,27 +471,15 @@ def content_id_missing(reference: str) -> ODataError:
 
 
 def method_in_changeset(method: str) -> ODataError:
-    return query_error(f"The HTTP method '{method}' is not allowed inside a changeset.")
+    text = (
+        f"An invalid HTTP method '{method}' was detected for a request in a change set. Requests in change sets only "
+        "support the HTTP methods 'POST', 'PUT', 'DELETE', and 'PATCH'."
+    )
+    return query_error(text)
 
 
 def content_id_required() -> ODataError:
     return query_error("The 'Content-ID' header is missing from a request of the changeset; each must have one.")
-
-
-def batch_too_large(limit: int) -> ODataError:
-    text = (
-        f"The current batch message contains too many parts. A maximum number of '{limit}' query operations and change "
-        "sets are allowed in a batch message."
-    )
-    return query_error(text)
-
-
-def changeset_too_large(limit: int) -> ODataError:
-    text = (
-        f"The current change set contains too many operations. A maximum number of '{limit}' operations are allowed "
-        "in a change set."
-    )
-    return query_error(text)
 
 
 def request_too_large() -> ODataError:
