@@ -49,7 +49,7 @@ class IdSource(Protocol):
 # --- connectors --------------------------------------------------------------------------------------------------
 
 
-class Reading(Struct, frozen=True):
+class Reading(Struct, frozen=True, gc=False):
     """One record as a side answered it. ``values`` follow the fields that were asked for; virtual fields (``@id``,
     ``@type``, ``@deleted``) are filled in by the crm connector too.
 
