@@ -134,7 +134,7 @@ def test_no_message_repeats_what_marketo_quotes() -> None:
 
 
 def skipped(code: str, message: str = "text") -> WireResult:
-    return WireResult(status="skipped", reasons=[WireReason(code, message)])
+    return WireResult(status="skipped", reasons=(WireReason(code, message),))
 
 
 CREATE, UPDATE = ActionKind.CREATE, ActionKind.UPDATE

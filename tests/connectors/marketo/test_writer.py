@@ -10,11 +10,11 @@ import pytest
 from tandem.connectors.marketo.client import MarketoClient
 from tandem.connectors.marketo.costs import BODY_MAX, ImportEstimate
 from tandem.connectors.marketo.objects import object_of
-from tandem.connectors.marketo.wire import Envelope, render_batch, render_json
-from tandem.connectors.marketo.writer import KeysInFlight, Writer, count_that_fits, render_head, render_record
+from tandem.connectors.marketo.wire import Envelope, render_json
+from tandem.connectors.marketo.writer import KeysInFlight, Writer, count_that_fits, render_head, to_records
 from tandem.core.errors import TransientError
 from tandem.core.plan import ActionKind
-from tandem.core.record import COMPANY, PERSON, SALESPERSON, Entity, RecordId, Side
+from tandem.core.record import COMPANY, PERSON, SALESPERSON, Entity, RecordId, Side, Value
 from tandem.ports import Refused, Stale, Taken, Write, Written
 
 
@@ -57,26 +57,26 @@ def test_a_mixed_or_oversized_batch_is_our_own_mistake(writes: list[Write]) -> N
 
 
 def test_an_update_carries_its_id_as_a_number_and_an_empty_value_as_null() -> None:
-    body = json.loads(render_record(object_of(PERSON), an_update("12", phone=None, unsubscribed=False, leadScore=3)))
-    assert body == {"id": 12, "phone": None, "unsubscribed": False, "leadScore": 3}
+    body = to_records(object_of(PERSON), [an_update("12", phone=None, unsubscribed=False, leadScore=3)])
+    assert body == [{"id": 12, "phone": None, "unsubscribed": False, "leadScore": 3}]
 
 
 def test_a_create_carries_no_id() -> None:
-    assert json.loads(render_record(object_of(PERSON), a_create(email="a@b.example"))) == {"email": "a@b.example"}
+    assert to_records(object_of(PERSON), [a_create(email="a@b.example")]) == [{"email": "a@b.example"}]
 
 
 @pytest.mark.parametrize("size", [3_000, 10_000, 400_000])
 def test_what_fits_makes_a_body_that_marketo_takes_and_one_more_would_not(size: int) -> None:
-    records = [render_json({"notes": "é" * (size // 2), "id": number}) for number in range(300)]
+    records: list[dict[str, Value]] = [{"notes": "é" * (size // 2), "id": number} for number in range(300)]
     head = {"action": "updateOnly", "lookupField": "id"}
     count = count_that_fits(head, records)
-    assert len(render_batch(head, records[:count])) <= BODY_MAX
+    assert len(render_json({**head, "input": records[:count]})) <= BODY_MAX
     if count < 300:
-        assert len(render_batch(head, records[: count + 1])) > BODY_MAX
+        assert len(render_json({**head, "input": records[: count + 1]})) > BODY_MAX
 
 
 def test_a_record_that_never_fits_counts_as_none() -> None:
-    assert count_that_fits({"action": "updateOnly"}, [b"x" * (BODY_MAX + 1)]) == 0
+    assert count_that_fits({}, [{"notes": "x" * (BODY_MAX + 1)}]) == 0
 
 
 # --- a record that makes Marketo fail, and keys that two creates share

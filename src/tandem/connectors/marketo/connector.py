@@ -12,6 +12,7 @@ from tandem.connectors.marketo.check import check_access
 from tandem.connectors.marketo.client import WINDOW_S, MarketoClient
 from tandem.connectors.marketo.costs import BATCH_MAX, FILE_ROWS_MIN, ImportEstimate, Prices, rows_at_once
 from tandem.connectors.marketo.custom_objects import ensure_fields, ensure_object
+from tandem.connectors.marketo.deletes import delete
 from tandem.connectors.marketo.feed import FeedCadence, PersonFeed
 from tandem.connectors.marketo.full_read import FullRead, Way
 from tandem.connectors.marketo.imports import Importer
@@ -204,7 +205,8 @@ class MarketoConnector:
     # --- writing
 
     def batch_size(self, entity: Entity, kind: ActionKind, waiting: int = 0, lookup: str | None = None) -> int:
-        if entity != PERSON or (kind is ActionKind.CREATE and lookup in NOT_OUR_KEYS):
+        never_in_bulk = entity != PERSON or kind is ActionKind.DELETE
+        if never_in_bulk or (kind is ActionKind.CREATE and lookup in NOT_OUR_KEYS):
             return BATCH_MAX
         return rows_at_once(
             waiting, self._estimate, self._prices(), is_create=kind is ActionKind.CREATE, rows_min=self._import_rows_min
@@ -214,6 +216,8 @@ class MarketoConnector:
         return self._import_settle_s if entity == PERSON and together > BATCH_MAX else self._settle_s
 
     async def write(self, entity: Entity, writes: Sequence[Write]) -> Sequence[WriteResult]:
+        if writes and writes[0].kind is ActionKind.DELETE:
+            return await delete(self._client, entity, writes)
         if len(writes) <= BATCH_MAX:
             return await self._writer.write(entity, writes)
         people = await self.fetch_schema(PERSON)

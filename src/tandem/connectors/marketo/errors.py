@@ -6,7 +6,7 @@ fault, so no message of ours repeats them: it says what the code means and names
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Final, TypedDict
 
@@ -89,6 +89,7 @@ MEANINGS: Final[dict[str, str]] = {
 }
 
 _FIELD = re.compile(r"(?:Invalid value for field|Field) '([A-Za-z]\w*)'")
+_DONE = frozenset({"created", "updated"})
 _ROW_FIELD = re.compile(r"in field (.+)$")
 _TOO_MANY = "Too many results"
 
@@ -186,10 +187,20 @@ def classify_identity(call: Call, response: Response) -> RemoteError | None:
 # --- records -----------------------------------------------------------------------------------------------------
 
 
+def results_of(entity: Entity, kind: ActionKind, results: Sequence[WireResult]) -> list[WriteResult]:
+    """The fates of a call's records, in its order."""
+    return [
+        Written(RecordId(str(result.id)))
+        if result.id is not None and result.status in _DONE
+        else result_of(entity, kind, result)
+        for result in results
+    ]
+
+
 def result_of(entity: Entity, kind: ActionKind, result: WireResult) -> WriteResult:
     """One record's fate. ``updated`` says that it was matched, not that anything changed."""
     id_ = result.marketo_guid if result.id is None else result.id
-    if result.status in ("created", "updated") and id_ is not None:
+    if result.status in _DONE and id_ is not None:
         return Written(RecordId(str(id_)))
     reason = result.reasons[0] if result.reasons else WireReason(code=result.status or "unknown")
     code = str(reason.code)

@@ -110,13 +110,13 @@ class WireImport(msgspec.Struct):
     failed: int = msgspec.field(default=0, name="numOfRowsFailed")
 
 
-class WireResult(msgspec.Struct):
+class WireResult(msgspec.Struct, gc=False):
     """One record's fate in a sync call."""
 
     status: str = ""
     id: int | str | None = None
     marketo_guid: str | None = msgspec.field(default=None, name="marketoGUID")
-    reasons: list[WireReason] = []
+    reasons: tuple[WireReason, ...] = ()
 
 
 class WireRest(msgspec.Struct, rename="camel"):
@@ -181,11 +181,6 @@ def parse_envelope(body: bytes) -> Envelope:
 
 def parse_token(body: bytes) -> WireToken:
     return msgspec.json.decode(body, type=WireToken)
-
-
-def render_batch(head: Mapping[str, Any], records: Sequence[bytes]) -> bytes:
-    """A sync call of records that are rendered already."""
-    return b"".join((_encode(head)[:-1], b',"input":[', b",".join(records), b"]}"))
 
 
 def render_multipart(name: str, content: bytes) -> tuple[str, bytes]:

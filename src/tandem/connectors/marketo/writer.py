@@ -12,14 +12,14 @@ the bad record is alone. From then on something may be written, so what fails af
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from tandem.connectors.marketo.client import MarketoClient
 from tandem.connectors.marketo.costs import BATCH_MAX, BODY_MAX, ImportEstimate
-from tandem.connectors.marketo.errors import SYSTEM_ERROR, result_of
+from tandem.connectors.marketo.errors import SYSTEM_ERROR, results_of
 from tandem.connectors.marketo.objects import MarketoObject, object_of
 from tandem.connectors.marketo.reader import all_of
-from tandem.connectors.marketo.wire import WireResult, render_batch, render_json
+from tandem.connectors.marketo.wire import WireResult, render_json
 from tandem.core.errors import AccessError, RejectedError, TransientError, UnknownOutcomeError
 from tandem.core.plan import ActionKind
 from tandem.core.record import PERSON, Entity, RecordId, Side, Value
@@ -61,13 +61,18 @@ class Writer:
     async def write(self, entity: Entity, writes: Sequence[Write]) -> list[WriteResult]:
         if not writes:
             return []
+        if writes[0].kind is not ActionKind.CREATE:
+            return await self._write(entity, writes)
         keys = [key_of(entity, write) for write in writes]
         first = {key: place for place, key in reversed(list(enumerate(keys))) if key is not None}
         twins = {place for place, key in enumerate(keys) if key is not None and first[key] != place}
         async with self._keys.held(set(first)):
-            alone = [write for place, write in enumerate(writes) if place not in twins]
-            results = iter(await self._write(entity, alone))
-        return [Taken() if place in twins else next(results) for place in range(len(writes))]
+            alone = [write for place, write in enumerate(writes) if place not in twins] if twins else writes
+            results = await self._write(entity, alone)
+        if not twins:
+            return results
+        of_alone = iter(results)
+        return [Taken() if place in twins else next(of_alone) for place in range(len(writes))]
 
     async def write_many(self, entity: Entity, writes: Sequence[Write], *, may_raise: bool) -> list[WriteResult]:
         """Any number of writes of one kind. Once something may be written (not `may_raise`, or behind the first call)
@@ -90,14 +95,21 @@ class Writer:
             return [result for half in halves for result in await self._write_part(entity, half)]
 
     async def _write(self, entity: Entity, writes: Sequence[Write]) -> list[WriteResult]:
-        call = _SyncCall(self._client, object_of(entity), writes[0].kind, render_head(entity, writes))
-        records = [render_record(call.object, write) for write in writes]
-        count = count_that_fits(call.head, records)
+        object_, head = object_of(entity), render_head(entity, writes)
+        call = _SyncCall(self._client, object_, writes[0].kind, head)
+        records = to_records(object_, writes)
+        body = render_json({**head, "input": records})
+        self._estimate.note_rows(len(records), len(body))
+        if len(body) <= BODY_MAX:
+            return await call.send(records, body)
+        count = count_that_fits(head, records)
         if count == 0:
             text = "The record is larger than the 1 MB that Marketo takes."
             return [Refused("413", text), *([Stale()] * (len(writes) - 1))]
-        self._estimate.note_rows(count, sum(map(len, records[:count])))
         return [*await call.send(records[:count]), *([Stale()] * (len(writes) - count))]
+
+
+_Record: TypeAlias = dict[str, Value]
 
 
 class _SyncCall:
@@ -111,35 +123,37 @@ class _SyncCall:
         self.kind = kind
         self.head = head
 
-    async def send(self, records: Sequence[bytes]) -> list[WriteResult]:
+    async def send(self, records: Sequence[_Record], body: bytes | None = None) -> list[WriteResult]:
+        """`body` is the call's, where it is rendered already."""
         try:
-            return await self._sync(records)
+            return await self._sync(records, body)
         except TransientError as error:
             if error.code != SYSTEM_ERROR or not await self._is_marketo_well():
                 raise
             return await self._halve(records, error)
 
-    async def _sync(self, records: Sequence[bytes], attempts_max: int | None = None) -> list[WriteResult]:
+    async def _sync(
+        self, records: Sequence[_Record], body: bytes | None = None, attempts_max: int | None = None
+    ) -> list[WriteResult]:
         operation = f"{self.object.operation}.sync"
-        body = render_batch(self.head, records)
+        body = body or render_json({**self.head, "input": records})
         answer = await self._client.command(operation, f"{self.object.path}.json", body, attempts_max=attempts_max)
         results = answer.rows(WireResult)
         if len(results) != len(records):
             text = f"Marketo answered {operation} with {len(results)} results for {len(records)} records."
             raise UnknownOutcomeError(text, side=Side.MARKETING, operation=operation, request_id=answer.request_id)
-        entity, kind = self.object.entity, self.kind
-        return [result_of(entity, kind, result) for result in results]
+        return results_of(self.object.entity, self.kind, results)
 
-    async def _halve(self, records: Sequence[bytes], error: RejectedError | TransientError) -> list[WriteResult]:
+    async def _halve(self, records: Sequence[_Record], error: RejectedError | TransientError) -> list[WriteResult]:
         if len(records) == 1:
             return [Refused(error.code, str(error))]
         middle = len(records) // 2
         return [*await self._send_part(records[:middle]), *await self._send_part(records[middle:])]
 
-    async def _send_part(self, records: Sequence[bytes]) -> list[WriteResult]:
+    async def _send_part(self, records: Sequence[_Record]) -> list[WriteResult]:
         """Raises nothing that would say that nothing was written: another part may have been."""
         try:
-            return await self._sync(records, PART_ATTEMPTS)
+            return await self._sync(records, attempts_max=PART_ATTEMPTS)
         except RejectedError as error:
             return await self._halve(records, error)
         except TransientError as error:
@@ -193,20 +207,22 @@ def _update_head(entity: Entity) -> dict[str, Any]:
     return {"action": "updateOnly", **({"lookupField": "id"} if entity == PERSON else {"dedupeBy": "idField"})}
 
 
-def render_record(object_: MarketoObject, write: Write) -> bytes:
-    """None travels as null, which clears."""
-    if write.kind is ActionKind.CREATE:
-        return render_json({**write.values})
-    assert write.id is not None, "an update names its record"
-    record: dict[str, Value] = {**write.values, object_.id_field: object_.wire_id(write.id)}
-    return render_json(record)
+def to_records(object_: MarketoObject, writes: Sequence[Write]) -> list[_Record]:
+    """As JSON wants them; None travels as null, which clears."""
+    if writes[0].kind is ActionKind.CREATE:
+        return [{**write.values} for write in writes]
+    assert all(write.id is not None for write in writes), "an update names its record"
+    id_field = object_.id_field
+    if id_field == "id":
+        return [{**write.values, "id": int(write.id)} for write in writes]  # type: ignore[arg-type]
+    return [{**write.values, id_field: write.id} for write in writes]
 
 
-def count_that_fits(head: Mapping[str, Any], records: Sequence[bytes]) -> int:
+def count_that_fits(head: Mapping[str, Any], records: Sequence[_Record]) -> int:
     """How many of the records, from the first, make a body that Marketo takes."""
-    size = len(render_batch(head, []))
+    size = len(render_json({**head, "input": []}))
     for count, record in enumerate(records):
-        size += len(record) + 1
+        size += len(render_json(record)) + 1
         if size > BODY_MAX + 1:  # the last one has no comma
             return count
     return len(records)
