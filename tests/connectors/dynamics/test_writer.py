@@ -9,6 +9,7 @@ from tandem.core.errors import AccessError, TransientError, UnknownOutcomeError
 from tandem.core.plan import ActionKind
 from tandem.core.record import CONTACT, LEAD, RecordId, Value, Version
 from tandem.ports import Missing, Refused, Stale, Taken, Write, Written
+from tests.connectors.dynamics.conftest import Connect
 from tests.connectors.dynamics.emulator import Emulator
 from tests.connectors.fake_clock import FakeClock
 
@@ -202,3 +203,92 @@ async def test_our_own_write_comes_back_with_the_version_it_was_given(
     assert isinstance(result, Written)
     (page,) = [page async for page in connector.fetch_changes(CONTACT, pages[-1].cursor, ["lastname"])]
     assert [(r.id, r.values, r.version) for r in page.readings] == [(write.id, ("Echo",), result.version)]
+
+
+class TestBulkMessages:
+    """Creates of several records, and updates of columns that nobody else writes."""
+
+    async def test_creates_are_one_message_and_are_read_back_in_the_same_call(
+        self, connector: DynamicsConnector, emulator: Emulator
+    ) -> None:
+        account = emulator.create("account", name="Employer")
+        writes = [a_create(lastname=f"  Bulk {n}  ", parentcustomerid=account, fax=None) for n in range(3)]
+        before = emulator.control("counters")
+        results = await connector.write(CONTACT, writes)
+        rows = emulator.records("contact")
+        for write, result in zip(writes, results, strict=True):
+            row = rows[str(write.id)]
+            assert isinstance(result, Written)
+            assert result.version == f'W/"{row["versionnumber"]}"'
+            assert result.values == {"lastname": row["lastname"], "parentcustomerid": account, "fax": None}
+        after = emulator.control("counters")
+        assert after["requests"]["batch"] - before["requests"].get("batch", 0) == 2  # metadata, and the writes
+        assert after["records_written"] - before["records_written"] == 3
+
+    async def test_one_bad_and_one_taken_record_leave_the_others_written(
+        self, connector: DynamicsConnector, emulator: Emulator
+    ) -> None:
+        taken = RecordId(emulator.create("contact", lastname="Theirs"))
+        writes = [a_create(lastname=f"Bulk {n}") for n in range(9)]
+        writes[3] = a_create(firstname="x" * 200)
+        writes[6] = a_create(taken)
+        results = await connector.write(CONTACT, writes)
+        assert isinstance(results[3], Refused)
+        assert (results[3].code, results[3].field) == ("0x80044331", "firstname")
+        assert results[6] == Taken()
+        assert sum(isinstance(result, Written) for result in results) == 7
+        rows = emulator.records("contact")
+        assert rows[taken]["lastname"] == "Theirs"
+        assert {str(w.id) in rows for n, w in enumerate(writes) if n not in (3, 6)} == {True}
+        assert str(writes[3].id) not in rows
+
+    async def test_a_lost_answer_leaves_all_of_it_unknown(
+        self, connector: DynamicsConnector, emulator: Emulator
+    ) -> None:
+        writes = [a_create(lastname=f"Lost {n}") for n in range(3)]
+        await connector.fetch_schema(CONTACT)
+        emulator.fault("batch", "drop_after")
+        with pytest.raises(UnknownOutcomeError):
+            await connector.write(CONTACT, writes)
+        assert {str(write.id) in emulator.records("contact") for write in writes} == {True}
+
+    async def test_own_columns_are_written_without_looking_at_versions(
+        self, connect: Connect, emulator: Emulator
+    ) -> None:
+        connector = connect(emulator, own_columns={CONTACT: ["fax", "pager"]})
+        ids = [emulator.create("contact", lastname=f"Own {n}") for n in range(3)]
+        stale = [an_update(id_, 'W/"1"', fax=f"+1 {n}") for n, id_ in enumerate(ids)]
+        assert await connector.write(CONTACT, stale) == [Written(RecordId(id_)) for id_ in ids]
+        rows = emulator.records("contact")
+        assert [rows[id_]["fax"] for id_ in ids] == ["+1 0", "+1 1", "+1 2"]
+        assert [rows[id_]["lastname"] for id_ in ids] == ["Own 0", "Own 1", "Own 2"]
+
+    async def test_another_column_among_them_is_written_at_its_version(
+        self, connect: Connect, emulator: Emulator
+    ) -> None:
+        connector = connect(emulator, own_columns={CONTACT: ["fax"]})
+        ids = [emulator.create("contact", lastname=f"Own {n}") for n in range(2)]
+        writes = [an_update(ids[0], 'W/"1"', fax="1"), an_update(ids[1], 'W/"1"', fax="1", lastname="Ours")]
+        assert await connector.write(CONTACT, writes) == [Stale(), Stale()]
+
+    async def test_a_missing_record_among_own_columns_is_found_and_not_made(
+        self, connect: Connect, emulator: Emulator
+    ) -> None:
+        connector = connect(emulator, own_columns={CONTACT: ["fax"]})
+        known, gone = emulator.create("contact", lastname="Known"), an_id()
+        results = await connector.write(CONTACT, [an_update(gone, fax="1"), an_update(known, fax="1")])
+        assert results[0] == Missing()
+        assert isinstance(results[1], Written)
+        assert gone not in emulator.records("contact")
+
+    async def test_every_record_counts_for_the_entitlement(
+        self, connector: DynamicsConnector, emulator: Emulator
+    ) -> None:
+        await connector.fetch_schema(CONTACT)
+        before, calls = connector.items_sent, connector.calls
+        await connector.write(CONTACT, [a_create(lastname=f"Item {n}") for n in range(5)])
+        assert connector.calls - calls == 1
+        assert connector.items_sent - before == 5 + 1  # and one read of what became of them
+        known = next(iter(emulator.records("contact")))
+        await connector.write(CONTACT, [an_update(known, fax=str(n)) for n in range(4)])
+        assert connector.items_sent - before == 5 + 1 + 4
