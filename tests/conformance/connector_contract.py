@@ -11,7 +11,7 @@ from tandem.core.errors import CursorExpiredError, RejectedError, TransientError
 from tandem.core.plan import ActionKind
 from tandem.core.record import Cursor, Presence, RecordId, Value
 from tandem.core.schema import FieldKind, NewField
-from tandem.ports import Missing, Page, Refused, Stale, Taken, Written
+from tandem.ports import Missing, Page, Refused, Stale, Taken, Write, Written
 from tests.conformance.connector_world import TOO_LONG, ConnectorWorld, an_email
 
 
@@ -260,6 +260,13 @@ class WriteContract:
         writes = [world.an_update(deleted, name="Back"), world.an_update(world.an_unknown_id(), name="New")]
         assert list(await world.connector.write(world.entity, writes)) == [Missing(), Missing()]
         assert world.truth() == before
+
+    async def test_a_delete_takes_the_record_and_finds_nobody_the_second_time(self, world: ConnectorWorld) -> None:
+        id_, other = world.create(name="Deleted"), world.create(name="Kept")
+        delete = Write(ActionKind.DELETE, id_, {})
+        assert list(await world.connector.write(world.entity, [delete])) == [Written(id_)]
+        assert list(await world.connector.write(world.entity, [delete])) == [Missing()]
+        assert world.truth().keys() & {id_, other} == {other}
 
     async def test_a_record_that_moved_since_it_was_read_is_not_overwritten(self, world: ConnectorWorld) -> None:
         """Where the side has versions; elsewhere the write goes through and the read-back finds what it ran over."""
