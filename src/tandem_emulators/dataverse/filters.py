@@ -80,7 +80,7 @@ _NUMBERS = frozenset({"Edm.Int32", "Edm.Int64", "Edm.Decimal", "Edm.Double"})
 class FilterReader:
     """Reads text about the rows of one source; what it joins on the way hangs on that source."""
 
-    def __init__(self, schema: Schema, sources: Sources, root: Source, aliases: Mapping[str, str]) -> None:
+    def __init__(self, schema: Schema, sources: Sources, root: Source, aliases: Mapping[str, str] | None) -> None:
         self._schema = schema
         self._sources = sources
         self._scope = {"$it": root}

@@ -100,13 +100,13 @@ class Token:
     position: int
 
 
-def parse_filter(text: str, aliases: Mapping[str, str] | None = None) -> Node:
-    """`aliases` are the `@p` of the URL; one that is not there is null."""
-    return _Parser(text, aliases or {}).parse()
+def parse_filter(text: str, aliases: Mapping[str, str] | None) -> Node:
+    """`aliases` are the `@p` of the URL; one that is not there is null. None is where there can be no alias."""
+    return _Parser(text, aliases).parse()
 
 
 class _Parser:
-    def __init__(self, text: str, aliases: Mapping[str, str]) -> None:
+    def __init__(self, text: str, aliases: Mapping[str, str] | None) -> None:
         self._text = text
         self._aliases = aliases
         self._tokens = list(self._iter_tokens())
@@ -232,8 +232,10 @@ class _Parser:
         return self._nested(lambda: self._call(parts))
 
     def _alias(self, name: str) -> Node:
+        if self._aliases is None:
+            raise errors.query_error(f"The parameter alias '{name}' cannot be used here.")
         value = self._aliases.get(name, "null")
-        found = _Parser(value, {}).parse()
+        found = _Parser(value, None).parse()
         if not isinstance(found, Literal | Path):
             raise errors.query_error(f"The value of the parameter alias '{name}' is not valid.")
         return found

@@ -93,12 +93,16 @@ def number(text: str) -> int | float | None:
 
 @dataclass(frozen=True, slots=True)
 class Viewpoint:
-    """Who asks, and when, in the asker's time zone; `hidden` are the columns of a table read as null."""
+    """Who asks, and when, in the asker's time zone.
+
+    `hidden` are the columns of a table that read as null; `require_read` raises for a table that may not be read.
+    """
 
     user_id: str
     business_unit_id: str | None
     now: datetime
     hidden: Callable[[Table], frozenset[str]]
+    require_read: Callable[[Table], None]
 
 
 @dataclass(slots=True)

@@ -11,7 +11,7 @@ from tandem_emulators.dataverse.filters import FilterReader, key_order
 from tandem_emulators.dataverse.operators import Viewpoint
 from tandem_emulators.dataverse.options import Preferences
 from tandem_emulators.dataverse.paging import Cookie
-from tandem_emulators.dataverse.query import Output, Query, Source, Sources, iter_sources
+from tandem_emulators.dataverse.query import Output, Query, Source, Sources
 from tandem_emulators.dataverse.query_faults import query_fault
 from tandem_emulators.dataverse.schema import Schema, Table
 from tandem_emulators.dataverse.security import Caller, Security
@@ -38,7 +38,11 @@ class Rows:
         ).fetchone()
         now = self.clock.now().astimezone(ZoneInfo(self.settings.user_time_zone)).replace(microsecond=0)
         return Viewpoint(
-            caller.user_id, found[0] if found else None, now, lambda table: self.security.hidden(caller, table)
+            user_id=caller.user_id,
+            business_unit_id=found[0] if found else None,
+            now=now,
+            hidden=lambda table: self.security.hidden(caller, table),
+            require_read=lambda table: self.security.require(caller, table, "Read"),
         )
 
     # Queries.
@@ -52,10 +56,10 @@ class Rows:
         orderby: str | None = None,
         aliases: Mapping[str, str] | None = None,
     ) -> Query:
-        """Rows of one table in a total order."""
+        """Rows of one table in a total order. Without `aliases` the text may not use any."""
         sources = Sources()
         root = sources.make(table)
-        reader = FilterReader(self.schema, sources, root, aliases or {})
+        reader = FilterReader(self.schema, sources, root, aliases)
         query = Query(root, outputs_of(root, select))
         if filter is not None:
             query.conditions.append(reader.condition(filter))
@@ -63,7 +67,6 @@ class Rows:
         return query
 
     def fetch(self, caller: Caller, query: Query, limit: int, offset: int = 0) -> list[Row]:
-        self._require_read(caller, query)
         statement = Statement(self.schema, self.viewpoint(caller))
         sql = statement.select(query, limit, offset)
         names = [output.name for output in query.outputs]
@@ -73,7 +76,6 @@ class Rows:
         return [dict(zip(names, values, strict=True)) for values in found]
 
     def count(self, caller: Caller, query: Query, limit: int) -> int:
-        self._require_read(caller, query)
         statement = Statement(self.schema, self.viewpoint(caller))
         sql = statement.count(query, limit)
         return int(fetch(self.store.connection, sql, statement.arguments)[0][0])
@@ -83,10 +85,6 @@ class Rows:
         plain = Query(query.root, conditions=query.conditions)
         if self.count(caller, plain, AGGREGATED_MAX + 1) > AGGREGATED_MAX:
             raise query_fault("0x8004e023")
-
-    def _require_read(self, caller: Caller, query: Query) -> None:
-        for source in iter_sources(query.root):
-            self.security.require(caller, source.table, "Read")
 
     def cookie(self, caller: Caller, query: Query, rows: Sequence[Row], page: int) -> Cookie:
         """What the next page goes on from: the columns of the order in the last and the first row of this one."""

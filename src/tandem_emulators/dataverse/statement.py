@@ -115,11 +115,16 @@ class Statement:
         return f"{_AGGREGATES[output.aggregate or '']}({sql})"
 
     def _from(self, root: Source) -> str:
-        return f' FROM "{root.table.name}" AS {root.alias}{self._joins(root)}'
+        return f" FROM {self._table(root)}{self._joins(root)}"
+
+    def _table(self, source: Source) -> str:
+        if not source.table.is_intersect:
+            self._viewpoint.require_read(source.table)
+        return f'"{source.table.name}" AS {source.alias}'
 
     def _joins(self, source: Source) -> str:
         return "".join(
-            f' {"" if link.is_inner else "LEFT "}JOIN "{link.source.table.name}" AS {link.source.alias} '
+            f" {'' if link.is_inner else 'LEFT '}JOIN {self._table(link.source)} "
             f"ON {self._on(source, link)}{self._joins(link.source)}"
             for link in source.links
         )
@@ -197,7 +202,7 @@ class Statement:
         joins = self._joins(source)
         tests = [f'{source.alias}."{link.own_column}" = {parent.alias}."{link.parent_column}"']
         tests += [self.condition(condition, depth + 1) for condition in link.conditions]
-        return f'EXISTS (SELECT 1 FROM "{source.table.name}" AS {source.alias}{joins} WHERE {" AND ".join(tests)})'
+        return f"EXISTS (SELECT 1 FROM {self._table(source)}{joins} WHERE {' AND '.join(tests)})"
 
     def _count_one(self) -> None:
         self._conditions += 1

@@ -1,7 +1,5 @@
 """Sheet section 3.2: query functions on the emulator's clock, lambdas, aliases, and paths of several steps."""
 
-from collections.abc import Iterator
-
 import pytest
 
 from tests.contract.dataverse.client import InProcess
@@ -24,7 +22,7 @@ NOW = "2026-01-15T10:00:00Z"
 
 
 @pytest.fixture(scope="module")
-def leads(org: InProcess) -> Iterator[InProcess]:
+def leads(org: InProcess) -> InProcess:
     org.set("/settings", token_lifetime_s=2_000_000_000)
     org.set("/clock", now="2024-01-01T00:00:00Z", frozen=True)
     org.sign_in()
@@ -32,7 +30,7 @@ def leads(org: InProcess) -> Iterator[InProcess]:
         org.set("/clock", now=moment)
         org.create("leads", lastname=name, subject="moments")
     org.set("/clock", now=NOW)
-    yield org
+    return org
 
 
 def created(org: InProcess, function: str) -> list[str]:
