@@ -181,7 +181,7 @@ class WebApi:
         if message is not None and len(rest) == 1:
             return self._writes.message(call, message, table, record_id)
         column = table.properties.get(rest[0])
-        if column is not None and column.type == "File" and (rest[1:] == ("$value",) or call.request.method != "GET"):
+        if column is not None and column.type == "File":
             return self._files.handle(call, table, record_id, column, rest[1:])
         if call.request.method == "GET":
             return self._reads.part(call, table, record_id, rest)

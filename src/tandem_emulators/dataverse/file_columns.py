@@ -4,13 +4,14 @@ The column itself holds the id of its file, and a text column beside it the file
 """
 
 import re
+from base64 import b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote, unquote
 
 from tandem_emulators.dataverse import errors
-from tandem_emulators.dataverse.call import Call, no_content
+from tandem_emulators.dataverse.call import Call, json_reply, no_content
 from tandem_emulators.dataverse.errors import ODataError
 from tandem_emulators.dataverse.schema import Column, Table
 from tandem_emulators.dataverse.writing import Writer
@@ -42,12 +43,11 @@ class FileColumns:
         )
 
     def handle(self, call: Call, table: Table, record_id: str, column: Column, rest: tuple[str, ...]) -> Reply:
-        if rest == ("$value",):
-            call.allow("GET")
-            return self._download(call, table, record_id, column)
-        if rest:
+        if rest not in ((), ("$value",)):
             raise errors.segment_not_found(rest[0])
-        call.allow("PATCH", "PUT", "DELETE")
+        call.allow("GET", *(() if rest else ("PATCH", "PUT", "DELETE")))
+        if call.request.method == "GET":
+            return self._download(call, table, record_id, column, as_json=not rest)
         if call.request.method == "DELETE":
             self._store(call, table, record_id, column, None, b"")
             return no_content()
@@ -122,7 +122,8 @@ class FileColumns:
                 store.connection.execute("INSERT INTO files VALUES (?, ?, ?)", (file_id, name, content))
             self._writer.change(call.caller, table, row, {column.name: file_id, f"{column.name}_name": name})
 
-    def _download(self, call: Call, table: Table, record_id: str, column: Column) -> Reply:
+    def _download(self, call: Call, table: Table, record_id: str, column: Column, *, as_json: bool) -> Reply:
+        """All of it, or the range asked for; as it is under `$value`, else in base 64 with a link that goes on."""
         self._writer.security.require(call.caller, table, "Read")
         file_id = self._require_row(table, record_id).get(column.name)
         sql = "SELECT name, content FROM files WHERE id = ?"
@@ -130,20 +131,26 @@ class FileColumns:
         if found is None:
             raise ODataError(404, "0x80048d19", f"No file attachment found for attribute: {column.name}.")
         name, content = found
-        headers = {
-            "content-type": _OCTETS,
+        status, part, headers = _part(content, call.request.headers.get("range"))
+        headers |= {
             "odata-version": "4.0",
-            "x-ms-file-name": quote(name),
+            "x-ms-file-name": quote(name, safe=" "),
             "x-ms-file-size": str(len(content)),
             "content-disposition": f"attachment; filename*=UTF-8''{quote(name)}",
         }
-        return _part(content, call.request.headers.get("range"), headers)
+        if not as_json:
+            return Reply(status, part, {"content-type": _OCTETS, **headers})
+        url = f"{call.root}{table.set_name}({record_id})/{column.name}"
+        context = f"{call.root}$metadata#{table.set_name}({record_id})/{column.name}"
+        body = {"@odata.context": context, "value": b64encode(part).decode()}
+        return json_reply(body, status, {"location": url, **headers})
 
 
-def _part(content: bytes, wanted: str | None, headers: dict[str, str]) -> Reply:
+def _part(content: bytes, wanted: str | None) -> tuple[int, bytes, dict[str, str]]:
+    """Status, bytes and the header that says which ones they are."""
     found = _RANGE.fullmatch(wanted or "")
     if found is None or int(found[1]) >= len(content):
-        return Reply(200, content, headers)
+        return 200, content, {}
     first = int(found[1])
     last = min(int(found[2] or len(content) - 1), len(content) - 1)
-    return Reply(206, content[first : last + 1], {**headers, "content-range": f"bytes {first}-{last}/{len(content)}"})
+    return 206, content[first : last + 1], {"content-range": f"bytes {first}-{last}/{len(content)}"}

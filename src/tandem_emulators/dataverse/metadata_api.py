@@ -14,6 +14,7 @@ from tandem_emulators.dataverse import errors, schema_errors
 from tandem_emulators.dataverse.csdl import render_csdl
 from tandem_emulators.dataverse.metadata import SETS, Metadata, parse_key, split_segment
 from tandem_emulators.dataverse.metadata_changes import MetadataChanges
+from tandem_emulators.dataverse.options import parse_preferences
 from tandem_emulators.dataverse.payload import decode_body
 from tandem_emulators.dataverse.schema import Column, Schema, Table
 from tandem_emulators.dataverse.schema_changes import SchemaChanges
@@ -83,7 +84,8 @@ class MetadataApi:
         return self._changing(request, lambda: self._write(request, segments, root))
 
     def _document(self, request: Request) -> Reply:
-        annotated = dict(request.query()).get("annotations", "").lower() == "true"
+        asked = parse_preferences(request.headers.get("prefer")).annotations is not None
+        annotated = asked or dict(request.query()).get("annotations", "").lower() == "true"
         key = (self.schema.version, annotated)
         if key not in self._csdl:
             self._csdl = {key: render_csdl(self.schema, annotated=annotated)}

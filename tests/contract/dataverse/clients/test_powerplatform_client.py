@@ -122,7 +122,9 @@ class TestRecords:
 
     def test_upsert_by_an_alternate_key(self, client: DataverseClient, table: str) -> None:
         client.tables.create_alternate_key(table, "new_TextKey", ["new_text"])
-        items: list[UpsertItem | dict[str, Any]] = [UpsertItem({"new_text": f"K{i}"}, {"new_name": f"first {i}"}) for i in range(2)]
+        items: list[UpsertItem | dict[str, Any]] = [
+            UpsertItem({"new_text": f"K{i}"}, {"new_name": f"first {i}"}) for i in range(2)
+        ]
         client.records.upsert(table, items)
         client.records.upsert(table, [UpsertItem({"new_text": "K0"}, {"new_name": "second"})])
         rows = client.records.list(table, filter="startswith(new_text,'K')", select=["new_text", "new_name"])
