@@ -18,14 +18,14 @@ TAKEN = (
 
 @pytest.fixture(scope="module")
 def keyed() -> Iterator[InProcess]:
-    """An organisation in which an account's number is a key, and a second key's index is still being built."""
+    """An organisation in which an account's number is a key, and one key has an index that failed."""
     org = InProcess()
     keys = [
         {"LogicalName": "nr", "SchemaName": "nr", "DisplayName": "Number Key", "KeyAttributes": ["accountnumber"]},
         {"LogicalName": "two", "SchemaName": "two", "KeyAttributes": ["sic", "industrycode"]},
         {"LogicalName": "site", "SchemaName": "site", "KeyAttributes": ["websiteurl"]},
     ]
-    statuses = ("Active", "Active", "Pending")
+    statuses = ("Active", "Active", "Failed")
     described = [{**key, "EntityKeyIndexStatus": status} for key, status in zip(keys, statuses, strict=True)]
     account = org.emulator.schema.tables["account"]
     org.emulator.schema.put(Table({**account.metadata, "Keys": described}, account.shadows))
@@ -127,7 +127,7 @@ def test_what_is_no_key_is_refused(keyed: InProcess, key: str) -> None:
     )
 
 
-def test_a_key_cannot_be_used_before_its_index_is_active(keyed: InProcess) -> None:
+def test_a_key_is_of_no_use_unless_its_index_is_active(keyed: InProcess) -> None:
     expected = (400, "0x80060890", "The specified key attributes are not a defined key for the account entity")
     assert upsert(keyed, "websiteurl='x'", {"name": "A"}).error == expected
 
