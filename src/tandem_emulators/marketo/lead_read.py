@@ -78,6 +78,8 @@ def render(subscription: Subscription, leads: Sequence[Lead], names: Sequence[st
 def lookup_key(field: Field | None, name: str, value: Any) -> Any:
     """A value in the form in which leads are found by it; None when it cannot be the key of any lead."""
     number_wanted = name in ("id", "leadPartitionId") or (field is not None and field.data_type == "integer")
+    if number_wanted and type(value) is int and -(10**18) < value < 10**18:
+        return value
     if number_wanted and not isinstance(value, bool | dict | list):
         return as_integer(str(value))
     if not isinstance(value, str | int | float) or isinstance(value, bool):

@@ -4,7 +4,7 @@ Every record gets an answer in its place: created, updated or skipped with a rea
 "updated" means matched: a write of equal values says so too.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,7 +19,7 @@ from tandem_emulators.marketo.errors import (
     invalid,
     lead_not_found,
 )
-from tandem_emulators.marketo.fields import Field, ValueRules, convert
+from tandem_emulators.marketo.fields import Converter, Field, ValueRules, converter
 from tandem_emulators.marketo.lead_read import lookup_key
 from tandem_emulators.marketo.partitions import DEFAULT, Partition
 from tandem_emulators.marketo.people import COMPANY_LINK, Author, Change, Lead, LeadWriter
@@ -57,36 +57,63 @@ class Row:
     company_values: dict[str, Any] = field(default_factory=dict)
 
 
-class Reader:
-    """Reads input records into stored form, with the links they name."""
+Special = Callable[[Any, str, "Reading"], None]
 
-    def __init__(self, subscription: Subscription, rules: ValueRules | None = None) -> None:
+
+@dataclass(slots=True)
+class Reading:
+    """What a record asks for: a change, and apart from it the company attributes it names."""
+
+    change: Change = field(default_factory=Change)
+    company_values: dict[str, Any] = field(default_factory=dict)
+
+
+class Reader:
+    """Reads input records into stored form, with the links they name.
+
+    How a field is read is found out once and kept: a batch names the same few fields in all its records.
+    """
+
+    def __init__(
+        self, subscription: Subscription, rules: ValueRules | None = None, *, skipped: frozenset[str] = frozenset()
+    ) -> None:
         self._subscription = subscription
         self._rules = rules or subscription.rules()
+        self._skipped = skipped
+        self._takers: dict[str, tuple[Converter, Special | None]] = {}
         self._companies: dict[str, int] = {}
 
-    def read(
-        self, record: Mapping[str, Any], *, skipped: frozenset[str] = frozenset()
-    ) -> tuple[Change, dict[str, Any]]:
-        """The change a record asks for, and apart from it the company attributes it names.
+    def read(self, record: Mapping[str, Any]) -> tuple[Change, dict[str, Any]]:
+        """The change and the company attributes of a record.
 
         Raises:
             SkipError: a field is unknown or read-only, or a value does not fit.
         """
-        change, company_values = Change(), {}
+        reading = Reading()
+        values, takers = reading.change.values, self._takers
         for name, value in record.items():
-            if name in skipped:
-                continue
-            found = self._writable(name)
-            converted = convert(found, value, self._rules)
-            if name == COMPANY_LINK:
-                change.company_id = self._company(converted)
-            elif found.company:
-                company_values[name] = converted
+            convert, special = takers.get(name) or self._taker(name)
+            if special is None:
+                values[name] = convert(value)
             else:
-                change.values[name] = converted
-        self._check_sales_person(change.values.get(SALES_PERSON_LINK))
-        return change, company_values
+                special(convert(value), name, reading)
+        return reading.change, reading.company_values
+
+    def _taker(self, name: str) -> tuple[Converter, Special | None]:
+        if name in self._skipped:
+            taker: tuple[Converter, Special | None] = (lambda value: None, lambda value, name, reading: None)
+        else:
+            found = self._writable(name)
+            taker = (converter(found, self._rules), self._special(found))
+        self._takers[name] = taker
+        return taker
+
+    def _special(self, found: Field) -> Special | None:
+        if found.name == COMPANY_LINK:
+            return self._take_company
+        if found.name == SALES_PERSON_LINK:
+            return self._take_sales_person
+        return _take_company_value if found.company else None
 
     def _writable(self, name: str) -> Field:
         found = self._subscription.fields.find_exact(name)
@@ -96,23 +123,28 @@ class Reader:
             raise SkipError("1011", f"Field '{name}' not supported")
         return found
 
-    def _company(self, external_id: str | None) -> int | None:
-        """None stands for a detachment, which `detach_refused` judges."""
+    def _take_company(self, external_id: str | None, name: str, reading: Reading) -> None:
+        """None stands for a detachment, which the batch judges."""
         if external_id is None:
-            return None
+            return
         if external_id not in self._companies:
             companies = self._subscription.companies
             found = companies.find_by_key(companies.key({COMPANY_LINK: external_id}) or "")
             if found is None:
                 raise SkipError("1013", "Object not found")
             self._companies[external_id] = found.id
-        return self._companies[external_id]
+        reading.change.company_id = self._companies[external_id]
 
-    def _check_sales_person(self, external_id: str | None) -> None:
+    def _take_sales_person(self, external_id: str | None, name: str, reading: Reading) -> None:
         people = self._subscription.records["salespersons"]
         key = people.key({SALES_PERSON_LINK: external_id})
         if key is not None and people.find_by_key(key) is None:
             raise SkipError("718", "ExternalSalesPersonID not found")
+        reading.change.values[name] = external_id
+
+
+def _take_company_value(value: Any, name: str, reading: Reading) -> None:
+    reading.company_values[name] = value
 
 
 class LeadBatch:
@@ -136,7 +168,7 @@ class LeadBatch:
         self._now_s = now_s
         self._author = author
         self._writer: LeadWriter = subscription.writer(author, now_s)
-        self._reader = Reader(subscription, rules)
+        self._reader = Reader(subscription, rules, skipped=frozenset({"id"}))
         self._takes_company_values = takes_company_values or subscription.settings.company_fields == "unmanaged"
         self._partition: Partition | None = None
         self._ids: dict[Any, list[int]] = {}
@@ -166,7 +198,7 @@ class LeadBatch:
     def _read(self, record: dict[str, Any]) -> Row | SkipError:
         try:
             key = self._key(record)
-            change, company_values = self._reader.read(record, skipped=frozenset({"id"}))
+            change, company_values = self._reader.read(record)
         except SkipError as skip:
             return skip
         except ApiError as error:
@@ -185,12 +217,10 @@ class LeadBatch:
         return lookup_key(self._lookup_field, self._lookup, value)
 
     def _judge_company(self, row: Row, detaches: bool) -> Row | SkipError:
-        refused = SkipError("1021", "Company update not allowed")
-        if row.company_values and not self._takes_company_values:
-            return refused
-        if detaches and self._subscription.settings.company_detach == "refused" and self._is_attached(row):
-            return refused
-        return row
+        refused = row.company_values and not self._takes_company_values
+        if detaches and self._subscription.settings.company_detach == "refused":
+            refused = refused or self._is_attached(row)
+        return SkipError("1021", "Company update not allowed") if refused else row
 
     def _is_attached(self, row: Row) -> bool:
         ids = self._subscription.leads.find(self._lookup, [row.key]).get(row.key, []) if row.key is not None else []

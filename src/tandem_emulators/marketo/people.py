@@ -158,6 +158,8 @@ class LeadWriter:
         self._settings = settings
         self._author = author
         self._now_ms = int(now_s * 1000)
+        self._reason = {} if author.reason is None else {"Reason": author.reason}
+        self._source = {"Source": author.source} | (author.attributes() if settings.api_change_attributes else {})
         self._dirty: dict[int, Lead] = {}
         self._activities: list[Activity] = []
 
@@ -188,16 +190,14 @@ class LeadWriter:
 
     def changed(self, lead_id: int, found: Field, old: Any, new: Any) -> list[Activity]:
         """The activities of one field's change; a score is told twice."""
-        reason = {} if self._author.reason is None else {"Reason": self._author.reason}
-        extra = self._author.attributes() if self._settings.api_change_attributes else {}
-        told = {"New Value": display(found, new), "Old Value": display(found, old), **reason}
+        told = {"New Value": display(found, new), "Old Value": display(found, old), **self._reason}
         activities = [
             Activity(
                 lead_id,
                 CHANGE_DATA_VALUE,
                 found.id,
                 found.display_name,
-                {**told, "Source": self._author.source, **extra},
+                {**told, **self._source},
                 found.name,
             )
         ]
@@ -215,8 +215,7 @@ class LeadWriter:
         if lead.partition_id == partition.id:
             return False
         told: dict[str, Any] = {"Old Partition ID": lead.partition_id}
-        reason = {} if self._author.reason is None else {"Reason": self._author.reason}
-        self._activities.append(Activity(lead.id, CHANGE_PARTITION, partition.id, partition.name, told | reason))
+        self._activities.append(Activity(lead.id, CHANGE_PARTITION, partition.id, partition.name, told | self._reason))
         lead.partition_id = partition.id
         self._dirty[lead.id] = lead
         return True
