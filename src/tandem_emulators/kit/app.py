@@ -9,7 +9,7 @@ from tandem_emulators.kit.control import PREFIX, serve_control
 from tandem_emulators.kit.emulator import Emulator
 from tandem_emulators.kit.errors import ConnectionDroppedError
 from tandem_emulators.kit.faults import FaultRule
-from tandem_emulators.kit.http import Receive, Reply, Request, Scope, Send, read_request, send_reply
+from tandem_emulators.kit.http import Receive, Reply, Request, Scope, Send, has_valid_host, read_request, send_reply
 
 TRANSPORT_EXTENSION = "tandem_emulators.transport"
 
@@ -25,6 +25,9 @@ class EmulatorApp:
             await self._lifespan(receive, send)
         elif scope["type"] == "http":
             request = await read_request(scope, receive)
+            if not has_valid_host(request):
+                await send_reply(Reply(400, b"Bad Request - Invalid Hostname", {"content-type": "text/html"}), send)
+                return
             if self._control and (request.path == PREFIX or request.path.startswith(PREFIX + "/")):
                 reply = serve_control(self.emulator, request)
                 self.emulator.settle()

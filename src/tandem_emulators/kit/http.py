@@ -4,6 +4,7 @@ Bare ASGI rather than a framework's objects: a page of 5,000 rows or a batch of 
 untouched, and a handler is an ordinary function from Request to Reply.
 """
 
+import re
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,6 +16,9 @@ Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
+
+
+_HOST = re.compile(r"(?:[A-Za-z0-9._-]*|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?")
 
 
 @dataclass(slots=True)
@@ -54,6 +58,11 @@ class Reply:
 
 def json_reply(value: object, status: int = 200, headers: dict[str, str] | None = None) -> Reply:
     return Reply(status, msgspec.json.encode(value), {"content-type": "application/json", **(headers or {})})
+
+
+def has_valid_host(request: Request) -> bool:
+    """Links are made of the host that the client used, so it must be one."""
+    return _HOST.fullmatch(request.headers.get("host", "")) is not None
 
 
 async def read_request(scope: Scope, receive: Receive) -> Request:

@@ -275,3 +275,18 @@ def test_odd_header_values_never_make_a_fault(shared: Running, header: str) -> N
         answer: Answer = shared.get("WhoAmI", **{header: value})
         assert answer.status in (200, 400, 403), (header, value)
         assert answer.status == 200 or "error" in json.loads(answer.raw)
+
+
+@pytest.mark.parametrize("host", [b"[", b"[::1", b"a b", b"\xff", b"", b"x" * 3000])
+@pytest.mark.parametrize(
+    "path", ["/common/discovery/instance", "/organizations/v2.0/.well-known/openid-configuration", f"{ROOT}WhoAmI"]
+)
+def test_an_odd_host_never_makes_a_fault(shared: Running, path: str, host: bytes) -> None:
+    answer = raw(shared, f"GET {path} HTTP/1.1".encode(), b"Host: " + host, bearer(shared), b"", b"")
+    assert re.match(rb"HTTP/1.1 (200|400) ", answer), answer
+
+
+def test_a_path_in_broken_utf8_is_not_found(shared: Running) -> None:
+    for path in (b"%ff%fe", b"contacts(%ff)", b"contacts(firstname='%ff')", b"%00", b"%"):
+        answer = raw(shared, b"GET " + ROOT.encode() + path + b" HTTP/1.1", b"Host: x", bearer(shared), b"", b"")
+        assert re.match(rb"HTTP/1.1 (400|404) ", answer), (path, answer)
