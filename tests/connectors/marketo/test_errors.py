@@ -11,6 +11,7 @@ from tandem.connectors.marketo.errors import (
     TooManyResultsError,
     classify,
     result_of,
+    result_of_row,
 )
 from tandem.connectors.marketo.wire import WireReason, WireResult
 from tandem.core.errors import (
@@ -23,8 +24,9 @@ from tandem.core.errors import (
 )
 from tandem.core.plan import ActionKind
 from tandem.core.record import COMPANY, PERSON, SALESPERSON, Entity, RecordId, Side
-from tandem.ports import Missing, Refused, Taken, WriteResult, Written
+from tandem.ports import Missing, Refused, Stale, Taken, WriteResult, Written
 
+CREATE_ROW, UPDATE_ROW = ActionKind.CREATE, ActionKind.UPDATE
 NOON = datetime(2026, 3, 4, 12, 0, tzinfo=UTC)
 
 
@@ -37,34 +39,34 @@ def an_error(code: str, message: str = "text") -> Response:
     return Response(200, {}, json.dumps(envelope).encode())
 
 
-@pytest.mark.parametrize(
-    ("code", "on_read", "on_write"),
-    [
-        ("601", TokenRefusedError, TokenRefusedError),
-        ("602", TokenRefusedError, TokenRefusedError),
-        ("600", AccessError, AccessError),
-        ("603", AccessError, AccessError),
-        ("604", TransientError, UnknownOutcomeError),
-        ("502", TransientError, UnknownOutcomeError),
-        ("605", RejectedError, RejectedError),
-        ("606", TransientError, TransientError),
-        ("607", TransientError, TransientError),
-        ("608", TransientError, TransientError),
-        ("609", RejectedError, RejectedError),
-        ("610", RejectedError, RejectedError),
-        ("611", TransientError, TransientError),
-        ("612", RejectedError, RejectedError),
-        ("614", TransientError, TransientError),
-        ("615", TransientError, TransientError),
-        ("713", TransientError, TransientError),
-        ("702", type(None), type(None)),
-        ("703", AccessError, AccessError),
-        ("1003", RejectedError, RejectedError),
-        ("1006", RejectedError, RejectedError),
-        ("1018", AccessError, AccessError),
-        ("9999", RejectedError, RejectedError),
-    ],
+ACCESS, BUSY, REFUSED, OPEN = (
+    (AccessError, AccessError),
+    (TransientError, TransientError),
+    (RejectedError, RejectedError),
+    (TransientError, UnknownOutcomeError),
 )
+
+MEANINGS = (
+    dict.fromkeys(["600", "603", "616", "703", "1018", "1026"], ACCESS)
+    | dict.fromkeys(["601", "602"], (TokenRefusedError, TokenRefusedError))
+    | dict.fromkeys(["606", "607", "608", "611", "614", "615", "713", "719", "1016", "1019", "1029"], BUSY)
+    | dict.fromkeys(["500", "502", "604"], OPEN)
+    | dict.fromkeys(["605", "609", "610", "612", "613"], REFUSED)
+    | dict.fromkeys(["701", "704", "709", "710", "711", "712", "714", "718"], REFUSED)
+    | dict.fromkeys(["1001", "1002", "1003", "1004", "1005", "1006", "1007", "1008", "1009", "1010"], REFUSED)
+    | dict.fromkeys(["1011", "1012", "1013", "1014", "1015", "1017", "1020", "1021", "1022", "1025"], REFUSED)
+    | dict.fromkeys(["1027", "1028", "1035", "1036", "1037", "1042", "1048", "1049"], REFUSED)
+    | dict.fromkeys(["1076", "1077", "1078", "1079", "1080"], REFUSED)
+    | {
+        "702": (type(None), type(None)),
+        "9999": (RejectedError, UnknownOutcomeError),
+        "": (RejectedError, UnknownOutcomeError),
+    }
+)
+"""Every code of the reference, and two that are in none: on a read, on a write."""
+
+
+@pytest.mark.parametrize(("code", "on_read", "on_write"), [(code, *kinds) for code, kinds in MEANINGS.items()])
 def test_what_an_envelopes_code_means(
     code: str, on_read: type[RemoteError | None], on_write: type[RemoteError | None]
 ) -> None:
@@ -118,6 +120,66 @@ def test_an_unknown_paging_token_of_a_feed_expires_the_cursor_and_elsewhere_does
     assert type(judge(refused, "leads.query")) is RejectedError
 
 
+@pytest.mark.parametrize(
+    ("code", "word"),
+    [("603", "permission"), ("616", "licence"), ("1018", "native CRM sync"), ("1026", "licence for custom objects")],
+)
+def test_what_an_admin_can_change_is_said(code: str, word: str) -> None:
+    assert word in str(judge(an_error(code)))
+
+
+def test_a_volume_that_is_used_up_is_no_reason_to_pause_and_a_full_queue_is_waited_for() -> None:
+    spent = judge(an_error("1029", "Export daily quota 500MB exceeded."), "bulk.leads.export.enqueue")
+    assert type(spent) is RejectedError
+    full = judge(an_error("1029", "Too many jobs in queue"), "bulk.leads.export.enqueue")
+    assert isinstance(full, TransientError)
+    assert full.retry_after_s is None
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "is_file"),
+    [
+        (200, b"id,email\r\n1,a", True),
+        (206, b"id,ema", True),
+        (404, b"Not Found", True),
+        (200, b'{"requestId":"1#2","success":false,"errors":[{"code":"606","message":"x"}]}', False),
+        (503, b"<html>", False),
+        (416, b"", False),
+    ],
+)
+def test_a_file_is_no_envelope_but_its_errors_are(status: int, body: bytes, is_file: bool) -> None:
+    error = judge(Response(status, {}, body), "bulk.leads.export.file")
+    assert (error is None) is is_file
+
+
+@pytest.mark.parametrize(
+    ("kind", "reason", "expected"),
+    [
+        (UPDATE_ROW, "Lead not found", Missing()),
+        (CREATE_ROW, "Multiple lead match lookup criteria", Taken()),
+    ],
+)
+def test_what_a_failed_row_of_a_file_means(kind: ActionKind, reason: str, expected: WriteResult) -> None:
+    assert result_of_row(kind, reason, {}) == expected
+
+
+@pytest.mark.parametrize(
+    ("reason", "code", "field"),
+    [
+        ("Invalid data type in field Person Score", "1003", "leadScore"),
+        ("Invalid data type in field Ann Smith", "1003", None),
+        ("missing.dedupe.fields", "1002", None),
+        ("Invalid value for field 'email' and value 'Ann Smith'", "1003", "email"),
+        ("Ann Smith", "import", None),
+    ],
+)
+def test_a_refused_row_names_its_field_and_no_value(reason: str, code: str, field: str | None) -> None:
+    result = result_of_row(UPDATE_ROW, reason, {"Person Score": "leadScore"})
+    assert isinstance(result, Refused)
+    assert (result.code, result.field) == (code, field)
+    assert "Ann" not in result.message
+
+
 def test_a_spent_quota_waits_for_midnight_in_chicago() -> None:
     error = judge(an_error("607", "Daily quota reached"))
     assert isinstance(error, TransientError)
@@ -146,6 +208,8 @@ CREATE, UPDATE = ActionKind.CREATE, ActionKind.UPDATE
         (PERSON, CREATE, WireResult("created", 7), Written(RecordId("7"))),
         (PERSON, UPDATE, WireResult("updated", 7), Written(RecordId("7"))),
         (COMPANY, CREATE, WireResult("created", 7), Written(RecordId("7"))),
+        (PERSON, CREATE, skipped("1014"), Stale()),
+        (COMPANY, UPDATE, skipped("1014"), Stale()),
         (PERSON, CREATE, skipped("1005"), Taken()),
         (PERSON, CREATE, skipped("1007"), Taken()),
         (COMPANY, CREATE, skipped("1017"), Taken()),

@@ -11,7 +11,7 @@ from typing import Final
 from tandem.connectors.http import Call, HttpClient, Response
 from tandem.connectors.marketo.auth import MarketoTokens
 from tandem.connectors.marketo.budget import DayLedger
-from tandem.connectors.marketo.errors import DAY_SPENT, classify, classify_identity
+from tandem.connectors.marketo.errors import DAY_SPENT, PAUSES_S, classify, classify_identity
 from tandem.connectors.marketo.wire import FORM_HEADERS, JSON_HEADERS, Envelope, WireUsage, parse_envelope, render_form
 from tandem.connectors.pacing import Pacer, Rule
 from tandem.core.errors import AccessError, RejectedError, RemoteError
@@ -84,6 +84,8 @@ class MarketoClient:
             error = classify(call, response, clock.now())
             if error is not None and error.code == DAY_SPENT:
                 ledger.close_day()
+            if error is not None and error.code in PAUSES_S:
+                pacer.pause(PAUSES_S[error.code])
             return error
 
         self._http = HttpClient(Side.MARKETING, url, self.tokens, pacer, clock, ca_file=ca_file, classify=judge)

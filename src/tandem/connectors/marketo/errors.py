@@ -25,7 +25,7 @@ from tandem.core.errors import (
 )
 from tandem.core.plan import ActionKind
 from tandem.core.record import PERSON, Entity, RecordId, Side
-from tandem.ports import Missing, Refused, Taken, WriteResult, Written
+from tandem.ports import Missing, Refused, Stale, Taken, WriteResult, Written
 
 EMPTY: Final = frozenset({"702"})
 """Not an error: a search that found nothing."""
@@ -37,18 +37,14 @@ DAY_SPENT: Final = "607"
 SYSTEM_ERROR: Final = "611"
 TOO_MANY_JOBS: Final = "1029"
 
-BUSY_S: Final[dict[str, float | None]] = {
-    "606": 5.0,  # a sliding window of 20 s: a quarter of it frees a quarter of the calls
-    "615": 1.0,
-    "608": None,
-    "611": None,
-    "614": None,
-    "713": None,
-    "1016": None,
-    "1019": None,
-    "1029": None,
-}
-"""Surely not done; tried again after so many seconds, or after a growing wait."""
+BUSY: Final = frozenset({"606", "608", "611", "614", "615", "713", "719", "1016", "1019", TOO_MANY_JOBS})
+"""Surely not done; tried again after a growing wait."""
+
+PAUSES_S: Final[Mapping[str, float]] = {"606": 5.0, "615": 1.0}
+"""So long no other call begins either. 606 is about 20 seconds that slide: a quarter of them frees a quarter."""
+
+OPEN: Final = frozenset({"500", "502", "604"})
+"""The call may have done its work, or a part of it."""
 
 REMEDIES: Final[dict[str, str]] = {
     "600": "the token did not arrive; check url and proxies",
@@ -67,6 +63,7 @@ MEANINGS: Final[dict[str, str]] = {
     "610": "there is no such resource; check the url setting",
     "612": "the content type is wrong",
     "701": "a required value is empty",
+    "613": "the form is not valid",
     "718": "the sales person that the record names does not exist",
     "1001": "a value is not of its field's type",
     "1002": "a required value is missing",
@@ -80,11 +77,13 @@ MEANINGS: Final[dict[str, str]] = {
     "1010": "the person is in another lead partition",
     "1011": "the field cannot be used here",
     "1013": "a record that is named does not exist",
-    "1014": "the record could not be created",
     "1015": "the person is not in the list",
     "1017": "a record with this key exists",
+    "1018": "the subscription's native CRM sync manages these records",
     "1021": "company fields are not taken together with a person",
     "1028": "the limit of fields is reached",
+    "1022": "the record is in use",
+    "1035": "the subscription has no such filter",
     "1036": "two records of one call hold the same key",
 }
 
@@ -133,18 +132,18 @@ def _of_code(call: Call, reason: WireReason, request_id: str, now: datetime) -> 
     match code:
         case "601" | "602":
             return TokenRefusedError(f"{about}, the token is not valid; check client_id.", **names)
-        case "502" | "604" if call.is_write:
-            return UnknownOutcomeError(f"{about}, it ran out of time and may have written.", **names)
-        case "502" | "604":
-            return TransientError(f"{about}, it ran out of time.", **names)
+        case _ if call.is_write and (code in OPEN or not _says_refused(code)):
+            return UnknownOutcomeError(f"{about}, it failed on the way and may have written.", **names)
+        case _ if code in OPEN:
+            return TransientError(f"{about}, it failed on the way.", **names)
         case "607":  # DAY_SPENT
             wait_s = (end_of_central_day(now) - now).total_seconds()
             text = f"{about}, the subscription's calls of today are used up (all programs together)."
             return TransientError(text, **names, retry_after_s=wait_s)
         case "1029" if "quota" in reason.message.lower():
             return RejectedError(f"{about}, the volume of extracts of today is used up.", **names)
-        case _ if code in BUSY_S:
-            return TransientError(f"{about}, Marketo is busy.", **names, retry_after_s=BUSY_S[code])
+        case _ if code in BUSY:
+            return TransientError(f"{about}, Marketo is busy.", **names)
         case _ if code in REMEDIES:
             return AccessError(f"{about}, {REMEDIES[code]}.", **names)
         case "1003" if _TOO_MANY in reason.message:
@@ -152,6 +151,11 @@ def _of_code(call: Call, reason: WireReason, request_id: str, now: datetime) -> 
         case "1003" if call.operation.startswith("activities.") and "token" in reason.message.lower():
             return CursorExpiredError(f"{about}, the paging token is no longer known.", **names)
     return RejectedError(f"{about}, {explain(reason)}.", **names)
+
+
+def _says_refused(code: str) -> bool:
+    """Whether it is one of the codes that stand for a refusal: 6xx, 7xx and 1xxx (marketo-rest 2.2)."""
+    return re.fullmatch(r"[67]\d\d|1\d{3}", code) is not None
 
 
 def _of_status(call: Call, response: Response) -> RemoteError:
@@ -206,6 +210,8 @@ def result_of(entity: Entity, kind: ActionKind, result: WireResult) -> WriteResu
     code = str(reason.code)
     if kind is ActionKind.CREATE and code in ("1005", "1007", "1017", "1036"):
         return Taken()
+    if code == "1014":  # may succeed the next time
+        return Stale()
     # A person's 1013 is about the company it names, not about the person.
     if kind is ActionKind.UPDATE and (code == "1004" or (code == "1013" and entity != PERSON)):
         return Missing()
