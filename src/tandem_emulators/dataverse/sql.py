@@ -183,7 +183,7 @@ class _SqlReader:
             case exp.Between():
                 return self._test(node.this, "between", [node.args["low"], node.args["high"]])
             case exp.Like():
-                return self._test(node.this, "like", [node.expression])
+                return self._test(node.this, "not-like" if node.args.get("negate") else "like", [node.expression])
             case exp.Is() if isinstance(node.expression, exp.Null):
                 return Test(self._field(node.this), "null")
         if type(node) in _COMPARISONS:
@@ -286,7 +286,7 @@ def _text(node: exp.Expression) -> str:
         return f"-{node.this.this}"
     if isinstance(node, exp.Boolean):
         return "true" if node.this else "false"
-    if not isinstance(node, exp.Literal):
+    if not isinstance(node, exp.Literal | exp.National):
         _refuse("Only literals are supported on that side of a comparison.")
     return str(node.this)
 
