@@ -129,21 +129,8 @@ class _Maker:
     async def _ensure_key(self, new: NewField) -> None:
         key = await self._find_key(new)
         if key is None:
-            body = {
-                "SchemaName": f"{new.name}_key",
-                "DisplayName": _label(f"{new.label} Key", await self._language()),
-                "KeyAttributes": [new.name],
-            }
-            try:
-                await self._post(f"{self._root}/Keys", body)
-            except UnknownOutcomeError as error:
-                if await self._find_key(new) is None:
-                    raise _undone(error) from error
-        await self._wait_for_key(new)
-
-    async def _wait_for_key(self, new: NewField) -> None:
+            await self._create_key(new)
         for _ in range(_POLLS_MAX):
-            key = await self._find_key(new)
             if key is not None and key.status == "Active":
                 return
             if key is not None and key.status == "Failed":
@@ -153,12 +140,23 @@ class _Maker:
                     "Make them differ, then reactivate the key in Power Apps (Tables > Keys)",
                 )
             await self._clock.sleep(_POLL_S)
+            key = await self._find_key(new)
         raise TransientError(
             f"The key of {new.name} on {self._entity} is still being built; run this again later.",
             side=Side.CRM,
             operation=self._operation,
             code="key",
         )
+
+    async def _create_key(self, new: NewField) -> None:
+        label = _label(f"{new.label} Key", await self._language())
+        body = {"SchemaName": f"{new.name}_key", "DisplayName": label, "KeyAttributes": [new.name]}
+        try:
+            await self._post(f"{self._root}/Keys", body)
+        except (RejectedError, UnknownOutcomeError) as error:
+            # Somebody else may have made it meanwhile, or the answer was lost.
+            if await self._find_key(new) is None:
+                raise _undone(error) from error
 
     async def _find_key(self, new: NewField) -> _Key | None:
         path = f"{self._root}/Keys?$select=LogicalName,KeyAttributes,EntityKeyIndexStatus"

@@ -90,7 +90,8 @@ class DynamicsConnector:
         return self._client.items_sent
 
     @property
-    def calls_left(self) -> int | None:
+    def budget(self) -> None:
+        """Dynamics counts five minutes, and its daily entitlement over all users and programs together."""
         return None
 
     async def close(self) -> None:
