@@ -51,16 +51,12 @@ def resolve_key(store: Store, table: Table, text: str, *, is_in_path: bool = Tru
 
 def find_by_values(store: Store, table: Table, values: Mapping[str, Any]) -> str | None:
     """The one row with these stored values; two rows can hold them only while a key's index is being built."""
-    tests = " AND ".join(f'"{name}" = ?{_collation(table.columns[name])}' for name in values)
+    tests = " AND ".join(f'"{name}" = ? COLLATE NOCASE' for name in values)
     sql = f'SELECT "{table.key}" FROM "{table.name}" WHERE {tests} LIMIT 2'
     found = store.connection.execute(sql, tuple(values.values())).fetchall()
     if len(found) > 1:
         raise errors.several_for_key(table.name, ", ".join(values))
     return str(found[0][0]) if found else None
-
-
-def _collation(column: Column) -> str:
-    return " COLLATE NOCASE" if column.edm_type == "Edm.String" else ""
 
 
 def _parts(table: Table, text: str) -> dict[str, str]:

@@ -77,6 +77,7 @@ class KeyBuilder:
 
     def delete(self, table: Table, key: Key) -> None:
         self.changes.replace(table, Keys=[one for one in table.metadata["Keys"] if one is not key])
+        self.changes.store.drop_key_index(table, key["LogicalName"])
         self.changes.deleted("EntityKey", key["MetadataId"])
 
     def reactivate(self, table_name: Any, key_name: Any) -> None:
@@ -115,6 +116,8 @@ class KeyBuilder:
                 if key["EntityKeyIndexStatus"] in _BUILDING:
                     status = self._status(current, key)
                     self._has_work |= status in _BUILDING
+                    if status == "Active":
+                        self.changes.store.ensure_key_index(current, key["LogicalName"], key["KeyAttributes"])
                     if status != key["EntityKeyIndexStatus"]:
                         current = self._set(current, key, {**key, "EntityKeyIndexStatus": status})
 
