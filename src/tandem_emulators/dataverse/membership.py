@@ -4,7 +4,7 @@ Everything that keeps a signed-in user out is decided here, from the rows of the
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tandem_emulators.dataverse import errors
 from tandem_emulators.dataverse.security import (
@@ -15,7 +15,7 @@ from tandem_emulators.dataverse.security import (
     Security,
 )
 from tandem_emulators.dataverse.settings import Settings
-from tandem_emulators.dataverse.store import Row, Store
+from tandem_emulators.dataverse.store import Store
 from tandem_emulators.dataverse.values import parse_guid
 
 IMPERSONATION_HEADERS = ("callerobjectid", "mscrmcallerid")
@@ -47,7 +47,7 @@ class Membership:
         user = self._user("systemuserid", user_id)
         if user is None or self.settings.user_state == "not_member":
             raise errors.not_a_member()
-        if user.get("isdisabled") or self.settings.user_state == "disabled":
+        if user[1] or self.settings.user_state == "disabled":
             raise errors.user_disabled()
 
     def _impersonated(self, caller: Caller, headers: Mapping[str, str]) -> Caller:
@@ -63,9 +63,9 @@ class Membership:
             user = self._user(column, user_id) if user_id else None
             if user is None:
                 raise errors.invalid_user(named)
-            if user.get("isdisabled"):
+            if user[1]:
                 raise errors.user_disabled()
-            return Caller(str(user["systemuserid"]), caller.is_administrator, impersonated_by=caller.user_id)
+            return Caller(user[0], caller.is_administrator, impersonated_by=caller.user_id)
         return caller
 
     def _with_bypasses(self, caller: Caller, headers: Mapping[str, str]) -> Caller:
@@ -83,12 +83,10 @@ class Membership:
                     raise errors.invalid_argument(f"'{text}' is not a kind of custom business logic.")
                 bypasses.add(_KINDS[text.lower()])
         found = bypasses | set(steps)
-        return Caller(caller.user_id, caller.is_administrator, caller.impersonated_by, frozenset(found))
+        return replace(caller, bypasses=frozenset(found)) if found else caller
 
-    def _user(self, column: str, value: str) -> Row | None:
-        table = self.store.schema.tables["systemuser"]
-        if column == table.key:
-            return self.store.find(table, value)
-        sql = f'SELECT "{table.key}" FROM "{table.name}" WHERE "{column}" = ?'
+    def _user(self, column: str, value: str) -> tuple[str, bool] | None:
+        """Id, and whether disabled; the rest of the many columns is not read for every request."""
+        sql = f'SELECT "systemuserid", "isdisabled" FROM "systemuser" WHERE "{column}" = ?'
         found = self.store.connection.execute(sql, (value,)).fetchone()
-        return self.store.find(table, found[0]) if found else None
+        return (str(found[0]), bool(found[1])) if found else None

@@ -7,7 +7,6 @@ comes to the same server, with the same budget (sheet 2.3, 2.4, 7.1).
 import hashlib
 import re
 from collections.abc import Mapping
-from random import Random
 from uuid import uuid4
 
 import msgspec
@@ -20,7 +19,6 @@ from tandem_emulators.kit.http import Reply, Request
 _ERROR_DETAILS = "Microsoft.PowerApps.CDS."
 _HELP_LINK = "http://go.microsoft.com/fwlink/?LinkID=398563&error=Microsoft.Crm.CrmException%3a"
 _AFFINITY = re.compile(r"(?:^|;)\s*ARRAffinity=([0-9a-f]{64})")
-_SOURCE_DIGITS = 84
 _A_YEAR = "max-age=31536000; includeSubDomains"
 
 
@@ -73,7 +71,7 @@ def dress(reply: Reply, *, secure: bool, server_cookie: str) -> Reply:
         "x-ms-service-request-id": request_id,
         "authactivityid": str(uuid4()),
         "crm.serviceid": "framework",
-        "x-source": "".join(Random(request_id).choices("0123456789", k=_SOURCE_DIGITS)),
+        "x-source": f"{uuid4().int:039}{uuid4().int:039}",
         "timing-allow-origin": "*",
     }
     if secure:
