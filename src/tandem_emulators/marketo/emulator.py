@@ -21,6 +21,7 @@ from tandem_emulators.kit.errors import ControlError
 from tandem_emulators.kit.faults import FaultRule
 from tandem_emulators.kit.http import Request
 from tandem_emulators.marketo import (
+    assets,
     bulk_extract,
     bulk_import,
     campaign_calls,
@@ -62,6 +63,7 @@ from tandem_emulators.marketo.settings import Settings
 from tandem_emulators.marketo.store import Store
 from tandem_emulators.marketo.subscription import Handler, Subscription
 
+ASSETS = "/rest/asset/"
 BODY_BYTES_MAX = 1_000_000
 IMPORT_BYTES_MAX = 10_000_000 + 10_000  # the file, and what multipart wraps around it
 URI_BYTES_MAX = 8_192
@@ -157,7 +159,8 @@ class MarketoEmulator(Emulator):
         self._note(request, now_s)
         if isinstance(reply, envelope.FileReply):
             return http.Reply(reply.status, reply.body, {"server": "nginx", **reply.headers})
-        return _reply(envelope.render(reply, request_id), request)
+        render = envelope.render_asset if request.path.startswith(ASSETS) else envelope.render
+        return _reply(render(reply, request_id), request)
 
     def catch_up(self) -> None:
         super().catch_up()
@@ -310,6 +313,7 @@ _HANDLERS: dict[str, Handler] = {
     **push.HANDLERS,
     **custom_activity_types.HANDLERS,
     **custom_activities.HANDLERS,
+    **assets.HANDLERS,
 }
 
 

@@ -58,5 +58,13 @@ def render(reply: Reply, request_id: str) -> bytes:
     return _encode(body)
 
 
+def render_asset(reply: Reply, request_id: str) -> bytes:
+    """Assets always name errors and warnings, and leave out a result that would be empty (2.1)."""
+    body: dict[str, Any] = {"success": True, "errors": [], "requestId": request_id, "warnings": list(reply.warnings)}
+    if reply.result is not None:
+        body["result"] = reply.result
+    return _encode(body)
+
+
 def render_error(refusal: RefusalError, request_id: str) -> bytes:
     return _encode({"requestId": request_id, "success": False, "errors": [refusal.as_wire()]})

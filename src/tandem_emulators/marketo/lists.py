@@ -17,7 +17,7 @@ _SOURCES = {"id": "id", "name": "json_extract(doc, '$.name')", "programName": "j
             "workspaceName": "json_extract(doc, '$.workspaceName')"}  # fmt: skip
 
 
-def create_list(subscription: Subscription, name: str, now_s: float, **also: str) -> int:
+def create_list(subscription: Subscription, name: str, now_s: float, **also: Any) -> int:
     values = {"name": name, **also, "workspaceName": "Default"}
     sql = "INSERT INTO list (created_s, updated_s, doc) VALUES (?, ?, ?)"
     return subscription.store.run(sql, (int(now_s), int(now_s), encode(values).decode()))
@@ -145,7 +145,8 @@ def _row(subscription: Subscription, list_id: int) -> tuple[Any, ...]:
 
 def _shown(row: tuple[Any, ...]) -> dict[str, Any]:
     number, created_s, updated_s, doc = row
-    return {"id": number, **decode(doc), "createdAt": iso(created_s), "updatedAt": iso(updated_s)}
+    values = {name: value for name, value in decode(doc).items() if name != "folder"}
+    return {"id": number, **values, "createdAt": iso(created_s), "updatedAt": iso(updated_s)}
 
 
 def _numbers(ids: Sequence[int | SkipError]) -> list[int]:
