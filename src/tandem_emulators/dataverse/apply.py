@@ -94,7 +94,7 @@ class _ApplyReader:
         self._query.outputs.append(output)
 
     def _order(self) -> None:
-        grouped = {output.field for output in self._query.outputs if output.is_grouped}
+        grouped = [output.field for output in self._query.outputs if output.is_grouped]
         for term in self._reader.order(self._options.orderby or ""):
             if term.fields[0] not in grouped:
                 raise errors.query_error("Only grouped properties can be used in $orderby together with $apply.")
