@@ -6,7 +6,7 @@ from typing import Any
 
 from tandem_emulators.dataverse.organization import Organization
 from tandem_emulators.dataverse.schema import Schema, Table
-from tandem_emulators.dataverse.store import Row, Store
+from tandem_emulators.dataverse.store import Store
 
 ADDRESS_PARTS = ("line1", "line2", "line3", "city", "stateorprovince", "postalcode", "country")
 _NAME_PARTS = frozenset({"firstname", "middlename", "lastname"})
@@ -41,8 +41,8 @@ class Computed:
             derive(row, changes)
 
     def _name_convention(self) -> int:
-        organization = self.store.find(self.schema.tables["organization"], self.organization.organization_id) or {}
-        found = organization.get("fullnameconventioncode")
+        table, name = self.schema.tables["organization"], "fullnameconventioncode"
+        found = self.store.values_of(table, self.organization.organization_id, name).get(name)
         return _FIRST_LAST if found is None else int(found)
 
     def _complete_money(self, table: Table, row: Mapping[str, Any], changes: dict[str, Any]) -> None:
@@ -65,7 +65,7 @@ class Computed:
     def _rate(self, currency_id: str | None) -> float:
         if currency_id is None:
             return 1.0
-        currency: Row = self.store.find(self.schema.tables["transactioncurrency"], currency_id) or {}
+        currency = self.store.values_of(self.schema.tables["transactioncurrency"], currency_id, "exchangerate")
         return float(currency.get("exchangerate") or 1.0)
 
 

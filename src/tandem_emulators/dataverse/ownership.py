@@ -39,8 +39,9 @@ class Ownership:
         owner, kind = changes["ownerid"], changes.get("owneridtype") or "systemuser"
         if owner is None:
             raise errors.invalid_argument("The owner of a record cannot be empty.")
-        found = self.store.find(self.schema.tables[kind], owner) or {}
-        if kind == "team" and found.get("teamtype") == _ACCESS_TEAM:
+        names = ("businessunitid", "teamtype") if kind == "team" else ("businessunitid",)
+        found = self.store.values_of(self.schema.tables[kind], owner, *names)
+        if found.get("teamtype") == _ACCESS_TEAM:
             raise errors.assign_to_access_team()
         if owner in self.settings.owners_without_role.split(","):
             raise errors.owner_lacks_privilege()

@@ -272,7 +272,7 @@ class Schema:
 
     def _changed(self) -> None:
         self.version += 1
-        for name in ("relationships", "associations"):
+        for name in ("relationships", "associations", "_by_parent"):
             self.__dict__.pop(name, None)
 
     @cached_property
@@ -281,7 +281,14 @@ class Schema:
         return tuple(one_to_many(self.tables))
 
     def children_of(self, table: Table) -> list[Relationship]:
-        return [relation for relation in self.relationships if relation.parent == table.name]
+        return self._by_parent.get(table.name, [])
+
+    @cached_property
+    def _by_parent(self) -> dict[str, list[Relationship]]:
+        found: dict[str, list[Relationship]] = {}
+        for relation in self.relationships:
+            found.setdefault(relation.parent, []).append(relation)
+        return found
 
     @cached_property
     def associations(self) -> dict[str, dict[str, Association]]:
