@@ -1,5 +1,6 @@
 """The Dataverse emulator as the kit serves it: sign-in and Web API on one address, one organisation behind."""
 
+import http.client
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -168,7 +169,7 @@ class DataverseEmulator(Emulator):
 
     def _as_member(self, request: Request, user_id: str, operation: str) -> Reply:
         try:
-            caller = self.membership.caller(user_id, request.headers)
+            caller = self.membership.caller(user_id, request)
         except ODataError as error:
             return refusal(error, request.headers)
         if operation == "batch":
@@ -193,9 +194,9 @@ class DataverseEmulator(Emulator):
 
     def _answer_part(self, part: Request, caller: Caller, references: References, operation: str) -> Reply:
         """As the caller of the batch, unless the part names somebody else to act for."""
-        if any(name in part.headers for name in IMPERSONATION_HEADERS):
+        if "tag=" in part.query_string or any(name in part.headers for name in IMPERSONATION_HEADERS):
             try:
-                caller = self.membership.caller(caller.impersonated_by or caller.user_id, part.headers)
+                caller = self.membership.caller(caller.impersonated_by or caller.user_id, part)
             except ODataError as error:
                 return refusal(error, part.headers)
         return self._answer(part, caller, references, operation)
@@ -243,6 +244,9 @@ class DataverseEmulator(Emulator):
         """An injected status carries the envelope of the Web API unless the rule brings a body of its own."""
         if rule.body is not None:
             return super().fault_reply(rule)
+        if rule.operation in ("token", "identity"):
+            phrase = http.client.responses.get(rule.status, "").encode()
+            return Reply(rule.status, phrase, {"content-type": "text/plain", **rule.headers})
         body = {"error": {"code": "0x80040216", "message": "An unexpected error occurred."}}
         return Reply(rule.status, msgspec.json.encode(body), {**JSON, **rule.headers})
 

@@ -17,6 +17,7 @@ from tandem_emulators.dataverse.security import (
 from tandem_emulators.dataverse.settings import Settings
 from tandem_emulators.dataverse.store import Store
 from tandem_emulators.dataverse.values import parse_guid
+from tandem_emulators.kit.http import Request
 
 IMPERSONATION_HEADERS = ("callerobjectid", "mscrmcallerid")
 _PLUGIN_HEADER = "mscrm.bypasscustompluginexecution"
@@ -31,7 +32,7 @@ class Membership:
     security: Security
     settings: Settings
 
-    def caller(self, user_id: str, headers: Mapping[str, str]) -> Caller:
+    def caller(self, user_id: str, request: Request) -> Caller:
         """Raises the 403 of section 1.4 or 2.6 that this user or this impersonation meets."""
         if not self.settings.organization_enabled:
             raise errors.organization_disabled()
@@ -41,7 +42,9 @@ class Membership:
             raise errors.admin_mode()
         if self.settings.user_state == "no_role":
             raise errors.no_roles()
-        return self._with_bypasses(self._impersonated(caller, headers), headers)
+        found = self._with_bypasses(self._impersonated(caller, request.headers), request.headers)
+        tag = dict(request.query()).get("tag") if "tag=" in request.query_string else None
+        return found if tag is None else replace(found, tag=tag)
 
     def _require_member(self, user_id: str) -> None:
         user = self._user("systemuserid", user_id)

@@ -29,13 +29,15 @@ _UNGRANTED = frozenset(name for name, _ in (BYPASS_PLUGINS, BYPASS_LOGIC, ACT_ON
 class Caller:
     """Whose rights and name a request has. `impersonated_by` is the user who signed in, if that is another one.
 
-    `bypasses` is what custom logic the request leaves out: CustomSync, CustomAsync, or ids of single steps.
+    `bypasses` is what custom logic the request leaves out: CustomSync, CustomAsync, or ids of single steps; `tag` is
+    what it tells the rest of it.
     """
 
     user_id: str
     is_administrator: bool = False
     impersonated_by: str | None = None
     bypasses: frozenset[str] = frozenset()
+    tag: str | None = None
 
 
 class Security:

@@ -81,7 +81,7 @@ def _context(occasion: Occasion, step: Step, organization: Organization) -> Json
         "OrganizationId": organization.organization_id,
         "OrganizationName": organization.unique_name,
         "RequestId": None,
-        "SharedVariables": [],
+        "SharedVariables": [{"key": "tag", "value": event.caller.tag}] if event.caller.tag is not None else [],
         "OwningExtension": {"Id": step.id, "LogicalName": "sdkmessageprocessingstep", "Name": step.name},
     }
 

@@ -145,6 +145,14 @@ def test_1_3_too_many_sign_ins_get_a_bare_429(crm: Running) -> None:
     assert crm.sign_in().status == 200
 
 
+@pytest.mark.parametrize("status", [429, 503, 799])
+def test_1_3_a_fault_of_the_sign_in_service_has_none_of_the_web_apis_form(crm: Running, status: int) -> None:
+    crm.set("/faults", operation="token", status=status, headers={"Retry-After": "7"})
+    answer = crm.sign_in()
+    assert (answer.status, answer.headers["retry-after"]) == (status, "7")
+    assert b"{" not in answer.raw
+
+
 def test_1_1_the_credential_may_come_in_a_basic_header(crm: Running) -> None:
     pair = b64encode(f"{crm.access['client_id']}:{crm.access['client_secret']}".encode()).decode()
     body = urlencode({"grant_type": "client_credentials", "scope": f"{crm.url}/.default"})

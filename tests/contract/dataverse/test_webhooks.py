@@ -347,6 +347,12 @@ def test_8_registration_needs_a_customizers_rights(start: Start) -> None:
     assert crm.api("POST", "serviceendpoints", body).error[:2] == (403, "0x80040220")
 
 
+def test_2_1_a_tag_of_the_request_is_a_shared_variable(crm: Running, hook: Receiver) -> None:
+    register(crm, hook.url, "Create")
+    assert crm.api("POST", "leads?tag=from Tandem", {"lastname": "Grey"}).status == 204
+    assert json.loads(hook.wait_for(1)[0]["body"])["SharedVariables"] == [{"key": "tag", "value": "from Tandem"}]
+
+
 def test_8_own_writes_are_told_too_and_by_whom(crm: Running, hook: Receiver) -> None:
     register(crm, hook.url, "Create")
     crm.create("leads", lastname="Grey")
