@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from tandem.core.errors import CursorExpiredError, RejectedError, TransientError, UnknownOutcomeError
+from tandem.core.errors import CursorExpiredError, TransientError, UnknownOutcomeError
 from tandem.core.plan import ActionKind
 from tandem.core.record import Cursor, Presence, RecordId, Value
 from tandem.core.schema import FieldKind, NewField
@@ -360,17 +360,24 @@ class DescriptionContract:
         assert lines
         assert [line.what for line in lines if not line.is_ok] == []
 
-    async def test_fields_are_made_in_marketing_and_left_to_an_admin_in_crm(self, world: ConnectorWorld) -> None:
-        new = NewField("contractNote", "Contract Note", "string")
-        if world.is_crm:
-            with pytest.raises(RejectedError, match=new.name):
-                await world.connector.create_fields(world.entity, [new])
-        else:
-            await world.connector.create_fields(world.entity, [new])
+    async def test_a_field_that_is_made_can_be_written_when_the_call_returns(self, world: ConnectorWorld) -> None:
+        new = world.a_field()
+        await world.connector.create_fields(world.entity, [new])
         schema = await world.connector.fetch_schema(world.entity)
-        assert (new.name in schema.fields) == (not world.is_crm)
-        if not world.is_crm:
-            assert schema.fields[new.name].kind is FieldKind.TEXT
+        assert (schema.fields[new.name].kind, schema.fields[new.name].label) == (FieldKind.TEXT, new.label)
+        id_ = world.create(name="Ann")
+        (result,) = await world.connector.write(world.entity, [Write(ActionKind.UPDATE, id_, {new.name: "noted"})])
+        assert isinstance(result, Written)
+        (reading,) = await world.connector.fetch_records(world.entity, [new.name], [id_])
+        assert reading.values == ("noted",)
+
+    async def test_a_field_that_is_there_is_left_as_it_is(self, world: ConnectorWorld) -> None:
+        new = world.a_field()
+        await world.connector.create_fields(world.entity, [new])
+        before = (await world.connector.fetch_schema(world.entity)).fields[new.name]
+        again = NewField(new.name, "Another Label", new.native_type)
+        await world.connector.create_fields(world.entity, [again, world.a_field()])
+        assert (await world.connector.fetch_schema(world.entity)).fields[new.name] == before
 
     async def test_a_write_without_an_answer_settles_in_time(self, world: ConnectorWorld) -> None:
         assert world.connector.settle_s(world.entity) > 0

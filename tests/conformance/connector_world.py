@@ -15,7 +15,7 @@ from tandem.connectors.marketo.connector import MarketoConnector
 from tandem.connectors.memory import Fault, MemoryConnector, MemorySystem
 from tandem.core.plan import ActionKind
 from tandem.core.record import CONTACT, PERSON, Entity, RecordId, Side, Value, Version
-from tandem.core.schema import EntitySchema, FieldInfo, FieldKind
+from tandem.core.schema import EntitySchema, FieldInfo, FieldKind, NewField
 from tandem.ports import Connector, Write
 from tests.connectors.dynamics.emulator import Emulator as Dataverse
 from tests.connectors.fake_clock import FakeClock
@@ -84,6 +84,13 @@ class ConnectorWorld(ABC):
 
     def an_update(self, id_: RecordId, version: Version | None = None, **values: Value) -> Write:
         return Write(ActionKind.UPDATE, id_, self.named(values), version)
+
+    def a_field(self) -> NewField:
+        """One that the side lacks; a person's field in Marketo, a column under a publisher's prefix in Dynamics."""
+        number = next(_NUMBERS)
+        if self.is_crm:
+            return NewField(f"new_note{number}", f"Note {number}", "String")
+        return NewField(f"contractNote{number}", f"Note {number}", "string")
 
     def an_unknown_id(self) -> RecordId:
         return RecordId(str(uuid4()) if self.is_crm else str(900_000_000 + next(_NUMBERS)))
