@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
@@ -36,7 +36,7 @@ class _NewRule(msgspec.Struct, forbid_unknown_fields=True):
     action: str = "status"
     skip: int = 0
     times: int | None = 1
-    status: int = 503
+    status: Annotated[int, msgspec.Meta(ge=200, le=599)] = 503
     headers: dict[str, str] = {}
     body: Any = None
     delay_s: float = 0.0

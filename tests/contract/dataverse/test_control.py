@@ -74,7 +74,10 @@ def test_a_part_of_a_batch_can_lose_its_answer(crm: Running) -> None:
     assert len(crm.get("contacts").rows) == 1
 
 
-@pytest.mark.parametrize("fault", [{"operation": "x", "action": "explode"}, {}, {"operation": 5}, {"nothing": 1}])
+@pytest.mark.parametrize(
+    "fault",
+    [{"operation": "x", "action": "explode"}, {}, {"operation": 5}, {"nothing": 1}, {"operation": "x", "status": 799}],
+)
 def test_an_unknown_fault_is_refused(crm: Running, fault: dict[str, object]) -> None:
     assert crm.control("POST", "/faults", fault).status == 400
 
