@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.contract.marketo.client import REQUEST_ID, Answer, Running
+from tests.contract.marketo.client import REQUEST_ID, Answer, InProcess, Running
 from tests.contract.marketo.conftest import Start
 
 JSON_CALLS = [
@@ -24,6 +24,25 @@ JSON_CALLS = [
     "/rest/v1/opportunities/roles.json",
     "/rest/v1/opportunities/roles.json?_method=GET",
     "/rest/v1/companies.json?_method=GET",
+    "/rest/v1/leads/push.json",
+    "/rest/v1/leads/submitForm.json",
+    "/rest/v1/leads/programs/1/status.json",
+    "/rest/v1/programs/1/members.json",
+    "/rest/v1/programs/1/members/status.json",
+    "/rest/v1/programs/1/members/delete.json",
+    "/rest/v1/programs/members/schema/fields.json",
+    "/rest/v1/campaigns/1/trigger.json",
+    "/rest/v1/campaigns/2/schedule.json",
+    "/rest/v1/namedaccounts.json",
+    "/rest/v1/namedaccounts/delete.json",
+    "/rest/v1/namedAccountLists.json",
+    "/rest/v1/customobjects/car_c.json",
+    "/rest/v1/customobjects/car_c.json?_method=GET",
+    "/rest/v1/customobjects/car_c/delete.json",
+    "/rest/v1/customobjects/schema.json",
+    "/rest/v1/customobjects/schema/car_c/addField.json",
+    "/rest/v1/customobjects/schema/car_c/deleteField.json",
+    "/rest/v1/customobjects/schema/car_c/vin/updateField.json",
 ]
 QUERIES = [
     "/rest/v1/leads.json",
@@ -38,9 +57,24 @@ QUERIES = [
     "/rest/v1/activities/leadchanges.json",
     "/rest/v1/activities/deletedleads.json",
     "/rest/v1/activities/pagingtoken.json",
+    "/rest/v1/campaigns.json",
+    "/rest/v1/leads/programs/1.json",
+    "/rest/v1/leads/1/programMembership.json",
+    "/rest/v1/leads/1/smartCampaignMembership.json",
+    "/rest/v1/programs/1/members.json",
+    "/rest/v1/programs/members/schema/fields.json",
+    "/rest/v1/namedaccounts.json",
+    "/rest/v1/namedaccounts/schema/fields.json",
+    "/rest/v1/namedAccountLists.json",
+    "/rest/v1/customobjects.json",
+    "/rest/v1/customobjects/car_c.json",
+    "/rest/v1/customobjects/schema.json",
+    "/rest/v1/customobjects/schema/car_c/describe.json",
 ]
-NAMES = ["filterType", "filterValues", "fields", "batchSize", "nextPageToken", "activityTypeIds", "leadIds", "listId",
-         "id", "sinceDatetime", "_method"]  # fmt: skip
+NAMES = [
+    "filterType", "filterValues", "fields", "batchSize", "nextPageToken", "activityTypeIds", "leadIds", "listId", "id",
+    "sinceDatetime", "_method", "state", "names", "name", "startAt", "endAt", "earliestUpdatedAt",
+]  # fmt: skip
 
 scalars = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=20)
 values = st.recursive(
@@ -63,6 +97,14 @@ members = st.sampled_from(
         "company",
         "dateOfBirth",
         "partitionName",
+        "vin",
+        "leadID",
+        "marketoGUID",
+        "isDedupeField",
+        "relatedTo",
+        "leadFormFields",
+        "cookie",
+        "registrationCode",
     ]
 )
 records = st.dictionaries(members, values, max_size=5)
@@ -79,10 +121,24 @@ bodies = st.fixed_dictionaries(
         "batchSize": values,
         "nextPageToken": values,
         "partitionName": values,
+        "statusName": st.sampled_from(["Visited", "Influenced"]) | values,
+        "status": st.sampled_from(["Visited", "Not in Program"]) | values,
+        "programName": st.sampled_from(["Launch"]) | values,
+        "programStatus": values,
+        "programId": values,
+        "formId": st.just(1) | values,
+        "apiName": st.sampled_from(["car_c", "boat"]) | values,
+        "displayName": values,
+        "dataType": st.sampled_from(["string", "link", "text"]) | values,
+        "isDedupeField": values,
+        "relatedTo": st.fixed_dictionaries({"name": values, "field": values}) | values,
     },
 )
+steps = st.fixed_dictionaries(
+    {"input": st.fixed_dictionaries({}, optional={"leads": values, "tokens": values, "runAt": values}) | values}
+)
 texts = st.text(st.characters(codec="utf-8"), max_size=20) | st.sampled_from(
-    ["1", "email", "id", "1,2", "-5", "GET", "13"]
+    ["1", "email", "id", "1,2", "-5", "GET", "13", "leadId", "updatedAt", "vin", "marketoGUID", "programId", "draft"]
 )
 
 once = settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
@@ -102,8 +158,23 @@ def check(answer: Answer) -> None:
 
 @pytest.fixture(scope="module")
 def busy() -> Any:
-    marketo = Running(people=30)
+    marketo = InProcess(people=30)
     marketo.sign_in()
+    vin = {"name": "vin", "displayName": "VIN", "dataType": "string", "isDedupeField": True}
+    link = {
+        "name": "leadID",
+        "displayName": "Lead ID",
+        "dataType": "link",
+        "relatedTo": {"name": "lead", "field": "id"},
+    }
+    for entity, made in (
+        ("program", {"name": "Launch"}),
+        ("campaign", {"name": "Welcome", "flow": [{"step": "change_score", "change": "+1"}]}),
+        ("campaign", {"name": "Mailing", "type": "batch"}),
+        ("form", {"name": "Contact us", "fields": ["firstName", "registrationCode"]}),
+        ("customObjectType", {"apiName": "car", "displayName": "Car", "fields": [vin, link]}),
+    ):
+        marketo.control("POST", "/people/create", {"entity": entity, "values": made})
     yield marketo
     marketo.close()
 
@@ -111,7 +182,7 @@ def busy() -> Any:
 @pytest.mark.parametrize("path", JSON_CALLS)
 def test_any_json_gets_an_envelope(busy: Running, path: str) -> None:
     @once
-    @given(body=bodies | values)
+    @given(body=bodies | steps | values)
     def answered(body: object) -> None:
         check(busy.send("POST", path, msgspec.json.encode(body), headers(busy)))
 
