@@ -17,6 +17,7 @@ from tandem_emulators.dataverse.message import NAMESPACE, OF_ROW, OF_SET, UNBOUN
 from tandem_emulators.dataverse.opportunity_close import LOST, WON, OpportunityClose
 from tandem_emulators.dataverse.qualify import Qualification
 from tandem_emulators.dataverse.reading import Reader
+from tandem_emulators.dataverse.recycle_bin import RecycleBin
 from tandem_emulators.dataverse.schema import Table
 from tandem_emulators.dataverse.teams import Teams
 from tandem_emulators.dataverse.writing import Writer
@@ -45,6 +46,7 @@ class Messages:
 
 def _table(reader: Reader, writer: Writer) -> tuple[Message, ...]:
     bulk, lists, teams, rules = Bulk(writer), MarketingLists(writer), Teams(writer), DuplicateRules(writer)
+    bin_ = RecycleBin(writer)
     lead, team, list_, rule = (frozenset({name}) for name in ("lead", "team", "list", "duplicaterule"))
     return (
         Message("CreateMultiple", "create_multiple", bulk.create, OF_SET, records=count_targets),
@@ -61,6 +63,8 @@ def _table(reader: Reader, writer: Writer) -> tuple[Message, ...]:
         Message("RemoveMemberList", "remove_member", lists.remove_one, OF_ROW, list_),
         Message("AddMembersTeam", "add_members", teams.add, OF_ROW, team),
         Message("RemoveMembersTeam", "remove_members", teams.remove, OF_ROW, team),
+        Message("Restore", "restore", bin_.run),
+        Message("Restore", "restore", bin_.run, OF_SET),
         Message("PublishDuplicateRule", "publish", rules.publish, OF_ROW, rule),
         Message("UnpublishDuplicateRule", "unpublish_duplicate_rule", rules.unpublish),
     )

@@ -31,6 +31,7 @@ class PersonAtWork:
             "win": lambda arguments: self._close("WinOpportunity", arguments),
             "lose": lambda arguments: self._close("LoseOpportunity", arguments),
             "reopen": self._reopen,
+            "restore": self._restore,
             "assign": self._assign,
             "connect": self._connect,
             "add_to_list": lambda arguments: self._list_member("AddMemberList", arguments),
@@ -72,6 +73,12 @@ class PersonAtWork:
         table = self._table(arguments)
         self._writer.update(self._caller, table, _id(arguments, "id"), {"statecode": 0})
         return {"reopened": 1}
+
+    def _restore(self, arguments: Arguments) -> Mapping[str, object]:
+        """Out of the recycle bin, which must be on."""
+        table, record_id = self._table(arguments), _id(arguments, "id")
+        self._send("Restore", {"Target": {"@odata.type": table.edm_name, table.key: record_id}})
+        return {"restored": 1}
 
     def _assign(self, arguments: Arguments) -> Mapping[str, object]:
         """`owner` is a user's or, with `owner_entity`, a team's id."""

@@ -3,6 +3,7 @@
 from tandem_emulators.dataverse.addresses import Addresses
 from tandem_emulators.dataverse.connections import Connections
 from tandem_emulators.dataverse.marketing_lists import MarketingLists
+from tandem_emulators.dataverse.recycle_bin import RecycleBin
 from tandem_emulators.dataverse.teams import Teams
 from tandem_emulators.dataverse.writing import Writer
 
@@ -17,4 +18,5 @@ def install_rules(writer: Writer) -> None:
         "list": lists.derive,
         "team": teams.derive,
     }
-    writer.events.listeners += [connections.notice, addresses.notice, lists.notice, teams.notice]
+    companions = [connections.notice, addresses.notice, lists.notice, teams.notice]
+    writer.events.listeners += [*companions, RecycleBin(writer).notice]

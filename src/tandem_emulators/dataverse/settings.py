@@ -40,6 +40,8 @@ class Settings:
     version_raised_after_write: str = ""
     # Whether each account and contact has rows of its own for its addresses.
     address_rows: bool = True
+    # For how many days a deleted row can be restored; 0 is no recycle bin.
+    recycle_bin_days: int = 0
     untracked_tables: str = ""
     # Where the signed-in user lives: formatted times, and what Today means.
     user_time_zone: str = "UTC"
