@@ -132,6 +132,12 @@ class Programs:
         number = self._store.run(sql, (program.id, lead_id, now_s, now_s, encode(values).decode()))
         return Member(number, program.id, lead_id, now_s, now_s, dict(values))
 
+    def add_many(self, program: Program, members: Iterable[tuple[int, Mapping[str, Any]]], now_s: int) -> None:
+        self._store.run_many(
+            "INSERT INTO program_member (program_id, lead_id, created_s, updated_s, doc) VALUES (?, ?, ?, ?, ?)",
+            [(program.id, lead_id, now_s, now_s, encode(values).decode()) for lead_id, values in members],
+        )
+
     def save(self, member: Member) -> None:
         sql = "UPDATE program_member SET updated_s = ?, doc = ? WHERE id = ?"
         self._store.run(sql, (member.updated_s, encode(member.values).decode(), member.id))

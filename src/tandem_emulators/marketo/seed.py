@@ -6,12 +6,14 @@ id: nobody has synchronised them yet.
 """
 
 import random
+from copy import copy
 from typing import Any
 
 from tandem_emulators.kit.emulator import Options
 from tandem_emulators.kit.people import Person, company, marketing_population
 from tandem_emulators.marketo.lists import create_list
 from tandem_emulators.marketo.log import DAY_S, NEW_LEAD
+from tandem_emulators.marketo.programs import Program, progressed
 from tandem_emulators.marketo.store import encode
 from tandem_emulators.marketo.subscription import Subscription
 
@@ -19,6 +21,11 @@ HISTORY_DAYS = 730
 EVERY_TWIN = 97  # one in so many is a second entry of the person before
 SOURCES = ("Web form fillout", "List import", "New lead", "Web service API")
 LEAD_SOURCES = ("Web", "Trade Show", "Partner", "Seminar", None)  # as Dynamics words them, too
+PROGRAMS = (
+    (Program(name="Spring webinar", type="Event", channel="Webinar"), 0.04),
+    (Program(name="Product tour", type="Engagement", channel="Nurture"), 0.1),
+    (Program(name="White paper", channel="Content"), 0.06),
+)
 LISTS = (("Newsletter", 0.3), ("Trade fair visitors", 0.05), ("Nobody yet", 0.0))
 
 
@@ -43,6 +50,7 @@ def seed_people(subscription: Subscription, options: Options, now_s: float) -> N
         last = values
     _insert(subscription, leads, news)
     _fill_lists(subscription, options.people, rng, now_s)
+    _fill_programs(subscription, options, now_s)
 
 
 def _created_s(number: int, people: int, now_s: float) -> int:
@@ -103,3 +111,14 @@ def _fill_lists(subscription: Subscription, people: int, rng: random.Random, now
         list_id = create_list(subscription, name, now_s - HISTORY_DAYS * DAY_S, description=f"Seeded: {name}")
         members = [(list_id, number) for number in range(1, people + 1) if rng.random() < share]
         subscription.store.run_many("INSERT INTO list_member VALUES (?, ?)", members)
+
+
+def _fill_programs(subscription: Subscription, options: Options, now_s: float) -> None:
+    """Some people in each program, spread over its statuses."""
+    rng = random.Random(f"marketo/programs/{options.seed}")
+    joined_s = int(now_s) - HISTORY_DAYS * DAY_S // 2
+    for seeded, share in PROGRAMS:
+        program = subscription.programs.create(copy(seeded), joined_s)
+        ids = [number for number in range(1, options.people + 1) if rng.random() < share]
+        members = [(number, progressed(program, None, rng.choice(program.statuses()), joined_s)) for number in ids]
+        subscription.programs.add_many(program, members, joined_s)

@@ -182,6 +182,16 @@ class TestSeeding:
         members = {each["name"]: len(each["members"]) for each in everything(seeded, "list")}
         assert members["Newsletter"] > members["Trade fair visitors"] > members["Nobody yet"] == 0
 
+    def test_some_people_are_in_programs_with_one_of_their_statuses(self, seeded: Running) -> None:
+        programs = {each["name"]: each for each in everything(seeded, "program")}
+        sizes = {name: len(program["members"]) for name, program in programs.items()}
+        assert 40 < sizes["Spring webinar"] < sizes["White paper"] < sizes["Product tour"] < 300
+        statuses = {member["statusName"] for member in programs["Spring webinar"]["members"].values()}
+        assert {"Invited", "Registered", "Attended"} <= statuses
+        number = programs["Product tour"]["id"]
+        body = seeded.get(f"/rest/v1/leads/programs/{number}.json", batchSize=1).body
+        assert body["result"][0]["membership"]["stream"] == "Stream 1"
+
     def test_a_seeded_twin_is_ambiguous_by_email(self, seeded: Running) -> None:
         emails = Counter(lead["email"].lower() for lead in everything(seeded, "person") if "email" in lead)
         twin = next(email for email, count in emails.items() if count > 1)
