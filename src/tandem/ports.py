@@ -95,6 +95,23 @@ class Access:
 
 
 @dataclass(frozen=True, slots=True)
+class Budget:
+    """How a side's day stands, in calls, where it counts days.
+
+    ``calls_left`` go until the stop line. ``lasts_until`` is when they are used up at the present rate, None where
+    they outlast the day, which ends at ``resets_at``.
+    """
+
+    calls_used_today: int
+    calls_of_others: int
+    share: int
+    calls_left: int
+    rate_per_minute: float
+    lasts_until: datetime | None
+    resets_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Write:
     """One record of a write call. ``id`` is None for a create whose id the side gives; ``values`` by field name, none
     for a delete;
@@ -159,8 +176,8 @@ class Connector(Protocol):
         """HTTP calls made so far, token calls included."""
 
     @property
-    def calls_left(self) -> int | None:
-        """Calls left of our share of today's quota; None where the side counts no days."""
+    def budget(self) -> Budget | None:
+        """How our share of the side's day stands; None where the side counts no days."""
 
     async def close(self) -> None: ...
 

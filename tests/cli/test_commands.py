@@ -31,6 +31,7 @@ from tandem.app.settings import write_settings
 from tandem.cli.main import app
 from tandem.core.errors import TransientError
 from tandem.core.record import Side
+from tandem.ports import Budget
 
 KEY = "00000000-0000-4000-8000-000000000001"
 AT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -202,9 +203,14 @@ class TestVerify:
 class TestState:
     def test_status_shows_every_entity(self, config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         line = EntityLine("lead", 1200, 1, 0, 2, 0, 0, 3, 4)
-        report = StatusReport((line,), AT, 1.5, None, 12.0, holds=("lead 1: merged twice",))
+        budget = Budget(1_200, 300, 25_000, 23_800, 30.4, None, AT.replace(day=3, hour=6))
+        report = StatusReport((line,), AT, 1.5, None, 12.0, holds=("lead 1: merged twice",), budget=budget)
         monkeypatch.setattr("tandem.app.queries.status", lambda config: report)
         told = tandem("status", "--config", config).stdout
+        spent = (
+            "1,200 of 25,000 ours, 300 by others, 23,800 left; at 30 a minute they outlast the day (it ends at 06:04"
+        )
+        assert spent in told
         for part in ("lead", "1,200", "Last pass: 2026-01-02 03:04:05 UTC", "Lag: 12 s", "held  lead 1: merged twice"):
             assert part in told
         document = json.loads(tandem("status", "--config", config, "--json").stdout)

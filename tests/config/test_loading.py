@@ -144,3 +144,21 @@ def test_another_encoding_is_named(tmp_path: Path) -> None:
     file.write_bytes("# ü".encode("latin-1"))
     with pytest.raises(ConfigError, match="not UTF-8"):
         load_config(file)
+
+
+def test_a_certificate_is_a_file_beside_the_configuration(tmp_path: Path) -> None:
+    said = 'auth = "certificate"\ncertificate_file = "app.pem"\n[marketing]'
+    config = load(tmp_path, SIDES.replace("[marketing]", said))
+    assert config.crm.certificate_file == tmp_path / "app.pem"
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ('auth = "certificate"', "needs certificate_file"),
+        ('certificate_file = "app.pem"', "used with auth = 'certificate' only"),
+        ('auth = "certificate"\ncertificate_file = "app.pem"\nusername = "u"', "username is used with"),
+    ],
+)
+def test_a_certificate_goes_with_its_way_to_sign_in(tmp_path: Path, said: str, told: str) -> None:
+    assert told in refusal(tmp_path, SIDES.replace("[marketing]", f"{said}\n[marketing]"))

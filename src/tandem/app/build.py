@@ -16,6 +16,7 @@ from tandem.config.policies import (
     default_mappings,
     directions,
     field_overrides,
+    own_columns,
     policies,
     rails,
 )
@@ -61,9 +62,11 @@ def connect_crm(config: Config, secrets: Secrets) -> DynamicsConnector:
         password=secrets.crm_password,
         auth="password" if crm.auth == "password" else "client_credentials",
         authority=crm.authority,
+        certificate_file=str(crm.certificate_file) if crm.certificate_file else None,
         ca_file=str(crm.ca_file) if crm.ca_file else None,
         clock=SystemClock(),
         settle_s=crm.settle_s,
+        own_columns=own_columns(config),
     )
 
 
@@ -77,6 +80,8 @@ def connect_marketing(config: Config, secrets: Secrets) -> MarketoConnector:
         ca_file=str(marketing.ca_file) if marketing.ca_file else None,
         clock=SystemClock(),
         daily_share=marketing.calls_per_day,
+        daily_calls=marketing.daily_calls,
+        reserve=marketing.reserve_calls,
         calls_per_20_s=marketing.calls_per_20_s,
         max_concurrent=marketing.calls_at_once,
         cadence=FeedCadence(

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable
 from contextlib import suppress
 
+from tandem.app.budget import save_budget
 from tandem.app.build import Setup, connected, opened, resolve
 from tandem.app.planning import make_plan
 from tandem.app.reports import (
@@ -109,7 +110,10 @@ async def _pass(setup: Setup) -> SyncReport:
     crm_calls, marketing_calls = engine.crm.calls, engine.marketing.calls
     if is_first:
         crm_calls = marketing_calls = 0
-    result = await run_pass(engine)
+    try:
+        result = await run_pass(engine)
+    finally:
+        save_budget(engine.store, engine.marketing.budget)
     read = sum(count for name, count in result.counts.items() if name.startswith("read.crm."))
     return SyncReport(
         run_id=result.run_id,

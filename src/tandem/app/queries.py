@@ -1,5 +1,6 @@
 """What can be asked without asking either side: everything is read from the store."""
 
+from tandem.app.budget import load_budget
 from tandem.app.build import open_state
 from tandem.app.reports import ConflictLine, EntityLine, StatusReport, named_pair
 from tandem.config.model import Config
@@ -23,6 +24,7 @@ def status(config: Config) -> StatusReport:
             lag_s=_lag_s(store),
             holds=tuple(_hold_line(row) for row in store.load_holds(_LINES_MAX)),
             rejected=tuple(_rejected_line(row) for row in store.load_rejected(_LINES_MAX)),
+            budget=load_budget(store),
         )
     finally:
         store.close()

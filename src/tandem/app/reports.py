@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from tandem.core.record import Value
+from tandem.ports import Budget
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +180,8 @@ class EntityLine:
 
 @dataclass(frozen=True, slots=True)
 class StatusReport:
-    """``lag_s`` is the age of the older of the two sides' watermarks at the last pass; None before the first."""
+    """``lag_s`` is the age of the older of the two sides' watermarks at the last pass, ``budget`` how Marketo's day
+    stood then; None before the first."""
 
     entities: tuple[EntityLine, ...]
     last_pass_at: datetime | None
@@ -188,6 +190,7 @@ class StatusReport:
     lag_s: float | None
     holds: tuple[str, ...] = ()
     rejected: tuple[str, ...] = ()
+    budget: Budget | None = None
 
 
 @dataclass(frozen=True, slots=True)

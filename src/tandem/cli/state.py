@@ -10,6 +10,7 @@ from tandem.cli.boundary import DONE, NEEDS_A_PERSON
 from tandem.cli.options import DEFAULT_CONFIG, ConfigOption, JsonOption, LimitOption
 from tandem.cli.output import counted, document, print_json, print_lines, print_table, shown
 from tandem.cli.running import conduct
+from tandem.ports import Budget
 
 OpenOption = Annotated[bool, typer.Option("--open", help="Only those that wait for a person.")]
 
@@ -88,6 +89,16 @@ def _conflict_lines(line: ConflictLine) -> Iterator[str]:
     yield f"    {named_pair(line.field)}: {values}  ({line.reason}{'; open' if line.is_open else ''})"
 
 
+def _budget_line(budget: Budget) -> str:
+    rate = f"{budget.rate_per_minute:.0f} a minute"
+    until = budget.lasts_until
+    forecast = f"at {rate} they last until {until:%H:%M} UTC" if until else f"at {rate} they outlast the day"
+    return (
+        f"Marketo calls today: {budget.calls_used_today:,} of {budget.share:,} ours, {budget.calls_of_others:,} by"
+        f" others, {budget.calls_left:,} left; {forecast} (it ends at {budget.resets_at:%H:%M} UTC)"
+    )
+
+
 def _status_lines(report: StatusReport) -> Iterator[str]:
     if report.last_pass_at is None:
         yield "No pass has run yet: `tandem sync` makes the first copy."
@@ -96,6 +107,8 @@ def _status_lines(report: StatusReport) -> Iterator[str]:
         yield f"Last pass: {report.last_pass_at:%Y-%m-%d %H:%M:%S} UTC{took}"
     if report.lag_s is not None:
         yield f"Lag: {report.lag_s:.0f} s"
+    if report.budget:
+        yield _budget_line(report.budget)
     if report.last_error:
         yield f"Last error: {report.last_error}"
     yield from (f"held  {hold}" for hold in report.holds)

@@ -130,7 +130,7 @@ def _with_absolute_paths(config: Config, folder: Path) -> Config:
     """File names in the settings are relative to the file they stand in, not to where the command runs."""
     return config.model_copy(
         update={
-            "crm": _with_ca_file(config.crm, folder),
+            "crm": _with_certificate(_with_ca_file(config.crm, folder), folder),
             "marketing": _with_ca_file(config.marketing, folder),
             "store": StoreConfig(url=_absolute_store(config.store.url, folder)),
         }
@@ -139,6 +139,12 @@ def _with_absolute_paths(config: Config, folder: Path) -> Config:
 
 def _with_ca_file(section: _Side, folder: Path) -> _Side:
     return section.model_copy(update={"ca_file": folder / section.ca_file}) if section.ca_file else section
+
+
+def _with_certificate(section: CrmConfig, folder: Path) -> CrmConfig:
+    if section.certificate_file is None:
+        return section
+    return section.model_copy(update={"certificate_file": folder / section.certificate_file})
 
 
 def _absolute_store(url: str, folder: Path) -> str:

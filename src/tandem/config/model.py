@@ -64,9 +64,15 @@ class CrmConfig(Section):
     url: Url = Field(description="Address of the environment, such as https://contoso.crm4.dynamics.com.")
     tenant_id: Name = Field(description="Directory (tenant) id of the app registration in Microsoft Entra.")
     client_id: Name = Field(description="Application (client) id of the app registration in Microsoft Entra.")
-    auth: Literal["client_secret", "password"] = Field(
+    auth: Literal["client_secret", "certificate", "password"] = Field(
         default="client_secret",
-        description="How Tandem signs in: 'client_secret' as an application user, 'password' as the user in username.",
+        description="How Tandem signs in: 'client_secret' or 'certificate' as an application user, 'password' as the"
+        " user in username.",
+    )
+    certificate_file: Path | None = Field(
+        default=None,
+        description="With auth = 'certificate', the file with the private key and its certificate (PEM, no password);"
+        " relative to this file.",
     )
     username: Name | None = Field(default=None, description="The user to sign in as, with auth = 'password' only.")
     authority: Url | None = Field(
@@ -85,8 +91,16 @@ class CrmConfig(Section):
     def _password_has_a_user(self) -> "CrmConfig":
         if self.auth == "password" and self.username is None:
             raise ValueError("auth = 'password' needs username, the user to sign in as")
-        if self.auth == "client_secret" and self.username is not None:
+        if self.auth != "password" and self.username is not None:
             raise ValueError("username is used with auth = 'password' only; remove it or change auth")
+        return self
+
+    @model_validator(mode="after")
+    def _certificate_has_a_file(self) -> "CrmConfig":
+        if self.auth == "certificate" and self.certificate_file is None:
+            raise ValueError("auth = 'certificate' needs certificate_file, the private key and its certificate")
+        if self.auth != "certificate" and self.certificate_file is not None:
+            raise ValueError("certificate_file is used with auth = 'certificate' only; remove it or change auth")
         return self
 
 
@@ -104,6 +118,10 @@ class MarketingConfig(Section):
     )
     daily_calls: Count = Field(
         default=50_000, description="Calls a day the subscription has bought (Admin > Web Services shows them)."
+    )
+    reserve_calls: Count = Field(
+        default=0,
+        description="Calls of the day that stay for other tools: Tandem stops earlier where they have used much.",
     )
     rate_share: Share = Field(
         default=0.5, description="Share of the 100 calls in 20 seconds and of the 10 calls at once that Tandem may use."

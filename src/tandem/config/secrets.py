@@ -33,6 +33,8 @@ def load_secrets(config: Config, environment: Mapping[str, str] = os.environ) ->
     marketing = get_secret("marketing_client_secret", environment)
     if config.crm.auth == "client_secret":
         return Secrets(marketing, crm_client_secret=get_secret("crm_client_secret", environment))
+    if config.crm.auth == "certificate":
+        return Secrets(marketing)
     return Secrets(
         marketing,
         crm_client_secret=find_secret("crm_client_secret", environment),  # a public client has none

@@ -29,6 +29,7 @@ from tandem.core.schema import EntitySchema, FieldInfo, FieldKind, NewField, New
 from tandem.core.values import display, same
 from tandem.ports import (
     Access,
+    Budget,
     Clock,
     Missing,
     Page,
@@ -190,7 +191,7 @@ class MemoryConnector:
     settle: float = 60.0
     schemas: Mapping[Entity, EntitySchema] = field(default_factory=dict)
     calls: int = 0
-    calls_left: int | None = None
+    budget: Budget | None = None
 
     @property
     def side(self) -> Side:

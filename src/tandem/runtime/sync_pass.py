@@ -96,7 +96,7 @@ def _finish(engine: Engine, run: RunSummary, crm_calls: int, marketing_calls: in
         took_ms=round(1000 * (run.finished_at - run.started_at).total_seconds()),
         crm_calls=engine.crm.calls - crm_calls,
         marketing_calls=engine.marketing.calls - marketing_calls,
-        budget_left=engine.marketing.calls_left,
+        budget_left=engine.marketing.budget.calls_left if engine.marketing.budget else None,
         **run.counts,
     )
     try:

@@ -6,35 +6,17 @@ nearer: whichever comes first is the stop line.
 """
 
 from collections import deque
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from typing import Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from tandem.connectors.pacing import BudgetSpentError
-from tandem.ports import Clock
+from tandem.ports import Budget, Clock
 
 RATE_MINUTES: Final = 10
 """The rate is that of the last minutes: enough for quiet passes to be in it, few enough to follow a first copy."""
 
 _MIDNIGHT_ZONE: Final = "America/Chicago"
-
-
-@dataclass(frozen=True, slots=True)
-class Budget:
-    """How the day stands, in calls.
-
-    ``calls_left`` go until the stop line. ``lasts_until`` is when they are used up at the present rate, None where
-    they outlast the day, which ends at ``resets_at``.
-    """
-
-    calls_used_today: int
-    calls_of_others: int
-    share: int
-    calls_left: int
-    rate_per_minute: float
-    lasts_until: datetime | None
-    resets_at: datetime
 
 
 class DayLedger:

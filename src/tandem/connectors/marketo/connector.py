@@ -1,30 +1,32 @@
 """The Marketo side as the runtime sees it: ``ports.Connector`` over the REST API. Facts of the API are in README.md."""
 
 import re
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Final
 from urllib.parse import urlsplit
 
 from tandem.connectors.marketo import reader
-from tandem.connectors.marketo.budget import Budget, DayLedger
+from tandem.connectors.marketo.budget import DayLedger
 from tandem.connectors.marketo.check import check_access
 from tandem.connectors.marketo.client import WINDOW_S, MarketoClient
 from tandem.connectors.marketo.costs import BATCH_MAX, FILE_ROWS_MIN, ImportEstimate, Prices, rows_at_once
 from tandem.connectors.marketo.custom_objects import ensure_fields, ensure_object
 from tandem.connectors.marketo.deletes import delete
+from tandem.connectors.marketo.errors import unreadable
 from tandem.connectors.marketo.feed import FeedCadence, PersonFeed
 from tandem.connectors.marketo.full_read import FullRead, Way
 from tandem.connectors.marketo.imports import Importer
 from tandem.connectors.marketo.objects import object_of
 from tandem.connectors.marketo.schema import create_person_fields, fetch_schema, has_entity
-from tandem.connectors.marketo.wire import RowReader
+from tandem.connectors.marketo.wire import RowReader, UnreadableError
 from tandem.connectors.marketo.writer import KeysInFlight, Writer
 from tandem.core.errors import RejectedError
 from tandem.core.plan import ActionKind
 from tandem.core.record import PERSON, Cursor, Entity, RecordId, Side, Value
 from tandem.core.schema import EntitySchema, NewField, NewObject
-from tandem.ports import Access, Clock, Page, Reading, Write, WriteResult
+from tandem.ports import Access, Budget, Clock, Page, Reading, Write, WriteResult
 
 SCHEMA_KEPT: Final = timedelta(days=1)
 """A description is good for a day; Adobe asks not to fetch it more often."""
@@ -36,6 +38,15 @@ NOT_OUR_KEYS: Final = frozenset({None, "email"})
 """A file upserts: people are never created by one with an address as their key."""
 
 _MUNCHKIN_ID = re.compile(r"^(\d{3}-\w{3}-\d{3})\.mktorest\.com$", re.IGNORECASE)
+
+
+@contextmanager
+def readable(work: str, *, is_write: bool = False) -> Iterator[None]:
+    """Answers that are nothing we know end as errors that say what to do next."""
+    try:
+        yield
+    except UnreadableError as error:
+        raise unreadable(work, is_write=is_write) from error
 
 
 class MarketoConnector:
@@ -120,10 +131,6 @@ class MarketoConnector:
         return self._client.calls
 
     @property
-    def calls_left(self) -> int | None:
-        return self._ledger.left
-
-    @property
     def budget(self) -> Budget:
         """How the subscription's day stands; what others use is known from the first call on."""
         return self._ledger.budget
@@ -138,7 +145,8 @@ class MarketoConnector:
         }
 
     async def check_access(self, entities: Sequence[Entity]) -> Sequence[Access]:
-        return await check_access(self._client, entities)
+        with readable("check"):
+            return await check_access(self._client, entities)
 
     # --- shape
 
@@ -146,29 +154,34 @@ class MarketoConnector:
         kept = self._schemas.get(entity)
         if kept is not None and self._clock.now() - kept[0] < SCHEMA_KEPT:
             return kept[1]
-        schema = await fetch_schema(self._client, entity)
+        with readable("describe"):
+            schema = await fetch_schema(self._client, entity)
         self._schemas[entity] = (self._clock.now(), schema)
         self._forget_readers(entity)
         return schema
 
     async def has_entity(self, entity: Entity) -> bool:
-        return await has_entity(self._client, entity)
+        with readable("customobjects.list"):
+            return await has_entity(self._client, entity)
 
     async def create_object(self, new: NewObject) -> None:
         people = await self.fetch_schema(PERSON)
-        await ensure_object(self._client, self._clock, new, people)
+        with readable("create object"):
+            await ensure_object(self._client, self._clock, new, people)
         self._schemas.pop(new.name, None)
 
     async def create_fields(self, entity: Entity, fields: Sequence[NewField]) -> None:
         if not fields:
             return
-        if entity == PERSON:
-            await create_person_fields(self._client, fields)
-        elif object_of(entity).is_custom:
-            await ensure_fields(self._client, self._clock, entity, fields, await self.fetch_schema(PERSON))
-        else:
+        people = await self.fetch_schema(PERSON)
+        if entity != PERSON and not object_of(entity).is_custom:
             text = f"Marketo's API makes no fields of {entity}; create them under Admin → Field Management."
             raise RejectedError(text, side=Side.MARKETING, operation="fields.create")
+        with readable("create fields"):
+            if entity == PERSON:
+                await create_person_fields(self._client, fields)
+            else:
+                await ensure_fields(self._client, self._clock, entity, fields, people)
         self._schemas.pop(entity, None)
 
     # --- reading
@@ -178,16 +191,22 @@ class MarketoConnector:
 
     async def fetch_changes(self, entity: Entity, cursor: Cursor | None, fields: Sequence[str]) -> AsyncIterator[Page]:
         assert self.has_feed(entity), f"Marketo tells of no changes of {entity}"
-        async for page in self._feed.pages(cursor, await self._rows(entity, fields)):
-            yield page
+        rows = await self._rows(entity, fields)
+        with readable("changes"):
+            async for page in self._feed.pages(cursor, rows):
+                yield page
 
     async def fetch_records(self, entity: Entity, fields: Sequence[str], ids: Sequence[RecordId]) -> Sequence[Reading]:
-        return await reader.fetch_records(self._client, entity, await self._rows(entity, fields), ids)
+        rows = await self._rows(entity, fields)
+        with readable("fetch records"):
+            return await reader.fetch_records(self._client, entity, rows, ids)
 
     async def find_records(
         self, entity: Entity, fields: Sequence[str], by: str, values: Sequence[Value]
     ) -> Sequence[Reading]:
-        return await reader.find_records(self._client, entity, await self._rows(entity, fields), by, values)
+        rows = await self._rows(entity, fields)
+        with readable("find records"):
+            return await reader.find_records(self._client, entity, rows, by, values)
 
     async def _rows(self, entity: Entity, fields: Sequence[str]) -> RowReader:
         """Made once for each shape: it generates a class."""
@@ -218,11 +237,12 @@ class MarketoConnector:
     async def write(self, entity: Entity, writes: Sequence[Write]) -> Sequence[WriteResult]:
         if writes and writes[0].kind is ActionKind.DELETE:
             return await delete(self._client, entity, writes)
-        if len(writes) <= BATCH_MAX:
-            return await self._writer.write(entity, writes)
-        people = await self.fetch_schema(PERSON)
-        labels = {info.label: name for name, info in people.fields.items()}
-        return await self._importer.write(writes, labels)
+        people = await self.fetch_schema(PERSON) if len(writes) > BATCH_MAX else None
+        with readable("write", is_write=True):
+            if people is None:
+                return await self._writer.write(entity, writes)
+            labels = {info.label: name for name, info in people.fields.items()}
+            return await self._importer.write(writes, labels)
 
     def _prices(self) -> Prices:
         ledger = self._ledger
