@@ -18,6 +18,7 @@ from tandem_emulators.marketo.errors import ApiError, invalid, missing_parameter
 
 BATCH_MAX = 300
 FORM = "application/x-www-form-urlencoded"
+ASSETS = "/rest/asset/"  # these calls dropped `_method` in 2020 (2.5)
 
 
 class Operation(msgspec.Struct, frozen=True):
@@ -75,6 +76,19 @@ def _pattern(path: str) -> re.Pattern[str]:
     return re.compile(re.sub(r"\\\{(\w+)\\\}", r"(?P<\1>[^/]+?)", re.escape(path)))
 
 
+def without_dots(path: str) -> str:
+    """A path with its `..` taken, as every web server takes them."""
+    if "/../" not in path:
+        return path
+    kept: list[str] = []
+    for segment in path.split("/"):
+        if segment != "..":
+            kept.append(segment)
+        elif len(kept) > 1:
+            kept.pop()
+    return "/".join(kept)
+
+
 @dataclass(frozen=True, slots=True)
 class Parameters:
     """What a request asks for before anyone looks at its JSON."""
@@ -94,7 +108,7 @@ def read_parameters(request: Request) -> Parameters:
     for name, value in pairs:
         values.setdefault(name, []).append(value)
     override = values.get("_method", [""])[0].upper()
-    overridden = request.method == "POST" and override in ("GET", "DELETE")
+    overridden = request.method == "POST" and override in ("GET", "DELETE") and not request.path.startswith(ASSETS)
     return Parameters(override if overridden else request.method, values, is_form)
 
 

@@ -45,7 +45,7 @@ from tandem_emulators.marketo import (
     settings,
     stats,
 )
-from tandem_emulators.marketo.call import Call, Match, Parameters, Routes, read_parameters
+from tandem_emulators.marketo.call import ASSETS, Call, Match, Parameters, Routes, read_parameters, without_dots
 from tandem_emulators.marketo.errors import (
     ApiError,
     HttpError,
@@ -63,7 +63,6 @@ from tandem_emulators.marketo.settings import Settings
 from tandem_emulators.marketo.store import Store
 from tandem_emulators.marketo.subscription import Handler, Subscription
 
-ASSETS = "/rest/asset/"
 BODY_BYTES_MAX = 1_000_000
 IMPORT_BYTES_MAX = 10_000_000 + 10_000  # the file, and what multipart wraps around it
 URI_BYTES_MAX = 8_192
@@ -203,6 +202,7 @@ class MarketoEmulator(Emulator):
         return prepared
 
     def _prepare(self, request: Request) -> _Prepared:
+        request.path = without_dots(request.path)
         parameters = read_parameters(request)
         try:
             match = self._routes.find(parameters.method, request.path)

@@ -48,6 +48,18 @@ def test_an_unknown_path_is_610_and_a_wrong_method_605(marketo: Running) -> None
     assert marketo.call("PUT", "/rest/v1/leads.json").error[0] == "605"
 
 
+def test_dots_in_a_path_lead_where_they_lead_everywhere(marketo: Running) -> None:
+    """node-marketo-rest reaches the bulk API as `/rest/../bulk`."""
+    assert marketo.get("/rest/../bulk/v1/leads/export.json").result == []
+    assert marketo.get("/../../rest/v1/x/../leads/partitions.json").result
+    assert marketo.get("/rest/../nothing.json").error[0] == "610"
+
+
+def test_assets_know_no_other_method_than_that_of_the_request(marketo: Running) -> None:
+    assert marketo.form("/rest/v1/lists.json", _method="GET").body["success"] is True
+    assert marketo.form("/rest/asset/v1/smartLists.json", _method="GET").error[0] == "605"
+
+
 def test_the_token_is_judged_before_the_path(marketo: Running) -> None:
     marketo.token = "wrong"
     assert marketo.get("/rest/v1/nothing.json").error[0] == "601"
