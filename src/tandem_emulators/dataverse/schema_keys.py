@@ -31,7 +31,8 @@ class KeyBuilder:
     changes: SchemaChanges
     clock: Clock
     settings: Settings
-    _has_work: bool = field(default=True, init=False)
+    # The version of the schema up to which every index is known to be built.
+    _done_with: int = field(default=0, init=False)
 
     def create(self, table: Table, body: Mapping[str, Any]) -> Key:
         name = check_name(body.get("SchemaName"), "EntityKey")
@@ -55,7 +56,6 @@ class KeyBuilder:
         return key
 
     def _new_job(self) -> Key:
-        self._has_work = True
         return {"EntityKeyIndexStatus": "Pending", "RequestedAt": self.clock.timestamp()}
 
     def _checked_columns(self, table: Table, given: Any) -> list[str]:
@@ -107,19 +107,18 @@ class KeyBuilder:
 
     def advance(self) -> None:
         """Bring every index that is being built to where the clock says it is. Cheap when there is none."""
-        if not self._has_work:
+        if self._done_with == self.changes.schema.version:
             return
-        self._has_work = False
+        is_building = False
         for table in list(self.changes.schema.tables.values()):
             current = table
             for key in table.metadata.get("Keys", ()):
                 if key["EntityKeyIndexStatus"] in _BUILDING:
                     status = self._status(current, key)
-                    self._has_work |= status in _BUILDING
-                    if status == "Active":
-                        self.changes.store.ensure_key_index(current, key["LogicalName"], key["KeyAttributes"])
+                    is_building |= status in _BUILDING
                     if status != key["EntityKeyIndexStatus"]:
                         current = self._set(current, key, {**key, "EntityKeyIndexStatus": status})
+        self._done_with = 0 if is_building else self.changes.schema.version
 
     def _status(self, table: Table, key: Key) -> str:
         waited_s = self.clock.timestamp() - key.get("RequestedAt", 0.0)
