@@ -221,3 +221,8 @@ def test_a_malformed_batch_is_refused_as_json_or_does_nothing(crm: Running, body
 
 def test_a_batch_without_a_boundary_is_refused(crm: Running) -> None:
     assert crm.batch("x", Content_Type="application/json").status == 400
+
+
+def test_a_failed_part_shows_its_request_id(crm: Running) -> None:
+    answer = crm.batch(*get(f"contacts({NEVER})"), END)
+    assert re.search(rb"^REQ_ID: [0-9a-f-]{36}\r?$", answer.raw, re.MULTILINE)

@@ -346,3 +346,32 @@ def test_a_refused_write_changes_nothing(crm: Running) -> None:
     before = crm.row("contacts", contact)
     crm.api("PATCH", f"contacts({contact})", {"firstname": "A", "lastname": "x" * 51})
     assert crm.row("contacts", contact) == before
+
+
+def test_5_3_a_currency_in_use_is_not_deleted(crm: Running) -> None:
+    account = crm.create("accounts", name="A", revenue=1.0)
+    currency = crm.row("accounts", account)["_transactioncurrencyid_value"]
+    crm.set("/privileges", grant=["prvDeleteTransactionCurrency"])
+    text = "The object you tried to delete is associated with another object and cannot be deleted."
+    assert crm.api("DELETE", f"transactioncurrencies({currency})").error == (405, "0x80040227", text)
+    assert crm.row("accounts", account)["_transactioncurrencyid_value"] == currency
+
+
+@pytest.mark.parametrize(("method", "path"), [("PATCH", "contacts"), ("DELETE", "contacts"), ("PUT", "contacts({id})")])
+def test_2_5_a_method_that_a_resource_does_not_have(crm: Running, method: str, path: str) -> None:
+    contact = crm.create("contacts", lastname="Grey")
+    answer = crm.api(method, path.replace("{id}", contact), {"lastname": "x"})
+    assert answer.error[0] == 405
+    assert crm.row("contacts", contact)["lastname"] == "Grey"
+
+
+def test_5_5_pointing_a_lookup_needs_the_right_to_append(crm: Running) -> None:
+    account = crm.create("accounts", name="A")
+    bind = {"lastname": "G", "parentcustomerid_account@odata.bind": f"/accounts({account})"}
+    for privilege in ("prvAppendContact", "prvAppendToAccount"):
+        crm.set("/privileges", revoke=[privilege])
+        status, code, text = crm.api("POST", "contacts", bind).error
+        assert (status, code) == (403, "0x80040220")
+        assert privilege in text
+        crm.set("/privileges", grant=[privilege])
+    assert crm.api("POST", "contacts", bind).status == 204
