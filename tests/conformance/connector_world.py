@@ -199,9 +199,9 @@ class DynamicsWorld(EmulatedWorld):
     name, email, phone = "lastname", "emailaddress1", "telephone1"
     kind, key, write_operation = "contact", "contactid", "batch"
 
-    def __init__(self, emulator: Dataverse) -> None:
+    def __init__(self, emulator: Dataverse, clock: FakeClock | None = None) -> None:
         super().__init__(emulator)
-        self.clock = FakeClock()
+        self.clock = clock or FakeClock()
         names = ("url", "tenant_id", "client_id", "client_secret", "authority")
         facts = {name: emulator.first_line[name] for name in names}
         self.connector = DynamicsConnector(**facts, clock=self.clock, page_size=60)

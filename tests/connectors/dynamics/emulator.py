@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from tests.connectors.fake_clock import FakeClock
+
 
 class Emulator:
     def __init__(self, first_line: Mapping[str, Any]) -> None:
@@ -64,6 +66,18 @@ class Emulator:
             yield
         finally:
             self.control("settings", {name: before[name] for name in values})
+
+
+class EmulatorClock(FakeClock):
+    """Who waits on this clock makes time pass at the service too."""
+
+    def __init__(self, emulator: Emulator) -> None:
+        super().__init__()
+        self._emulator = emulator
+
+    async def sleep(self, seconds: float) -> None:
+        self._emulator.control("clock", {"advance_s": seconds})
+        await super().sleep(seconds)
 
 
 @contextmanager

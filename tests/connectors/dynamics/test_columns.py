@@ -11,8 +11,7 @@ from tandem.core.record import ACCOUNT, CONTACT, RecordId
 from tandem.core.schema import FieldKind, NewField
 from tandem.ports import Write, Written
 from tests.connectors.dynamics.conftest import Connect
-from tests.connectors.dynamics.emulator import Emulator
-from tests.connectors.fake_clock import FakeClock
+from tests.connectors.dynamics.emulator import Emulator, EmulatorClock
 
 _NUMBERS = count(1)
 
@@ -21,18 +20,6 @@ def a_field(native_type: str = "String", **others: object) -> NewField:
     """A column that no test before has made."""
     given = {"name": f"new_made{next(_NUMBERS)}", "label": "Made Here", "native_type": native_type} | others
     return NewField(**given)  # type: ignore[arg-type]
-
-
-class EmulatorClock(FakeClock):
-    """Who waits on this clock makes time pass at the service too."""
-
-    def __init__(self, emulator: Emulator) -> None:
-        super().__init__()
-        self._emulator = emulator
-
-    async def sleep(self, seconds: float) -> None:
-        self._emulator.control("clock", {"advance_s": seconds})
-        await super().sleep(seconds)
 
 
 @pytest.fixture
