@@ -113,7 +113,7 @@ def classify(call: Call, response: Response, now: datetime) -> RemoteError | Non
     try:
         envelope = parse_envelope(response.body)
     except msgspec.DecodeError:
-        return _unreadable(call)
+        return unreadable(call.operation, is_write=call.is_write)
     reason = envelope.errors[0] if envelope.errors else WireReason(code="unknown")
     if envelope.success or str(reason.code) in EMPTY:
         return None
@@ -173,12 +173,11 @@ def _of_status(call: Call, response: Response) -> RemoteError:
     return TransientError(f"{about}.", **names)
 
 
-def _unreadable(call: Call) -> RemoteError:
+def unreadable(operation: str, *, is_write: bool) -> RemoteError:
     """Cut short on its way, or not Marketo's at all: after a write nobody knows."""
-    about = f"The answer to {call.operation} is not Marketo's or was cut short; check the url setting if it stays so."
-    if call.is_write:
-        return UnknownOutcomeError(about, side=call.side, operation=call.operation, code="unreadable")
-    return TransientError(about, side=call.side, operation=call.operation, code="unreadable")
+    about = f"The answer to {operation} is not Marketo's or was cut short; check the url setting if it stays so."
+    kind = UnknownOutcomeError if is_write else TransientError
+    return kind(about, side=Side.MARKETING, operation=operation, code="unreadable")
 
 
 def classify_identity(call: Call, response: Response) -> RemoteError | None:

@@ -82,7 +82,7 @@ class ExtractReader:
             "filter": {"createdAt": {"startAt": render_time(start), "endAt": render_time(end)}},
         }
         answer = await self._client.ask(f"{OPERATION}.create", f"{PATH}/create.json", render_json(body))
-        [job] = answer.rows(WireExport)
+        job = answer.only(WireExport)
         await self._client.ask(f"{OPERATION}.enqueue", f"{PATH}/{job.export_id}/enqueue.json", b"")
         return job.export_id
 

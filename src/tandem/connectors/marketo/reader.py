@@ -69,7 +69,7 @@ async def _query(
         answer = await client.query(f"{kind.operation}.query", f"{kind.path}.json", params)
         page = rows.read(answer.result)
         found += [Reading(id_, values) for id_, values in page]
-        if not answer.next_page_token or not page:
+        if not answer.next_page_token or not page or answer.next_page_token == params.get("nextPageToken"):
             return found
         params["nextPageToken"] = answer.next_page_token
 

@@ -10,7 +10,7 @@ from typing import Final
 
 from tandem.connectors.marketo.client import MarketoClient
 from tandem.connectors.marketo.objects import object_of
-from tandem.connectors.marketo.wire import WireField, WireLeadField, WireName, WireObject, render_json
+from tandem.connectors.marketo.wire import WireField, WireLeadField, WireName, WireObject, goes_on, render_json
 from tandem.core.default_mapping import COMPANY_FIELDS
 from tandem.core.errors import RejectedError
 from tandem.core.record import PERSON, Entity, Side
@@ -59,7 +59,7 @@ async def has_entity(client: MarketoClient, entity: Entity) -> bool:
 
 async def _fetch_person_schema(client: MarketoClient) -> EntitySchema:
     described = await client.get("leads.describe2", "/rest/v1/leads/describe2.json")
-    [found] = described.rows(WireObject)
+    found = described.only(WireObject)
     first = await client.get("leads.describe", "/rest/v1/leads/describe.json")
     read_only = {field.rest.name: field.rest.read_only for field in first.rows(WireLeadField) if field.rest}
     return EntitySchema(PERSON, _infos(found, read_only | dict.fromkeys(COMPANY_FIELDS, True)))
@@ -102,10 +102,10 @@ async def create_person_fields(client: MarketoClient, fields: Sequence[NewField]
 
 async def _fetch_field_names(client: MarketoClient) -> set[str]:
     names: set[str] = set()
-    params = {"batchSize": "300"}
-    while True:
+    token, more = "", True
+    while more:
+        params = {"batchSize": "300"} | ({"nextPageToken": token} if token else {})
         answer = await client.get("leads.fields.list", FIELDS_PATH, params)
         names |= {field.name.lower() for field in answer.rows(WireName)}
-        if not answer.more_result or not answer.next_page_token:
-            return names
-        params["nextPageToken"] = answer.next_page_token
+        more, token = goes_on(answer, token)
+    return names

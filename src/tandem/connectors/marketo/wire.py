@@ -21,6 +21,10 @@ JSON_HEADERS: Mapping[str, str] = {"Content-Type": "application/json"}
 T = TypeVar("T")
 
 
+class UnreadableError(Exception):
+    """An answer is an envelope, but what is in it is nothing we know."""
+
+
 class WireReason(msgspec.Struct):
     code: str | int = ""
     message: str = ""
@@ -37,7 +41,22 @@ class Envelope(msgspec.Struct, rename="camel"):
     more_result: bool = False
 
     def rows(self, kind: type[T]) -> list[T]:
-        return msgspec.json.decode(self.result, type=list[kind] | None) or []  # type: ignore[valid-type]
+        """Raises UnreadableError."""
+        try:
+            return msgspec.json.decode(self.result, type=list[kind] | None) or []  # type: ignore[valid-type]
+        except msgspec.DecodeError as error:
+            raise UnreadableError from error
+
+    def only(self, kind: type[T]) -> T:
+        """The one row of an answer that has one.
+
+        Raises:
+            UnreadableError: it has another number of them.
+        """
+        rows = self.rows(kind)
+        if len(rows) != 1:
+            raise UnreadableError
+        return rows[0]
 
 
 class WireToken(msgspec.Struct):
@@ -200,9 +219,16 @@ def render_form(parameters: Mapping[str, str]) -> bytes:
 
 
 def parse_time(text: str) -> datetime:
-    """``2023-01-16T23:32:19Z``, in old answers with ``+0000``; without a zone it is UTC."""
-    at = datetime.fromisoformat(text)
-    return at.astimezone(UTC) if at.tzinfo is not None else at.replace(tzinfo=UTC)
+    """``2023-01-16T23:32:19Z``, in old answers with ``+0000``; without a zone it is UTC.
+
+    Raises:
+        UnreadableError: it is no time.
+    """
+    try:
+        at = datetime.fromisoformat(text)
+        return at.astimezone(UTC) if at.tzinfo is not None else at.replace(tzinfo=UTC)
+    except (ValueError, OverflowError) as error:
+        raise UnreadableError from error
 
 
 def render_time(at: datetime) -> str:
@@ -283,6 +309,13 @@ class RowReader:
         self._decode = msgspec.json.Decoder(list[row] | None).decode  # type: ignore[valid-type]
 
     def read(self, result: msgspec.Raw) -> list[tuple[RecordId, Values]]:
+        """Raises UnreadableError."""
+        try:
+            return self._read(result)
+        except (msgspec.DecodeError, ValueError) as error:
+            raise UnreadableError from error
+
+    def _read(self, result: msgspec.Raw) -> list[tuple[RecordId, Values]]:
         rows: list[tuple[RecordId, Values]] = []
         for raw in self._decode(result) or []:
             key, *found = msgspec.structs.astuple(raw)
