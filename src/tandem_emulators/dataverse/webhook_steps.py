@@ -146,7 +146,11 @@ def _names(text: Any) -> frozenset[str]:
 
 
 def _with_query(url: str, parameters: Mapping[str, str]) -> str:
-    parts = urlsplit(url)
+    """A URL that is none stays as it is: the call to it will fail, and say so."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return url
     query = "&".join(text for text in (parts.query, urlencode(parameters)) if text)
     return urlunsplit(parts._replace(query=query))
 

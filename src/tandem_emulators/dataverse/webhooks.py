@@ -70,9 +70,9 @@ class Outcome:
 
 
 def post(call: Call, timeout_s: float) -> Outcome:
-    parts = urlsplit(call.url)
-    kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
     try:
+        parts = urlsplit(call.url)
+        kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
         connection = kind(parts.hostname or "", parts.port, timeout=timeout_s)
         try:
             target = parts._replace(scheme="", netloc="").geturl() or "/"
