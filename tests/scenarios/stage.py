@@ -156,6 +156,10 @@ class Stage:
         rows = self.marketing.control("records/company?limit=5000")["records"]
         return {row["externalCompanyId"].lower(): row for row in rows if row.get("externalCompanyId")}
 
+    def sales_persons(self) -> list[Row]:
+        rows: list[Row] = self.marketing.control("records/salesperson?limit=5000")["records"]
+        return rows
+
     # --- people at work
 
     async def prepare(self, **counts: int) -> None:

@@ -84,6 +84,15 @@ async def test_an_edit_of_an_account_arrives_at_its_company(stage: Stage) -> Non
     assert stage.companies()[account]["billingCity"] == "York"
 
 
+async def test_a_team_that_owns_a_contact_is_its_sales_person(stage: Stage) -> None:  # N139
+    contact = stage.take("contact")
+    team = stage.enter("team", name="Night Shift")
+    stage.crm.edit("contact", contact, ownerid={"entity": "team", "id": team})
+    await stage.sync_until(lambda: stage.has(contact, externalSalesPersonId=team))
+    (found,) = [row for row in stage.sales_persons() if row["externalSalesPersonId"] == team]
+    assert (found["lastName"], found["title"]) == ("Night Shift", "Team")
+
+
 async def test_an_owner_is_changed(stage: Stage) -> None:
     contact = stage.take("contact")
     first, second = user_ids(stage)[:2]
