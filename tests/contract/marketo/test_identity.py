@@ -1,11 +1,13 @@
 """The identity endpoint and the use of its tokens: fact sheet 1.2 and 1.3."""
 
 import re
+from pathlib import Path
 from urllib.parse import urlencode
 
 import pytest
 
 from tests.contract.marketo.client import Answer, Running
+from tests.contract.marketo.conftest import Start
 
 DESCRIBE = "/rest/v1/leads/describe.json"
 
@@ -112,3 +114,75 @@ def test_the_usage_call_needs_no_permission(marketo: Running) -> None:
     everything = marketo.control("GET", "/privileges")["granted"]
     marketo.control("POST", "/privileges", {"revoke": everything})
     assert marketo.get("/rest/v1/stats/usage.json").body["success"] is True
+
+
+class TestSeveralServices:
+    def test_each_has_a_token_and_a_user_of_its_own(self, marketo: Running) -> None:
+        first = marketo.token
+        other = marketo.control("POST", "/services", {"user": "second@example.com"})
+        marketo.access |= other
+        answer = marketo.sign_in().body
+        assert answer["scope"] == "second@example.com"
+        assert answer["access_token"] != first
+        known = marketo.control("GET", "/services")["services"]
+        assert [each["user"] for each in known][1:] == ["second@example.com"]
+
+    def test_two_services_of_one_user_have_independent_tokens(self, marketo: Running) -> None:
+        tokens = set()
+        for _ in range(2):
+            marketo.access |= marketo.control("POST", "/services", {"user": "same@example.com"})
+            tokens.add(marketo.sign_in().body["access_token"])
+        assert len(tokens) == 2
+
+    def test_permissions_are_the_users(self, marketo: Running) -> None:
+        mine = dict(marketo.access)
+        marketo.access |= marketo.control(
+            "POST", "/services", {"user": "reader@example.com", "revoke": ["Read-Write Lead"]}
+        )
+        marketo.sign_in()
+        assert marketo.get("/rest/v1/leads.json", filterType="id", filterValues="1").body["success"] is True
+        assert marketo.post("/rest/v1/leads.json", {"input": [{"email": "a@b.example"}]}).error == (
+            "603",
+            "Access denied",
+        )
+        marketo.control("POST", "/privileges", {"user": "reader@example.com", "grant": ["Read-Write Lead"]})
+        assert marketo.create(email="a@b.example") == 1
+        marketo.access = mine
+        marketo.sign_in()
+        assert marketo.create(email="c@b.example") == 2
+
+    def test_usage_is_told_by_user(self, marketo: Running) -> None:
+        marketo.get("/rest/v1/leads/partitions.json")
+        marketo.access |= marketo.control("POST", "/services", {"user": "aaa@example.com"})
+        marketo.sign_in()
+        marketo.get("/rest/v1/leads/partitions.json")
+        [today] = marketo.get("/rest/v1/stats/usage.json").result
+        assert [user["count"] for user in today["users"]] == [1, 1]
+        assert today["users"][0]["userId"] == "aaa@example.com"
+
+
+class TestRestart:
+    """What belongs to the subscription outlives the process, given a file."""
+
+    def test_a_token_goes_on_living(self, start: Start, tmp_path: Path) -> None:
+        first = start(db=str(tmp_path / "m.db"))
+        other = first.control("POST", "/services", {"user": "second@example.com", "revoke": ["Read-Write Lead"]})
+        token = first.token
+        first.close()
+        again = start(db=str(tmp_path / "m.db"))
+        assert again.token == token
+        again.access |= other
+        again.sign_in()
+        assert again.post("/rest/v1/leads.json", {"input": [{"email": "a@b.example"}]}).error[0] == "603"
+
+    def test_usage_and_errors_go_on_counting(self, start: Start, tmp_path: Path) -> None:
+        first = start(db=str(tmp_path / "m.db"), limits="published")
+        first.get("/rest/v1/leads/partitions.json")
+        first.get("/rest/v1/nothing.json")
+        first.close()
+        again = start(db=str(tmp_path / "m.db"), limits="published")
+        [today] = again.get("/rest/v1/stats/usage.json").result
+        assert today["total"] == 2
+        assert again.get("/rest/v1/stats/errors.json").result[0]["errors"] == [{"errorCode": "610", "count": 1}]
+        again.set(daily_calls=4)
+        assert again.get("/rest/v1/leads/partitions.json").error[0] == "607"
