@@ -1,29 +1,39 @@
 """Sheet section 4: change tracking, its links, order, refusals and expiry."""
 
 import re
+from collections.abc import Iterator
 from typing import Any
 from urllib.parse import unquote
 
 import pytest
 
-from tests.contract.dataverse.client import Running
+from tests.contract.dataverse.client import InProcess
 
 TRACK = "odata.track-changes"
 
 
-def tracked(crm: Running, target: str = "contacts?$select=lastname", size: int = 5000) -> tuple[list[Any], str]:
+@pytest.fixture
+def crm() -> Iterator[InProcess]:
+    """An organisation of its own for each test: here it matters that nothing else happens in it."""
+    emulator = InProcess()
+    assert emulator.sign_in().status == 200
+    yield emulator
+    emulator.close()
+
+
+def tracked(crm: InProcess, target: str = "contacts?$select=lastname", size: int = 5000) -> tuple[list[Any], str]:
     """All rows of a tracked read, and the delta link of its last page."""
     pages = list(crm.pages(target, Prefer=f"{TRACK},odata.maxpagesize={size}"))
     assert all("@odata.deltaLink" not in page for page in pages[:-1])
     return [row for page in pages for row in page["value"]], pages[-1]["@odata.deltaLink"]
 
 
-def changes(crm: Running, link: str) -> tuple[list[dict[str, Any]], str]:
+def changes(crm: InProcess, link: str) -> tuple[list[dict[str, Any]], str]:
     body = crm.get(link).body
     return body["value"], body["@odata.deltaLink"]
 
 
-def test_4_2_the_first_read_is_everything_in_pages_and_the_link_only_at_the_end(crm: Running) -> None:
+def test_4_2_the_first_read_is_everything_in_pages_and_the_link_only_at_the_end(crm: InProcess) -> None:
     for number in range(5):
         crm.create("contacts", lastname=f"P{number}")
     first = crm.get("contacts?$select=lastname", Prefer=f"{TRACK}, odata.maxpagesize=2")
@@ -38,7 +48,7 @@ def test_4_2_the_first_read_is_everything_in_pages_and_the_link_only_at_the_end(
     )
 
 
-def test_4_2_changed_rows_come_by_version_with_current_values_then_the_deleted(crm: Running) -> None:
+def test_4_2_changed_rows_come_by_version_with_current_values_then_the_deleted(crm: InProcess) -> None:
     crm.set("/clock", now="2026-01-05T10:00:00Z", frozen=True)
     first, second, third = (crm.create("contacts", lastname=name) for name in "ABC")
     _, link = tracked(crm)
@@ -59,14 +69,14 @@ def test_4_2_changed_rows_come_by_version_with_current_values_then_the_deleted(c
     assert token.partition("!")[2] == "01/05/2026 10:00:00"
 
 
-def test_4_2_no_change_is_an_empty_page_with_a_link(crm: Running) -> None:
+def test_4_2_no_change_is_an_empty_page_with_a_link(crm: InProcess) -> None:
     _, link = tracked(crm)
     rows, again = changes(crm, link)
     assert rows == []
     assert changes(crm, again)[0] == []
 
 
-def test_4_2_a_row_made_and_deleted_in_between_is_an_id_never_seen(crm: Running) -> None:
+def test_4_2_a_row_made_and_deleted_in_between_is_an_id_never_seen(crm: InProcess) -> None:
     _, link = tracked(crm)
     brief = crm.create("contacts", lastname="Brief")
     crm.api("DELETE", f"contacts({brief})")
@@ -74,7 +84,7 @@ def test_4_2_a_row_made_and_deleted_in_between_is_an_id_never_seen(crm: Running)
     assert [(row["id"], row["reason"]) for row in rows] == [(brief, "deleted")]
 
 
-def test_4_2_a_change_of_any_column_reports_the_row(crm: Running) -> None:
+def test_4_2_a_change_of_any_column_reports_the_row(crm: InProcess) -> None:
     contact = crm.create("contacts", lastname="Grey")
     _, link = tracked(crm)
     crm.api("PATCH", f"contacts({contact})", {"jobtitle": "Chief"})
@@ -83,7 +93,7 @@ def test_4_2_a_change_of_any_column_reports_the_row(crm: Running) -> None:
     assert "jobtitle" not in rows[0]
 
 
-def test_4_2_a_token_can_be_replayed_and_gives_a_superset(crm: Running) -> None:
+def test_4_2_a_token_can_be_replayed_and_gives_a_superset(crm: InProcess) -> None:
     _, link = tracked(crm)
     first = crm.create("contacts", lastname="A")
     assert [row["contactid"] for row in changes(crm, link)[0]] == [first]
@@ -91,7 +101,7 @@ def test_4_2_a_token_can_be_replayed_and_gives_a_superset(crm: Running) -> None:
     assert [row["contactid"] for row in changes(crm, link)[0]] == [first, second]
 
 
-def test_4_2_many_changes_come_in_pages_with_the_link_on_the_last(crm: Running) -> None:
+def test_4_2_many_changes_come_in_pages_with_the_link_on_the_last(crm: InProcess) -> None:
     _, link = tracked(crm)
     made = [crm.create("contacts", lastname=f"P{number}") for number in range(5)]
     gone = [crm.create("contacts", lastname=f"D{number}") for number in range(4)]
@@ -105,7 +115,7 @@ def test_4_2_many_changes_come_in_pages_with_the_link_on_the_last(crm: Running) 
         assert ["@odata.deltaLink" in page for page in pages] == [False] * (len(pages) - 1) + [True]
 
 
-def test_4_2_what_moves_while_a_client_pages_is_not_lost(crm: Running) -> None:
+def test_4_2_what_moves_while_a_client_pages_is_not_lost(crm: InProcess) -> None:
     made = sorted(crm.create("contacts", lastname=f"P{number}") for number in range(6))
     prefer = f"{TRACK},odata.maxpagesize=2"
     page = crm.get("contacts?$select=lastname", Prefer=prefer).body
@@ -118,7 +128,7 @@ def test_4_2_what_moves_while_a_client_pages_is_not_lost(crm: Running) -> None:
     assert {made[0], made[1], late} <= seen
 
 
-def test_4_2_the_number_of_changes_is_counted(crm: Running) -> None:
+def test_4_2_the_number_of_changes_is_counted(crm: InProcess) -> None:
     _, link = tracked(crm)
     crm.create("contacts", lastname="A")
     crm.api("DELETE", f"contacts({crm.create('contacts', lastname='B')})")
@@ -126,7 +136,7 @@ def test_4_2_the_number_of_changes_is_counted(crm: Running) -> None:
     assert crm.get(f"contacts/$count?$deltatoken={token}").raw == b"\xef\xbb\xbf2"
 
 
-def test_4_5_a_bare_token_without_select_gives_all_columns(crm: Running) -> None:
+def test_4_5_a_bare_token_without_select_gives_all_columns(crm: InProcess) -> None:
     _, link = tracked(crm)
     crm.create("contacts", lastname="A", jobtitle="Chief")
     rows, _ = changes(crm, f"contacts?$deltatoken={link.partition('$deltatoken=')[2]}")
@@ -135,7 +145,7 @@ def test_4_5_a_bare_token_without_select_gives_all_columns(crm: Running) -> None
 
 @pytest.mark.parametrize("option", ["$filter=statecode eq 0", "$orderby=lastname", "$expand=ownerid", "$top=5"])
 @pytest.mark.parametrize("where", ["first", "link"])
-def test_4_2_options_that_do_not_go_with_tracking(crm: Running, option: str, where: str) -> None:
+def test_4_2_options_that_do_not_go_with_tracking(crm: InProcess, option: str, where: str) -> None:
     _, link = tracked(crm)
     target = f"contacts?{option}" if where == "first" else f"{link}&{option}"
     name = option.partition("=")[0]
@@ -143,7 +153,7 @@ def test_4_2_options_that_do_not_go_with_tracking(crm: Running, option: str, whe
     assert crm.get(target, Prefer=TRACK).error == (400, "0x80060888", text)
 
 
-def test_4_3_a_token_older_than_the_memory_of_deletions_has_expired(crm: Running) -> None:
+def test_4_3_a_token_older_than_the_memory_of_deletions_has_expired(crm: InProcess) -> None:
     organization = crm.get("organizations?$select=expirechangetrackingindays").rows[0]
     assert organization["expirechangetrackingindays"] == 30
     _, link = tracked(crm)
@@ -156,7 +166,7 @@ def test_4_3_a_token_older_than_the_memory_of_deletions_has_expired(crm: Running
     assert crm.get(link).error == (400, "0x80044352", text)
 
 
-def test_4_3_a_change_of_the_tables_metadata_kills_its_tokens_only(crm: Running) -> None:
+def test_4_3_a_change_of_the_tables_metadata_kills_its_tokens_only(crm: InProcess) -> None:
     _, contacts = tracked(crm)
     _, leads = tracked(crm, "leads?$select=lastname")
     crm.set("/schema/changed", entity="contact")
@@ -167,18 +177,18 @@ def test_4_3_a_change_of_the_tables_metadata_kills_its_tokens_only(crm: Running)
 
 
 @pytest.mark.parametrize("token", ["", "x", "5", "5!yesterday", "%00", "9" * 40 + "!01/01/2026 00:00:00"])
-def test_a_malformed_token_is_refused(crm: Running, token: str) -> None:
+def test_a_malformed_token_is_refused(crm: InProcess, token: str) -> None:
     assert crm.get(f"contacts?$deltatoken={token}").status == 400
 
 
-def test_2_6_a_table_that_is_not_tracked_says_so(crm: Running) -> None:
+def test_2_6_a_table_that_is_not_tracked_says_so(crm: InProcess) -> None:
     text = "Entity transactioncurrency isn't enabled for change tracking."
     assert crm.get("transactioncurrencies", Prefer=TRACK).error == (400, "0x80072491", text)
     crm.set("/settings", untracked_tables="lead")
     assert crm.get("leads", Prefer=TRACK).error[1] == "0x80072491"
 
 
-def test_4_2_a_cascaded_delete_is_one_entry_for_each_row(crm: Running) -> None:
+def test_4_2_a_cascaded_delete_is_one_entry_for_each_row(crm: InProcess) -> None:
     account = crm.create("accounts", name="Litware")
     bind = {"parentcustomerid_account@odata.bind": f"accounts({account})"}
     contacts = {crm.create("contacts", lastname=f"C{number}", **bind) for number in range(3)}
@@ -187,7 +197,7 @@ def test_4_2_a_cascaded_delete_is_one_entry_for_each_row(crm: Running) -> None:
     assert {row["id"] for row in changes(crm, link)[0]} == contacts
 
 
-def test_a_row_that_comes_back_under_its_old_id_is_a_change_and_no_longer_deleted(crm: Running) -> None:
+def test_a_row_that_comes_back_under_its_old_id_is_a_change_and_no_longer_deleted(crm: InProcess) -> None:
     contact = crm.create("contacts", lastname="A")
     _, link = tracked(crm)
     crm.api("DELETE", f"contacts({contact})")
