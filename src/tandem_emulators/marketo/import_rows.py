@@ -13,6 +13,7 @@ from tandem_emulators.marketo.errors import SkipError
 from tandem_emulators.marketo.fields import Field, ValueRules, convert
 from tandem_emulators.marketo.lead_sync import LeadBatch
 from tandem_emulators.marketo.lists import add_members
+from tandem_emulators.marketo.lookup import FieldLookup
 from tandem_emulators.marketo.people import Author
 from tandem_emulators.marketo.subscription import Subscription
 
@@ -42,6 +43,7 @@ class LeadImporter:
     def __init__(self, subscription: Subscription, lookup: str, list_id: int | None, partition: str | None) -> None:
         self._subscription = subscription
         self._lookup = lookup
+        self._by = FieldLookup(subscription, lookup)
         self._list_id = list_id
         self._partition = partition
         self._rules = replace(subscription.rules(), any_email=True)
@@ -51,7 +53,7 @@ class LeadImporter:
         read = [self._read(row) for row in rows]
         records = [record for record, _ in read if isinstance(record, dict)]
         batch = LeadBatch(
-            self._subscription, BY_IMPORT, now_s, self._action, self._lookup, self._rules, takes_company_values=True
+            self._subscription, BY_IMPORT, now_s, self._action, self._by, self._rules, takes_company_values=True
         )
         if self._lookup != "id":  # it only updates then, wherever the person is
             batch.use_partition(self._partition)

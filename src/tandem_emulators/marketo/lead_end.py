@@ -83,7 +83,7 @@ def merge_leads(subscription: Subscription, winner_id: int, losers: list[int], a
         raise invalid(f"Invalid value for field 'leadId' and value '{winner_id}'")
     winner, lost = leads[winner_id], [leads[number] for number in losers]
     _take_over_values(subscription, winner, lost, int(now_s))
-    _take_over_memberships(subscription, winner_id, losers)
+    _take_over_memberships(subscription, winner_id, losers, now_s)
     subscription.log.repoint(losers, winner_id)
     _forget(subscription, losers, now_s, merged_into=winner_id)
     writer = subscription.writer(author, now_s)
@@ -108,13 +108,32 @@ def _take_over_values(subscription: Subscription, winner: Lead, lost: Sequence[L
     )
 
 
-def _take_over_memberships(subscription: Subscription, winner_id: int, losers: Sequence[int]) -> None:
+def _take_over_memberships(subscription: Subscription, winner_id: int, losers: Sequence[int], now_s: float) -> None:
     subscription.store.run(
         f"INSERT OR IGNORE INTO list_member SELECT list_id, ? FROM list_member WHERE lead_id IN ({marks(losers)})",
         (winner_id, *losers),
     )
     subscription.programs.take_over(winner_id, losers)
+    _take_over_links(subscription, winner_id, losers, int(now_s))
     subscription.campaigns.take_over(winner_id, losers)
+
+
+def _take_over_links(subscription: Subscription, winner_id: int, losers: Sequence[int], now_s: int) -> None:
+    """Records that named a loser by its id name the winner, unless the winner has the same record already."""
+    for records in subscription.all_records():
+        for link in records.kind.links:
+            if link.object != "lead" or link.target not in ("", "id"):
+                continue
+            for record in records.search([link.field], [[number] for number in losers], 0, -1):
+                key = records.key(record.values | {link.field: winner_id})
+                if (
+                    key is not None
+                    and records.find_by_key(key) is not None
+                    and link.field in records.kind.dedupe_fields
+                ):
+                    records.delete(record, now_s)
+                else:
+                    records.update(record, {link.field: winner_id}, now_s)
 
 
 def _forget(subscription: Subscription, ids: Sequence[int], now_s: float, *, merged_into: int | None) -> None:

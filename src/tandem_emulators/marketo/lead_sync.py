@@ -14,13 +14,11 @@ from tandem_emulators.marketo.errors import (
     ApiError,
     SkipError,
     bad_value,
-    field_not_found,
-    field_not_supported,
     invalid,
     lead_not_found,
 )
 from tandem_emulators.marketo.fields import Converter, Field, ValueRules, converter
-from tandem_emulators.marketo.lead_read import lookup_key
+from tandem_emulators.marketo.lookup import FieldLookup, RuleLookup, stated_lookup
 from tandem_emulators.marketo.partitions import DEFAULT, Partition
 from tandem_emulators.marketo.people import COMPANY_LINK, Author, Change, Lead, LeadWriter
 from tandem_emulators.marketo.subscription import Handler, Subscription
@@ -36,16 +34,9 @@ def sync(subscription: Subscription, call: Call) -> Reply:
     records = call.input(body)
     subscription.counters.written(len(records))
     author = subscription.author(call, "syncLead")
-    batch = LeadBatch(subscription, author, call.now_s, action, lookup_field(subscription, body))
+    batch = LeadBatch(subscription, author, call.now_s, action, stated_lookup(subscription, body.get("lookupField")))
     batch.use_partition(body.get("partitionName"))
     return Reply(batch.run(records))
-
-
-def lookup_field(subscription: Subscription, body: Mapping[str, Any]) -> str:
-    name = str(body.get("lookupField") or "email")
-    if subscription.fields.is_searchable(name):
-        return name
-    raise field_not_supported(name) if subscription.fields.find_exact(name) else field_not_found(name)
 
 
 @dataclass(slots=True)
@@ -156,15 +147,14 @@ class LeadBatch:
         author: Author,
         now_s: float,
         action: str,
-        lookup_field: str,
+        lookup: FieldLookup | RuleLookup,
         rules: ValueRules | None = None,
         *,
         takes_company_values: bool = False,
     ) -> None:
         self._subscription = subscription
         self._action = action
-        self._lookup = lookup_field
-        self._lookup_field = subscription.fields.find_exact(lookup_field)
+        self._lookup = lookup
         self._now_s = now_s
         self._author = author
         self._writer: LeadWriter = subscription.writer(author, now_s)
@@ -177,7 +167,7 @@ class LeadBatch:
     def run(self, records: list[dict[str, Any]]) -> list[dict[str, Any]]:
         rows = [self._read(record) for record in records]
         keys = [row.key for row in rows if isinstance(row, Row) and row.key is not None]
-        self._ids = self._subscription.leads.find(self._lookup, keys) if keys else {}
+        self._ids = self._lookup.find(keys) if keys else {}
         self._leads = self._subscription.leads.load([ids[0] for ids in self._ids.values()])
         results = [self._answer(row) for row in rows]
         self._writer.flush()
@@ -207,14 +197,11 @@ class LeadBatch:
         return self._judge_company(Row(key, change, company_values), detaches)
 
     def _key(self, record: Mapping[str, Any]) -> Any:
-        if "id" in record and not (self._lookup == "id" and self._action == "updateOnly"):
+        if "id" in record and not (self._lookup.name == "id" and self._action == "updateOnly"):
             raise bad_value("id", record["id"])
-        value = record.get(self._lookup)
-        if value is None or value == "":
-            if self._action == "createDuplicate":
-                return None
-            raise SkipError("1002", f"Missing value for the required parameter '{self._lookup}'")
-        return lookup_key(self._lookup_field, self._lookup, value)
+        if self._action == "createDuplicate" and record.get(self._lookup.name) in (None, ""):
+            return None
+        return self._lookup.key(record)
 
     def _judge_company(self, row: Row, detaches: bool) -> Row | SkipError:
         refused = row.company_values and not self._takes_company_values
@@ -223,7 +210,7 @@ class LeadBatch:
         return SkipError("1021", "Company update not allowed") if refused else row
 
     def _is_attached(self, row: Row) -> bool:
-        ids = self._subscription.leads.find(self._lookup, [row.key]).get(row.key, []) if row.key is not None else []
+        ids = self._lookup.find([row.key]).get(row.key, []) if row.key is not None else []
         leads = self._subscription.leads.load(ids)
         return any(lead.company_id is not None for lead in leads.values())
 

@@ -8,11 +8,13 @@ from tandem_emulators.marketo.envelope import Reply
 from tandem_emulators.marketo.errors import ApiError, SkipError, invalid
 from tandem_emulators.marketo.fields import ValueRules
 from tandem_emulators.marketo.lead_read import lookup_key
+from tandem_emulators.marketo.log import Activity
 from tandem_emulators.marketo.object_calls import CRM_OBJECTS, QUERIED, records_of
 from tandem_emulators.marketo.objects import Link, ObjectType, Record, Records, read_values
 from tandem_emulators.marketo.people import Author
 from tandem_emulators.marketo.subscription import Handler, Subscription
 
+ADD_TO_OPPORTUNITY = 34
 _STRICT = ValueRules()
 
 
@@ -93,13 +95,28 @@ class ObjectBatch:
             if value is not None and not _exists(self._subscription, link, value):
                 raise SkipError(link.code, link.message)
         if found is None:
-            return records.insert(values, int(self._now_s)), "created"
+            made = records.insert(values, int(self._now_s))
+            if records.kind.name == "opportunityRole":
+                self._tell_role(made)
+            return made, "created"
         self._check_key_is_free(found, values)
         if records is self._subscription.companies:
             self._subscription.change_company(found, values, self._author, self._now_s)
         else:
             records.update(found, values, int(self._now_s))
         return found, "updated"
+
+    def _tell_role(self, role: Record) -> None:
+        """A person who gets a role is told to have been added to the opportunity."""
+        opportunities = self._subscription.records["opportunities"]
+        key = opportunities.key(role.values)
+        opportunity = opportunities.find_by_key(key) if key is not None else None
+        assert opportunity is not None, "a role names an opportunity that exists"
+        told = {"Is Primary": bool(role.values.get("isPrimary")), "Role": role.values["role"]}
+        writer = self._subscription.writer(self._author, self._now_s)
+        name = opportunity.values.get("name")
+        writer.note(Activity(role.values["leadId"], ADD_TO_OPPORTUNITY, opportunity.id, name, told))
+        writer.flush()
 
     def _find(self, raw: Mapping[str, Any], values: Mapping[str, Any]) -> Record | None:
         kind = self._records.kind

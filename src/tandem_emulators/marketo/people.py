@@ -160,6 +160,7 @@ class LeadWriter:
         self._now_ms = int(now_s * 1000)
         self._reason = {} if author.reason is None else {"Reason": author.reason}
         self._source = {"Source": author.source} | (author.attributes() if settings.api_change_attributes else {})
+        self._write_once = frozenset(filter(None, settings.write_once_fields.split(","))) if author.api_method else ()
         self._dirty: dict[int, Lead] = {}
         self._activities: list[Activity] = []
 
@@ -176,7 +177,8 @@ class LeadWriter:
 
     def change(self, lead: Lead, change: Change) -> bool:
         """Apply what differs; whether anything did."""
-        changed = self._apply_values(lead, change.values)
+        values = self._unblocked(lead, change.values) if self._write_once else change.values
+        changed = self._apply_values(lead, values)
         if change.company_id is not None and change.company_id != lead.company_id:
             changed += self._move(lead, change.company_id)
         if not changed:
@@ -234,6 +236,12 @@ class LeadWriter:
         self._log.write(self._activities, self._now_ms, self._author.campaign_id)
         self._dirty.clear()
         self._activities.clear()
+
+    def _unblocked(self, lead: Lead, values: dict[str, Any]) -> dict[str, Any]:
+        """Without the fields in which the admin lets the API write only what was empty (8)."""
+        return {
+            name: value for name, value in values.items() if name not in self._write_once or name not in lead.values
+        }
 
     def _apply_values(self, lead: Lead, values: dict[str, Any]) -> list[tuple[Field, Any, Any]]:
         changed = []

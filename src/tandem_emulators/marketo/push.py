@@ -9,8 +9,9 @@ import msgspec
 from tandem_emulators.marketo.call import Call, as_integer
 from tandem_emulators.marketo.envelope import Reply
 from tandem_emulators.marketo.errors import ApiError, SkipError, bad_value, invalid, missing_parameter
-from tandem_emulators.marketo.lead_sync import LeadBatch, lookup_field
+from tandem_emulators.marketo.lead_sync import LeadBatch
 from tandem_emulators.marketo.log import Activity
+from tandem_emulators.marketo.lookup import FieldLookup, stated_lookup
 from tandem_emulators.marketo.people import Author
 from tandem_emulators.marketo.program_calls import member_values
 from tandem_emulators.marketo.program_writer import ProgramWriter
@@ -50,7 +51,7 @@ def push(subscription: Subscription, call: Call) -> Reply:
     status = _status(program, body.get("programStatus"))
     subscription.counters.written(len(records))
     author = subscription.author(call, "pushLead")
-    lookup = lookup_field(subscription, body)
+    lookup = stated_lookup(subscription, body.get("lookupField"))
     batch = LeadBatch(subscription, author, call.now_s, "createOrUpdate", lookup, takes_company_values=True)
     batch.use_partition(body.get("partitionName"))
     results = batch.run(records)
@@ -147,10 +148,14 @@ def _upsert(subscription: Subscription, author: Author, now_s: float, record: di
         raise bad_value("email", email)
     found = subscription.leads.find("email", [email.lower()]).get(email.lower(), [])
     if not found:
-        batch = LeadBatch(subscription, author, now_s, "createOnly", "email", takes_company_values=True)
+        batch = LeadBatch(
+            subscription, author, now_s, "createOnly", FieldLookup(subscription, "email"), takes_company_values=True
+        )
         return batch.run([record])[0]
     latest = max(subscription.leads.load(found).values(), key=lambda lead: (lead.updated_s, lead.id))
-    batch = LeadBatch(subscription, author, now_s, "updateOnly", "id", takes_company_values=True)
+    batch = LeadBatch(
+        subscription, author, now_s, "updateOnly", FieldLookup(subscription, "id"), takes_company_values=True
+    )
     return batch.run([record | {"id": latest.id}])[0]
 
 

@@ -34,6 +34,8 @@ class Settings:
     merge_losers_in_deleted_feed: bool = False
     custom_fields_move_updated_at: bool = False
     program_members_max: int = 100_000  # members of a program that a query other than by lead looks through
+    write_once_fields: str = ""  # names, comma-separated: a value that is there stays, and the API does not say so
+    dedupe_fields: str = ""  # names, comma-separated: the rule of a sync without lookupField, in place of e-mail
     partition_name_required: bool = False  # a new lead without partitionName is skipped with 1009
     custom_objects: bool = True  # licensed; otherwise their calls answer 1026
     custom_object_schema_api: bool = True  # entitled; otherwise 616

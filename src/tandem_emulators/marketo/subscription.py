@@ -42,6 +42,10 @@ class Subscription:
         self.programs = Programs(store)
         self.campaigns = Campaigns(store)
 
+    def all_records(self) -> list[Records]:
+        custom = (self.custom_objects.find_records(kind.api_name) for kind in self.custom_objects)
+        return [*self.records.values(), *(records for records in custom if records is not None)]
+
     def find_records(self, name: str) -> Records | None:
         """The records of an object by its own name: one of the given ones, or a custom one."""
         given = next((records for records in self.records.values() if records.kind.name == name), None)
