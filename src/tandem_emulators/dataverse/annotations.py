@@ -125,8 +125,13 @@ class Annotator:
                 return f"{value:,.{column.metadata.get('Precision', 2)}f}"
             case "Money":
                 currency = "" if column.name.endswith("_base") else row.get(_CURRENCY) or ""
-                return f"{self._symbols.get(currency, '$')}{value:,.{column.metadata.get('Precision', 2)}f}"
+                return f"{self._symbols.get(currency, '$')}{value:,.{_money_digits(column)}f}"
         return None
+
+
+def _money_digits(column: Column) -> int:
+    """As many as the column says, or (source 1 and 2) the organisation or the currency; theirs are two here."""
+    return 2 if column.metadata.get("PrecisionSource") in (1, 2) else int(column.metadata.get("Precision") or 2)
 
 
 def _number(value: Any) -> str:

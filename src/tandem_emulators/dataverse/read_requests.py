@@ -6,10 +6,12 @@ from dataclasses import dataclass
 from tandem_emulators.dataverse import errors
 from tandem_emulators.dataverse.call import Call, applied, json_reply
 from tandem_emulators.dataverse.keys import resolve_key
+from tandem_emulators.dataverse.metadata_levels import level_of, leveled
 from tandem_emulators.dataverse.navigation import ToOne, find_navigation
 from tandem_emulators.dataverse.options import Preferences, QueryOptions
 from tandem_emulators.dataverse.reading import Reader, Related
 from tandem_emulators.dataverse.schema import Column, Table
+from tandem_emulators.dataverse.store import Row
 from tandem_emulators.kit.counters import Counters
 from tandem_emulators.kit.http import Reply
 
@@ -30,7 +32,7 @@ class ReadRequests:
         preferences = call.preferences
         page = self.reader.page(call.caller, table, call.options, preferences, call.root, related)
         self.counters.read(len(page.rows))
-        return json_reply(page.as_dict(), headers=applied(preferences))
+        return self._json(call, table, page.as_dict(), applied(preferences))
 
     def count(self, call: Call, table: Table, related: Related | None = None) -> Reply:
         """Text, behind a byte-order mark."""
@@ -57,7 +59,14 @@ class ReadRequests:
         watched = plain and table.metadata.get("IsOptimisticConcurrencyEnabled", False)
         if watched and call.request.headers.get("if-none-match", "").strip() == etag:
             return Reply(304, headers={"etag": etag, "odata-version": "4.0"})
-        return json_reply(row, headers={"etag": etag, **applied(preferences)})
+        return self._json(call, table, row, {"etag": etag, **applied(preferences)})
+
+    def _json(self, call: Call, table: Table, body: Row, headers: dict[str, str]) -> Reply:
+        level = level_of(call)
+        if level == "minimal":
+            return json_reply(body, headers=headers)
+        headers["content-type"] = f"application/json; odata.metadata={level}"
+        return json_reply(leveled(level, table, call.root, body), headers=headers)
 
     def part(self, call: Call, table: Table, record_id: str, rest: tuple[str, ...]) -> Reply:
         """Follows the segments behind a row, one at a time."""

@@ -173,7 +173,7 @@ class Reader:
             page.count = min(found, COUNT_MAX)
         if preferences.annotations is not None:
             page.annotate_count(found, preferences)
-            page.annotate("globalmetadataversion", str(self.schema.version), preferences)
+            page.annotate("globalmetadataversion", self.rows.metadata_version(), preferences)
 
     # Sums and groups.
 

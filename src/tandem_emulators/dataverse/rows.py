@@ -17,7 +17,7 @@ from tandem_emulators.dataverse.schema import Schema, Table
 from tandem_emulators.dataverse.security import Caller, Security
 from tandem_emulators.dataverse.settings import Settings
 from tandem_emulators.dataverse.statement import ETAG, Statement, fetch
-from tandem_emulators.dataverse.store import Row, Store
+from tandem_emulators.dataverse.store import FIRST_VERSION, Row, Store
 from tandem_emulators.kit.clock import Clock
 
 AGGREGATED_MAX = 50_000
@@ -98,6 +98,12 @@ class Rows:
         values = fetch(self.store.connection, sql, statement.arguments)[0]
         shown = (None if value is None else str(value) for value in values)
         return tuple(zip((term.name for term in query.order), shown, strict=True))
+
+    def metadata_version(self) -> str:
+        """The row version at which a table last changed its shape, whichever table it was."""
+        run = self.store.connection.execute
+        found = run("SELECT max(CAST(value AS INTEGER)) FROM meta WHERE name LIKE 'schema/%'").fetchone()
+        return str(found[0] or FIRST_VERSION)
 
     def annotated(self, rows: list[Row], shown: Mapping[str, Shown], preferences: Preferences) -> list[Row]:
         if preferences.annotations is None:

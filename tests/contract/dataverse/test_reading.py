@@ -187,7 +187,12 @@ def test_3_3_the_next_link_keeps_the_options_and_holds_the_cookie(some: InProces
     link = page["@odata.nextLink"]
     head, _, token = link.partition("&$skiptoken=")
     assert head == f"{some.url}/api/data/v9.2/contacts?$select=lastname&$filter=statecode%20eq%200"
-    assert token.startswith("%3Ccookie%20pagenumber=%222%22%20pagingcookie=%22%253")
+    assert token.startswith(
+        "%3Ccookie%20pagenumber=%222%22%20pagingcookie=%22%253ccookie%2520page%253d%25221%2522%253e%253ccontactid"
+        "%2520last%253d%2522%257B"
+    )
+    assert "%257D%2522%2520first%253d%2522%257B" in token
+    assert "%257D%2522%2520%252f%253e%253c%252fcookie%253e%22" in token
     assert token.endswith("%22%20istracking=%22False%22%20/%3E")
     inner = ElementTree.fromstring(unquote(ElementTree.fromstring(unquote(token)).attrib["pagingcookie"]))
     key = inner[0]
