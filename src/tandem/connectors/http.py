@@ -24,7 +24,7 @@ from tenacity import (
 )
 from yarl import URL
 
-from tandem.connectors.pacing import RETRY_AFTER_MAX_S, BudgetSpentError, Pacer, PausedError
+from tandem.connectors.pacing import RETRY_AFTER_MAX_S, BudgetSpentError, Pacer, PausedError, parse_retry_after
 from tandem.core.errors import AccessError, ConfigError, RemoteError, TransientError, UnknownOutcomeError
 from tandem.core.record import Side
 from tandem.ports import Clock
@@ -62,12 +62,7 @@ class Response:
 
     @property
     def retry_after_s(self) -> float | None:
-        """Seconds of a Retry-After header; a date there is not understood (neither side sends one)."""
-        text = self.headers.get("Retry-After", "")
-        try:
-            return max(0.0, float(text))
-        except ValueError:
-            return None
+        return parse_retry_after(self.headers.get("Retry-After", ""))
 
 
 Classify = Callable[[Call, Response], RemoteError | None]

@@ -6,16 +6,26 @@ A connector makes one ``Pacer`` for its side; every HTTP call holds one turn of 
 
 import asyncio
 import contextlib
+import re
 from collections import deque
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import Final, Protocol
 
 from tandem.ports import Clock
 
 RETRY_AFTER_MAX_S = 60.0
 """A side that asks for a longer wait gets it from the runtime: a call does not sleep for minutes, and none is sent."""
+
+
+_SECONDS: Final = re.compile(r"\s*([0-9]{1,7}(?:\.[0-9]{1,6})?)\s*")
+
+
+def parse_retry_after(text: str) -> float | None:
+    """Seconds. A date is not understood (neither side sends one), nor is what would be months."""
+    found = _SECONDS.fullmatch(text)
+    return float(found[1]) if found else None
 
 
 @dataclass(frozen=True, slots=True)

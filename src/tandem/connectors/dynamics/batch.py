@@ -9,6 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from tandem.connectors.pacing import parse_retry_after
+
 # JSON bodies hold no line breaks, so no part can contain this line by chance.
 _BOUNDARY: Final = "batch_tandem"
 CONTENT_TYPE: Final = f"multipart/mixed; boundary={_BOUNDARY}"
@@ -43,8 +45,7 @@ class PartAnswer:
 
     @property
     def retry_after_s(self) -> float | None:
-        text = self.headers.get("retry-after", "")
-        return float(text) if text.isdigit() else None
+        return parse_retry_after(self.headers.get("retry-after", ""))
 
 
 def render_batch(parts: Sequence[Part]) -> bytes:

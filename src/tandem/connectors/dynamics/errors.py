@@ -163,7 +163,7 @@ def classify(fault: Fault, operation: str, *, is_write: bool = False) -> RemoteE
         return about.error(AccessError, access_remedy(fault))
     if fault.is_transient:
         answered = f"the service answered {fault.status} {fault.code}".rstrip()
-        was_not_begun = fault.status == 429 or fault.retry_after_s is not None
+        was_not_begun = fault.status == 429 or (fault.status == 503 and fault.retry_after_s is not None)
         if is_write and not was_not_begun:
             return about.error(UnknownOutcomeError, f"{answered}; what was sent may have been written")
         return about.error(TransientError, f"{answered}; it is tried again later", retry_after_s=fault.retry_after_s)

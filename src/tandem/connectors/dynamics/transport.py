@@ -14,6 +14,7 @@ from typing import Any, Final
 
 import msal  # type: ignore[import-untyped]
 
+from tandem.connectors.pacing import parse_retry_after
 from tandem.core.errors import ConfigError
 
 _TIMEOUT_S: Final = 30.0
@@ -69,8 +70,7 @@ class Transport:
 
     def _remember(self, answer: "Answer") -> None:
         self.last_status = answer.status_code
-        wait = answer.headers.get("Retry-After", "")
-        self.last_retry_after_s = float(wait) if wait.isdigit() else None
+        self.last_retry_after_s = parse_retry_after(answer.headers.get("Retry-After", ""))
         self.last_error_codes = []
         if answer.status_code >= 400:
             try:
