@@ -62,6 +62,8 @@ class Addresses:
             self._writer.insert(event.caller, self._table, address_id, columns)
 
     def _update_rows(self, event: RowEvent) -> None:
+        if not any(name.startswith("address") for name in event.changes):
+            return
         for number, id_column in enumerate(event.table.address_id_columns, start=1):
             wanted = _of_owner(number, event.changes)
             address_id = event.before.get(id_column)

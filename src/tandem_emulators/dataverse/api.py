@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from urllib.parse import unquote_plus
 
-from tandem_emulators.dataverse import about, errors, record_counts
+from tandem_emulators.dataverse import about, errors, initialize_from, record_counts
 from tandem_emulators.dataverse.call import JSON, Call, json_reply
 from tandem_emulators.dataverse.file_columns import FileColumns
 from tandem_emulators.dataverse.keys import resolve_key
@@ -38,6 +38,7 @@ _FUNCTIONS = {
     "RetrieveVersion": "version",
     "RetrieveCurrentOrganization": "organization",
     record_counts.NAME: "record_counts",
+    initialize_from.NAME: "initialize_from",
 }
 
 
@@ -65,6 +66,7 @@ class WebApi:
         self._counters = counters
         self._messages = Messages(reader, writer)
         install_rules(writer)
+        self._initialize_from = initialize_from.InitializeFrom(writer)
         self._reads = ReadRequests(reader, counters)
         self._record_counts = RecordCounts(reader)
         self._writes = WriteRequests(schema, reader, writer, counters)
@@ -136,6 +138,8 @@ class WebApi:
         call.allow("GET")
         if name == record_counts.NAME:
             return self._record_counts.serve(call)
+        if name == initialize_from.NAME:
+            return self._initialize_from.serve(call)
         if len(call.segments) > 1:
             raise errors.segment_not_found(call.segments[1])
         if name == "WhoAmI":
@@ -187,6 +191,8 @@ class WebApi:
             return self._reads.part(call, table, record_id, rest)
         if len(rest) == 2 and rest[1] == "$ref":
             return self._writes.reference(call, table, record_id, rest[0])
+        if column is None and len(rest) == 1:
+            return self._writes.create_in(call, table, record_id, rest[0])
         if column is None or len(rest) > 1:
             raise errors.segment_not_found(rest[-1])
         call.allow("GET", "PUT", "DELETE")

@@ -29,14 +29,15 @@ class DeepInsert:
     def make_children(self, caller: Caller, table: Table, record_id: str, payload: Payload, terms: Terms) -> None:
         """Rows that point to this one or are paired with it, new ones and those that exist."""
         for nested in payload.children:
-            preset = self._link_of(table, record_id, nested.navigation)
+            preset = self.link_of(table, record_id, nested.navigation)
             child_id = self._create(caller, table, nested, replace(terms, preset=preset))
             if isinstance(nested.navigation, Through):
                 self._writer.associations.link(caller, table, record_id, nested.navigation, child_id)
         for link in payload.links:
             self._writer.associations.link(caller, table, record_id, link.navigation, link.record_id)
 
-    def _link_of(self, table: Table, record_id: str, navigation: Navigation) -> dict[str, Any]:
+    def link_of(self, table: Table, record_id: str, navigation: Navigation) -> dict[str, Any]:
+        """The columns of a row in a collection of this one that put it there; none where a pair does it."""
         preset: dict[str, Any] = {}
         if isinstance(navigation, ToMany):
             self._writer.payload().point(navigation.target, navigation.column, table.name, record_id, preset)

@@ -1,16 +1,16 @@
 """QualifyLead: the lead is closed as qualified, and the account, contact and opportunity asked for are made of it.
 
-Which columns are copied is data (`data/qualify.json`). The account becomes the contact's company and the
+Which columns are copied is data (`column_maps.py`). The account becomes the contact's company and the
 opportunity's customer (sheet section 5.9).
 """
 
 from collections.abc import Mapping
-from importlib import resources
 from typing import Any
 
 import msgspec
 
 from tandem_emulators.dataverse import errors
+from tandem_emulators.dataverse.column_maps import ColumnMaps
 from tandem_emulators.dataverse.errors import ODataError
 from tandem_emulators.dataverse.message import NAMESPACE, MessageCall, Outcome, convert, row_of
 from tandem_emulators.dataverse.options import Preferences, parse_options
@@ -40,8 +40,7 @@ class Qualification:
     def __init__(self, reader: Reader, writer: Writer) -> None:
         self._reader = reader
         self._writer = writer
-        file = resources.files("tandem_emulators.dataverse").joinpath("data", "qualify.json")
-        self._copied = msgspec.json.decode(file.read_bytes(), type=dict[str, dict[str, str]])
+        self._maps = ColumnMaps(writer.store)
 
     def run(self, call: MessageCall) -> Outcome:
         wanted = convert(call.body, _Parameters)
@@ -81,11 +80,7 @@ class Qualification:
     ) -> str:
         table = self._writer.schema.tables[name]
         self._require_create(call, table)
-        copied = {
-            target: lead_row[source]
-            for source, target in self._copied[name].items()
-            if lead_row.get(source) is not None
-        }
+        copied = self._maps.copied("lead", name, lead_row)
         owner = {"ownerid": lead_row["ownerid"], "owneridtype": lead_row["owneridtype"]}
         row = {**copied, **owner, **extra, "originatingleadid": lead_row["leadid"]}
         new_id = self._writer.new_id()

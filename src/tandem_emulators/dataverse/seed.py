@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Any
 
+from tandem_emulators.dataverse.column_maps import default_maps
 from tandem_emulators.dataverse.computed import composite_address, full_name
 from tandem_emulators.dataverse.duplicates import default_rules
 from tandem_emulators.dataverse.organization import Organization
@@ -55,7 +56,7 @@ class Seeder:
             self.write("contact", (self._contact(p) for p in persons if not is_lead(p)))
             contacts, leads = [p for p in persons if not is_lead(p)], [p for p in persons if is_lead(p)]
             SalesSeeder(self, contacts, leads).seed()
-            for table, row in default_rules(self.organization):
+            for table, row in (*default_rules(self.organization), *default_maps(self.organization)):
                 self.write(table, [{**row, **self.made(0.0)}])
 
     def write(self, table_name: str, rows: Iterable[Row]) -> None:

@@ -12,7 +12,7 @@ from tandem_emulators.dataverse import errors
 from tandem_emulators.dataverse.call import Call, applied, json_reply, no_content
 from tandem_emulators.dataverse.keys import RowKey, resolve_key
 from tandem_emulators.dataverse.message import Message, MessageCall
-from tandem_emulators.dataverse.navigation import Navigation, ToOne, find_navigation
+from tandem_emulators.dataverse.navigation import Navigation, Through, ToOne, find_navigation
 from tandem_emulators.dataverse.options import Preferences
 from tandem_emulators.dataverse.payload import decode_body
 from tandem_emulators.dataverse.reading import Reader
@@ -36,6 +36,29 @@ class WriteRequests:
         with self.writer.store.transaction():
             record_id = self.writer.create(call.caller, table, body, terms=call.terms)
             return self._written(call, table, RowKey(record_id), record_id, preferences, created=True)
+
+    def create_in(self, call: Call, table: Table, record_id: str, name: str) -> Reply:
+        """A row that is created in a collection of another one."""
+        navigation = find_navigation(self.schema, table, name)
+        if navigation is None:
+            raise errors.segment_not_found(name)
+        if isinstance(navigation, ToOne):
+            raise errors.method_not_allowed(call.request.method)
+        call.allow("GET", "POST")
+        self.counters.written(1)
+        preferences, target = call.preferences, navigation.target
+        body = decode_body(target.set_name, call.request.body)
+        with self.writer.store.transaction():
+            self._require_row(table, record_id)
+            terms = replace(call.terms, preset=self.writer.deep_insert.link_of(table, record_id, navigation))
+            new_id = self.writer.create(call.caller, target, body, terms=terms)
+            if isinstance(navigation, Through):
+                self.writer.associations.link(call.caller, table, record_id, navigation, new_id)
+            return self._written(call, target, RowKey(new_id), new_id, preferences, created=True)
+
+    def _require_row(self, table: Table, record_id: str) -> None:
+        if not self.writer.store.exists(table, record_id):
+            raise errors.does_not_exist(table.name, record_id)
 
     def patch(self, call: Call, table: Table, key_text: str) -> Reply:
         """Update, or create under the given key where the conditions in the headers allow it."""
@@ -146,8 +169,7 @@ class WriteRequests:
         return no_content()
 
     def _link(self, call: Call, table: Table, record_id: str, navigation: Navigation, inner: str) -> None:
-        if not self.writer.store.exists(table, record_id):
-            raise errors.does_not_exist(table.name, record_id)
+        self._require_row(table, record_id)
         associations = self.writer.associations
         if call.request.method == "POST":
             other_id = self._resolve(call, table, navigation, self._given_reference(call, table))

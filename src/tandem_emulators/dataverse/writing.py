@@ -50,7 +50,7 @@ class Writer:
         self.cascades = Cascades(self)
         self.associations = Associations(self)
         self.duplicates = Duplicates(self.schema, self.store, self.settings)
-        self._deep_insert = DeepInsert(self)
+        self.deep_insert = DeepInsert(self)
 
     def payload(self, references: Mapping[str, str] | None = None) -> PayloadReader:
         return PayloadReader(self.schema, self.store, self.settings.empty_string_is_null, references or {})
@@ -70,7 +70,7 @@ class Writer:
         self.security.require(caller, table, "Create")
         payload = self.payload(terms.references).read(table, body, creating=True)
         self._require_rights(caller, table, payload)
-        self._deep_insert.make_parents(caller, table, payload, terms)
+        self.deep_insert.make_parents(caller, table, payload, terms)
         changes = {**terms.key_columns, **payload.columns, **terms.preset}
         chosen = str(record_id or changes.get(table.key) or self.new_id())
         changes.pop(table.key, None)
@@ -79,7 +79,7 @@ class Writer:
         if terms.detects_duplicates:
             self.duplicates.require_none(table, chosen, changes, changes)
         self.insert(caller, table, chosen, changes, is_checked=True)
-        self._deep_insert.make_children(caller, table, chosen, payload, replace(terms, key_columns={}, preset={}))
+        self.deep_insert.make_children(caller, table, chosen, payload, replace(terms, key_columns={}, preset={}))
         return chosen
 
     def update(

@@ -164,3 +164,17 @@ def test_5_5_a_pair_goes_with_either_of_its_rows(org: InProcess) -> None:
     org.api("POST", f"leads({person})/accountleads_association/$ref", ref(org, f"accounts({account})"))
     assert org.api("DELETE", f"leads({person})").status == 204
     assert org.get(f"accountleadscollection?$filter=accountid eq {account}").rows == []
+
+
+def test_5_1_a_row_is_created_in_a_collection_of_another(org: InProcess) -> None:
+    account = org.create("accounts", name="A")
+    answer = org.api("POST", f"accounts({account})/contact_customer_accounts", {"lastname": "New"})
+    assert (answer.status, answer.headers["location"]) == (204, f"{org.url}/api/data/v9.2/contacts({answer.id})")
+    assert org.row("contacts", answer.id)["_parentcustomerid_value"] == account
+    paired = org.api("POST", f"accounts({account})/accountleads_association", {"lastname": "L", "subject": "S"})
+    assert [row["leadid"] for row in org.get(f"accountleadscollection?$filter=accountid eq {account}").rows] == [
+        paired.id
+    ]
+    for path, status in (("nothing", 404), ("primarycontactid", 405)):
+        assert org.api("POST", f"accounts({account})/{path}", {"lastname": "x"}).status == status
+    assert org.api("POST", f"accounts({NEVER})/contact_customer_accounts", {"lastname": "x"}).status == 404

@@ -125,6 +125,56 @@ def test_5_9_duplicates_stop_a_qualification_only_when_asked_for(org: InProcess)
     assert qualify(org, lead).status == 200
 
 
+def test_5_9_the_columns_copied_are_rows_of_the_maps(org: InProcess) -> None:
+    maps = org.get("entitymaps?$filter=sourceentityname eq 'lead' and targetentityname eq 'opportunity'").rows
+    columns = org.get(f"attributemaps?$filter=_entitymapid_value eq {maps[0]['entitymapid']}").rows
+    pairs = {(row["sourceattributename"], row["targetattributename"]) for row in columns}
+    assert {("subject", "name"), ("description", "description")} <= pairs
+
+
+def test_5_9_a_map_of_ones_own_is_followed(org: InProcess) -> None:
+    maps = org.get("entitymaps?$filter=sourceentityname eq 'lead' and targetentityname eq 'opportunity'").rows
+    bind = {"entitymapid@odata.bind": f"/entitymaps({maps[0]['entitymapid']})"}
+    names = {"sourceattributename": "companyname", "targetattributename": "customerneed"}
+    row = org.create("attributemaps", **names, **bind)
+    try:
+        [opportunity] = qualify(org, a_lead(org), CreateAccount=False, CreateContact=False).rows
+    finally:
+        org.api("DELETE", f"attributemaps({row})")
+    assert opportunity["customerneed"] == "Litware"
+
+
+def test_5_9_initialize_from_shows_the_row_that_could_be_made(org: InProcess) -> None:
+    lead = a_lead(org, donotbulkemail=True)
+    parameters = "EntityMoniker=@p1,TargetEntityName=@p2,TargetFieldType=@p3"
+    values = f"@p1={{'@odata.id':'leads({lead})'}}&@p2='contact'"
+    kind = "@p3=Microsoft.Dynamics.CRM.TargetFieldType'ValidForCreate'"
+    answer = org.get(f"InitializeFrom({parameters})?{values}&{kind}")
+    assert answer.status == 200, answer.raw
+    assert answer.body["@odata.type"] == "#Microsoft.Dynamics.CRM.contact"
+    assert answer.body["@odata.context"].endswith("$metadata#contacts/$entity")
+    assert (answer.body["firstname"], answer.body["donotbulkemail"]) == ("Ann", True)
+    assert answer.body["originatingleadid@odata.bind"] == f"leads({lead})"
+    assert org.row("leads", lead)["statecode"] == 0
+
+
+@pytest.mark.parametrize(
+    ("values", "status"),
+    [
+        ("@p2='contact'", 400),
+        (f"@p1={{'@odata.id':'leads({NEVER})'}}&@p2='contact'", 404),
+        ("@p1={'@odata.id':5}&@p2='contact'", 400),
+        ("@p1=[1]&@p2='contact'", 400),
+        ("@p1={'@odata.id':'leads(LEAD)'}&@p2='nothing'", 400),
+        ("@p1={'@odata.id':'leads(LEAD)'}&@p2='contact'&@p3=x'Sometimes'", 400),
+    ],
+)
+def test_5_9_wrong_sources_are_refused(org: InProcess, values: str, status: int) -> None:
+    parameters = "EntityMoniker=@p1,TargetEntityName=@p2,TargetFieldType=@p3"
+    answer = org.get(f"InitializeFrom({parameters})?{values.replace('LEAD', a_lead(org))}")
+    assert answer.status == status, answer.raw
+
+
 # Winning and losing.
 
 
