@@ -18,7 +18,7 @@ from tandem.connectors.marketo.client import MarketoClient
 from tandem.connectors.marketo.costs import EXTRACT_POLL_S, EXTRACTS_AT_ONCE
 from tandem.connectors.marketo.errors import TOO_MANY_JOBS
 from tandem.connectors.marketo.place import ExtractPlace, Place
-from tandem.connectors.marketo.wire import RowReader, WireExport, as_datetime, render_json, render_time
+from tandem.connectors.marketo.wire import RowReader, UnreadableError, WireExport, as_datetime, render_json, render_time
 from tandem.core.errors import AccessError, RejectedError, TransientError
 from tandem.core.record import RecordId, Value
 from tandem.core.schema import FieldKind
@@ -48,7 +48,7 @@ class ExtractReader:
         assert place.extract is not None
         try:
             return await self._next_page(place, place.extract, rows)
-        except (RejectedError, AccessError):
+        except (RejectedError, AccessError, UnreadableError):
             return _turn_to_ranges(place)
         except TransientError as error:
             if error.code != TOO_MANY_JOBS:
@@ -142,7 +142,18 @@ def end_of_records(part: bytes) -> int:
 
 
 def rows_of_file(rows: RowReader, part: bytes, *, has_header: bool) -> list[Reading]:
-    """The readings of a part; the columns come in the order in which they were asked for."""
+    """The readings of a part; the columns come in the order in which they were asked for.
+
+    Raises:
+        UnreadableError: it is no such file.
+    """
+    try:
+        return _rows_of_file(rows, part, has_header)
+    except (ValueError, csv.Error) as error:
+        raise UnreadableError from error
+
+
+def _rows_of_file(rows: RowReader, part: bytes, has_header: bool) -> list[Reading]:
     names = list(dict.fromkeys(["id", *rows.fields]))
     readers = [_CELLS.get(kind, _text) for kind in rows.kinds]
     columns = [names.index(name) for name in rows.fields]

@@ -19,7 +19,7 @@ from tandem.connectors.marketo.client import MarketoClient
 from tandem.connectors.marketo.costs import FILE_MAX, POLL_S, ImportEstimate
 from tandem.connectors.marketo.errors import result_of_row
 from tandem.connectors.marketo.reader import find_records
-from tandem.connectors.marketo.wire import RowReader, WireImport, render_multipart
+from tandem.connectors.marketo.wire import RowReader, UnreadableError, WireImport, render_multipart
 from tandem.connectors.marketo.writer import KeysInFlight, Writer, key_of
 from tandem.core.errors import RejectedError, RemoteError, TransientError, UnknownOutcomeError
 from tandem.core.plan import ActionKind
@@ -204,8 +204,12 @@ def _cell(value: Value) -> Value:
 
 
 def parse_failures(body: bytes, lookup: str) -> dict[str, str]:
+    """Raises UnreadableError."""
     rows = csv.DictReader(io.StringIO(body.decode("utf-8-sig", "replace"), newline=""))
-    return {_folded(row[lookup]): row[FAILURE_COLUMN] or "" for row in rows if row.get(lookup)}
+    try:
+        return {_folded(row[lookup]): row.get(FAILURE_COLUMN) or "" for row in rows if row.get(lookup)}
+    except csv.Error as error:
+        raise UnreadableError from error
 
 
 def file_key(write: Write, lookup: str) -> str:

@@ -318,9 +318,10 @@ class RowReader:
     def _read(self, result: msgspec.Raw) -> list[tuple[RecordId, Values]]:
         rows: list[tuple[RecordId, Values]] = []
         for raw in self._decode(result) or []:
-            key, *found = msgspec.structs.astuple(raw)
+            stated, *found = msgspec.structs.astuple(raw)
+            key = self._as_id(stated)
             if self._id_place is not None:
-                found[self._id_place] = self._as_id(key)
+                found[self._id_place] = key
             values = tuple([read(value) for read, value in zip(self._readers, found, strict=True)])
             rows.append((RecordId(str(key)), values))
         return rows

@@ -1,0 +1,127 @@
+"""Where the sources are silent or divided, either way must do: the core of the contract under every setting of the
+emulator that stands for such a doubt."""
+
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
+
+import pytest
+
+from tandem.core.record import RecordId
+from tandem.ports import Missing, Refused, Taken, Written
+from tests.conformance.connector_contract import Follower
+from tests.conformance.connector_world import TOO_LONG, MarketoWorld, an_email
+from tests.connectors.marketo.emulator import Emulator, running
+
+WAITS_S = 130.0
+"""Until activities have surely been committed, those that come late too."""
+
+SWITCHES: list[dict[str, Any]] = [
+    {},
+    {"limits": "published"},
+    {"token_lifetime_s": 20},
+    {"access_token_in_query": True},
+    {"activity_lag_s": 5.0},
+    {"late_share": 0.5, "late_delay_s": 60.0},
+    {"feed_block": 1},
+    {"api_change_attributes": False},
+    {"external_person_id": True},
+    {"over_length": "truncate"},
+    {"empty_string": "kept"},
+    {"company_fields": "unmanaged"},
+    {"company_detach": "ignored"},
+    {"missing_lead": "empty"},
+    {"merge_losers_in_deleted_feed": True},
+    {"custom_fields_move_updated_at": True},
+    {"custom_objects": False},
+    {"custom_object_schema_api": False},
+    {"native_crm": "dynamics"},
+    {"native_crm": "salesforce"},
+    {"import_blank_cells": "cleared"},
+    {"lead_export_updated_at": False},
+]
+
+
+class SwitchedWorld(MarketoWorld):
+    """After whatever a person does, some time goes by."""
+
+    def create(self, **values: Any) -> RecordId:
+        id_ = super().create(**values)
+        self.pass_time(WAITS_S)
+        return id_
+
+    def edit(self, id_: RecordId, **values: Any) -> None:
+        super().edit(id_, **values)
+        self.pass_time(WAITS_S)
+
+    def delete(self, id_: RecordId) -> None:
+        super().delete(id_)
+        self.pass_time(WAITS_S)
+
+
+@pytest.fixture(scope="module")
+def emulator() -> Iterator[Emulator]:
+    with running(20, "--limits", "off", "--set", "activity_lag_s=0") as emulator:
+        yield emulator
+
+
+@pytest.fixture(params=SWITCHES, ids=lambda switch: ",".join(f"{k}={v}" for k, v in switch.items()) or "defaults")
+async def world(request: pytest.FixtureRequest, emulator: Emulator) -> AsyncIterator[SwitchedWorld]:
+    before = emulator.control("settings")
+    emulator.settings(**request.param)
+    world = SwitchedWorld(emulator)
+    yield world
+    await world.connector.close()
+    emulator.settings(**before)
+
+
+async def test_everybody_and_every_change_is_seen(world: SwitchedWorld) -> None:
+    follower = Follower(world)
+    edited, deleted = world.create(name="Edited", email=an_email()), world.create(name="Deleted")
+    winner, loser = world.create(name="Winner"), world.create(name="Loser")
+    await follower.follow()
+    assert follower.known == world.truth()
+    world.edit(edited, phone="+44 1", name="Again")
+    world.delete(deleted)
+    world.emulator.control("people/merge", {"entity": "person", "winner": int(winner), "loser": int(loser)})
+    world.create(name="Made", email=an_email())
+    await follower.catch_up()
+    assert follower.known == world.truth()
+    pages = await follower.follow()
+    assert [record for page in pages for record in page.touched] == []
+
+
+async def test_writes_have_their_fates(world: SwitchedWorld) -> None:
+    email = an_email()
+    known, deleted = world.create(name="Known", email=email, phone="+44 0"), world.create(name="Deleted")
+    world.delete(deleted)
+    [created] = await world.connector.write(world.entity, [world.a_create(name="Created", phone="+44 2")])
+    assert isinstance(created, Written)
+    assert list(await world.connector.write(world.entity, [world.a_create(email=email.upper())])) == [Taken()]
+    updates = [
+        world.an_update(known, name="Anna", phone=None),
+        world.an_update(deleted, name="Back"),
+        world.an_update(created.id, phone=TOO_LONG),
+    ]
+    written, missing, long = await world.connector.write(world.entity, updates)
+    truth = world.truth()
+    assert (written, missing) == (Written(known), Missing())
+    assert (truth[known][0], truth[known][2]) == ("Anna", None)
+    assert truth[created.id][0] == "Created"
+    if isinstance(long, Refused):
+        assert (long.field, truth[created.id][2]) == (world.phone, "+44 2")
+    else:
+        assert str(truth[created.id][2]) in TOO_LONG
+    found = await world.connector.find_records(world.entity, world.fields, world.email, [email.title()])
+    assert [reading.id for reading in found] == [known]
+
+
+async def test_where_a_partition_must_be_named_the_refusal_says_so(emulator: Emulator) -> None:
+    emulator.settings(partition_name_required=True)
+    world = MarketoWorld(emulator)
+    try:
+        [refused] = await world.connector.write(world.entity, [world.a_create()])
+    finally:
+        emulator.settings(partition_name_required=False)
+        await world.connector.close()
+    assert isinstance(refused, Refused)
+    assert "partition" in refused.message
