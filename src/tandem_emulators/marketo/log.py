@@ -6,9 +6,9 @@ caught up with the present. One call looks at one block of the log: what it retu
 there is more (5.2).
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -35,8 +35,7 @@ class Activity:
     date_s: int | None = None  # when it happened, where that is not when it was written
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """An activity as it stands in the log."""
 
     id: int
@@ -80,33 +79,28 @@ class ActivityLog:
 
     def read(self, token: FeedToken, now_ms: int, wanted: Callable[[Entry], bool], size: int) -> Page:
         """One page: at most `size` wanted entries out of one block of the log."""
-        block, now_s = self._block(token, now_ms), now_ms // 1000
+        now_s = now_ms // 1000
         found: list[Entry] = []
         place = token
-        for position, (committed_ms, *columns) in enumerate(block):
-            if len(found) == size:
+        for position, (committed_ms, *columns) in enumerate(self._block(token, now_ms)):
+            if len(found) == size or position == self._settings.feed_block:
                 return Page(found, place, more=True)
-            entry = Entry(*columns)
+            entry = Entry._make(columns)
             place = FeedToken(token.since_s, committed_ms, entry.id)
             if entry.date_s >= token.since_s and is_kept(entry.type_id, entry.date_s, now_s) and wanted(entry):
                 found.append(entry)
-            if position + 1 == self._settings.feed_block:
-                break
-        more = len(block) > self._settings.feed_block
-        return Page(found, place if more else FeedToken(0, place.committed_ms, place.activity_id), more)
+        return Page(found, FeedToken(0, place.committed_ms, place.activity_id), more=False)
 
     def start(self, since_s: int) -> FeedToken:
         """The token of a date: an activity is never committed before its date."""
         return FeedToken(since_s, since_s * 1000 - 1, 0)
 
-    def _block(self, token: FeedToken, now_ms: int) -> list[tuple[Any, ...]]:
-        return list(
-            self._store.rows(
-                "SELECT committed_ms, id, lead_id, type_id, date_s, field, primary_id, primary_value, attributes,"
-                " campaign_id FROM activity WHERE (committed_ms, id) > (?, ?) AND committed_ms <= ?"
-                " ORDER BY committed_ms, id LIMIT ?",
-                (token.committed_ms, token.activity_id, now_ms, self._settings.feed_block + 1),
-            )
+    def _block(self, token: FeedToken, now_ms: int) -> Iterator[tuple[Any, ...]]:
+        return self._store.rows(
+            "SELECT committed_ms, id, lead_id, type_id, date_s, field, primary_id, primary_value, attributes,"
+            " campaign_id FROM activity WHERE (committed_ms, id) > (?, ?) AND committed_ms <= ?"
+            " ORDER BY committed_ms, id LIMIT ?",
+            (token.committed_ms, token.activity_id, now_ms, self._settings.feed_block + 1),
         )
 
     def _next_id(self) -> int:

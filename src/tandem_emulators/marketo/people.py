@@ -7,6 +7,7 @@ It writes nothing where nothing changes: `updatedAt` stays and no activity is lo
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 from tandem_emulators.marketo.catalogue import LeadFields
@@ -63,6 +64,7 @@ class Change:
     company_id: int | None = None
 
 
+@lru_cache(4_096)
 def iso(at_s: int) -> str:
     return datetime.fromtimestamp(at_s, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
