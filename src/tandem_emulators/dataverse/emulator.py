@@ -132,7 +132,7 @@ class DataverseEmulator(Emulator):
         return self._dressed(refusal(refused, request.headers), request, visit)
 
     def _visit(self, request: Request) -> "_Visit":
-        grant = self.entra.grant_of(request.headers.get("authorization", ""))
+        grant = self.entra.tokens.grant_of(request.headers.get("authorization", ""))
         return _Visit(grant.user_id if grant else None, self.servers.choose(request, self.settings.servers))
 
     def handle(self, request: Request, operation: str) -> Reply:
@@ -284,7 +284,7 @@ class DataverseEmulator(Emulator):
         if (method, path) == ("GET", "/limits"):
             return self.limits.as_dict()
         if (method, path) == ("POST", "/tokens/revoke"):
-            self.entra.revoke_all()
+            self.entra.tokens.revoke_all()
             return {"revoked": True}
         answer = self.environment.act(method, path, arguments)
         return answer if answer is not None else super().control_action(path, method, arguments)

@@ -1,21 +1,17 @@
 """Sign-in: the token endpoints of both versions.
 
-Tokens are opaque to clients; this service remembers each with its user and its end. Refusals carry the AADSTS
-numbers, which are the stable part of them (`sign_in_errors.py`); certificates are the business of
-`client_assertion.py`, and the documents that libraries read first of `discovery.py`.
+Who signs in with what proof is decided here. What is handed out is the business of `tokens.py`, refusals with their
+AADSTS numbers of `sign_in_errors.py`, certificates of `client_assertion.py`, and the documents that libraries read
+first of `discovery.py`.
 """
 
-import hashlib
 import hmac
 import re
-from base64 import b64decode, urlsafe_b64encode
+from base64 import b64decode
 from collections import deque
-from dataclasses import dataclass
 from math import ceil
 from urllib.parse import unquote, urlsplit
 from uuid import uuid5
-
-import msgspec
 
 from tandem_emulators.dataverse import discovery
 from tandem_emulators.dataverse import sign_in_errors as errors
@@ -23,23 +19,17 @@ from tandem_emulators.dataverse.client_assertion import ASSERTION_TYPE, Applicat
 from tandem_emulators.dataverse.organization import NAMESPACE, Organization
 from tandem_emulators.dataverse.settings import Settings
 from tandem_emulators.dataverse.sign_in_errors import SignInError, TooManySignInsError
+from tandem_emulators.dataverse.tokens import OIDC_SCOPES, Tokens
 from tandem_emulators.kit.clock import Clock
 from tandem_emulators.kit.http import Reply, Request, json_reply
 
 _TOKEN = re.compile(r"/(?P<tenant>[^/]+)/oauth2(?P<version>/v2\.0)?/token")
-_OIDC_SCOPES = frozenset({"openid", "profile", "offline_access", "email"})
 _SHARED_TENANTS = ("organizations", "common")
 _NO_STORE = {"cache-control": "no-store, no-cache", "pragma": "no-cache"}
 # Microsoft's smart lock-out: ten wrong passwords lock the account for a minute.
 _WRONG_PASSWORDS_MAX = 10
 _LOCKED_S = 60
 _SIGN_IN_WINDOW_S = 60
-
-
-@dataclass(frozen=True, slots=True)
-class Grant:
-    user_id: str
-    expires_at: float
 
 
 class Entra:
@@ -54,21 +44,10 @@ class Entra:
         self._clock = clock
         self._settings = settings
         self._certificate = certificate
-        self._grants: dict[str, Grant] = {}
-        self._refresh_tokens: dict[str, str] = {}
+        self.tokens = Tokens(organization, clock, settings)
         self._sign_ins: deque[float] = deque()
         self._wrong_passwords: deque[float] = deque()
-        self._issued = 0
-
-    # The Web API asks here whose token it got.
-
-    def grant_of(self, authorization: str) -> Grant | None:
-        scheme, _, token = authorization.partition(" ")
-        grant = self._grants.get(token.strip()) if scheme.lower() == "bearer" else None
-        return grant if grant is not None and grant.expires_at > self._clock.timestamp() else None
-
-    def revoke_all(self) -> None:
-        self._grants.clear()
+        self._traced = 0
 
     # Requests.
 
@@ -123,7 +102,7 @@ class Entra:
         resource = self._resource(form, request, is_v2, app_only=not delegated)
         if delegated and self._settings.application_state == "no_consent":
             raise errors.no_consent(client_id)
-        return self._response(form, user_id, resource, is_v2, delegated=delegated)
+        return self.tokens.answer(form, user_id, resource, is_v2=is_v2, delegated=delegated)
 
     def _count_sign_in(self) -> None:
         """More in a minute than the setting allows meet Entra's own throttling; 0 is no limit."""
@@ -193,7 +172,7 @@ class Entra:
         self._wrong_passwords.clear()
 
     def _refreshed_user(self, form: dict[str, str]) -> str:
-        user_id = self._refresh_tokens.get(form.get("refresh_token", ""))
+        user_id = self.tokens.user_of_refresh_token(form.get("refresh_token", ""))
         if user_id is None:
             raise errors.bad_refresh_token()
         return user_id
@@ -209,60 +188,6 @@ class Entra:
         if _host(resource) != _host(request.base_url):
             raise errors.unknown_resource(resource)
         return resource
-
-    def _response(
-        self, form: dict[str, str], user_id: str, resource: str, is_v2: bool, *, delegated: bool
-    ) -> dict[str, object]:
-        lifetime = self._settings.token_lifetime_s
-        now = int(self._clock.timestamp())
-        times = {"iat": now, "nbf": now, "exp": now + lifetime}
-        object_id = self._organization.object_id_of(user_id)
-        claims = {"aud": resource, "tid": self._organization.tenant_id, "oid": object_id, **times}
-        claims["azp" if is_v2 else "appid"] = form["client_id"]
-        if delegated:
-            claims["upn"] = self._organization.username
-        token = self._signed(claims)
-        self._grants[token] = Grant(user_id, now + lifetime)
-        numbers = {"expires_in": lifetime, "ext_expires_in": lifetime}
-        answer: dict[str, object] = {"token_type": "Bearer", **numbers}
-        if not is_v2:
-            numbers |= {"expires_on": now + lifetime, "not_before": now}
-            answer |= {name: str(number) for name, number in numbers.items()} | {"resource": resource}
-        answer["access_token"] = token
-        if delegated:
-            answer |= self._delegated_extras(form, user_id, is_v2, times)
-        return answer
-
-    def _delegated_extras(
-        self, form: dict[str, str], user_id: str, is_v2: bool, times: dict[str, int]
-    ) -> dict[str, object]:
-        asked = form.get("scope", "").split()
-        scope = " ".join(s for s in asked if s not in _OIDC_SCOPES) if is_v2 else "user_impersonation"
-        extras: dict[str, object] = {"scope": scope}
-        if not is_v2 or "offline_access" in asked:
-            refresh = hashlib.sha256(f"{user_id}/{self._issued}/refresh".encode()).hexdigest()
-            self._refresh_tokens[refresh] = user_id
-            extras["refresh_token"] = refresh
-        if "openid" in asked:
-            tenant, object_id = self._organization.tenant_id, self._organization.object_id_of(user_id)
-            who = {"oid": object_id, "sub": object_id}
-            claims = {"aud": form["client_id"], "iss": f"{tenant}/v2.0", "tid": tenant, **who}
-            name = {"preferred_username": self._organization.username}
-            extras["id_token"] = self._signed({**claims, **times, **name})
-        if form.get("client_info"):
-            object_id = self._organization.object_id_of(user_id)
-            info = msgspec.json.encode({"uid": object_id, "utid": self._organization.tenant_id})
-            extras["client_info"] = urlsafe_b64encode(info).rstrip(b"=").decode()
-        return extras
-
-    def _signed(self, claims: dict[str, object]) -> str:
-        """A token in the usual three parts. The number in it makes each one different."""
-        self._issued += 1
-        parts = [{"typ": "JWT", "alg": "HS256"}, {**claims, "jti": self._issued}]
-        body = ".".join(urlsafe_b64encode(msgspec.json.encode(p)).rstrip(b"=").decode() for p in parts)
-        key = self._organization.client_secret.encode()
-        signature = urlsafe_b64encode(hmac.new(key, body.encode(), hashlib.sha256).digest()).rstrip(b"=").decode()
-        return f"{body}.{signature}"
 
     def _refusal(self, error: SignInError, request: Request) -> Reply:
         moment = f"{self._clock.now():%Y-%m-%d %H:%M:%S}Z"
@@ -284,12 +209,12 @@ class Entra:
         return json_reply(body, error.status, dict(_NO_STORE))
 
     def _trace_id(self, kind: str) -> str:
-        self._issued += 1
-        return str(uuid5(NAMESPACE, f"{kind}/{self._issued}"))
+        self._traced += 1
+        return str(uuid5(NAMESPACE, f"{kind}/{self._traced}"))
 
 
 def _resource_of_scope(scope: str, *, app_only: bool) -> str:
-    scopes = [one for one in scope.split() if one not in _OIDC_SCOPES]
+    scopes = [one for one in scope.split() if one not in OIDC_SCOPES]
     kinds = (".default",) if app_only else (".default", "user_impersonation")
     if len(scopes) != 1 or scopes[0].rpartition("/")[2] not in kinds or "/" not in scopes[0]:
         raise errors.bad_scope(scope)

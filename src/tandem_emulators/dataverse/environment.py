@@ -160,7 +160,7 @@ class Environment:
                 for table in self.schema.tables.values():
                     self.changes.touch(table)
         if self.settings.copy_ends_sign_ins:
-            self.entra.revoke_all()
+            self.entra.tokens.revoke_all()
         self.webhooks.reload()
         self._after(wanted.administration_mode, wanted.background_operations)
         return self._description()

@@ -11,27 +11,22 @@ import http.client
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 from urllib.parse import urlsplit
-from uuid import uuid4
 
 import msgspec
 
+from tandem_emulators.dataverse.async_jobs import AsyncJobs
 from tandem_emulators.dataverse.errors import ODataError
 from tandem_emulators.dataverse.events import RowEvent
 from tandem_emulators.dataverse.organization import Organization
 from tandem_emulators.dataverse.settings import Settings
 from tandem_emulators.dataverse.store import Store
-from tandem_emulators.dataverse.values import render_time
 from tandem_emulators.dataverse.webhook_payload import Occasion, render
 from tandem_emulators.dataverse.webhook_steps import REGISTRATION_TABLES, Step, load_steps
 from tandem_emulators.kit.clock import Clock
 
 _RETRIED = frozenset({502, 503, 504})
 _ATTEMPTS_MAX = 2
-_SYSTEM_EVENT = 1
-_READY, _COMPLETED = 0, 3
-_WAITING, _SUCCEEDED, _FAILED = 0, 30, 31
 _FAILURES = {
     "status": (
         "0x80050201",
@@ -93,6 +88,7 @@ class Webhooks:
         self._organization = organization
         self._clock = clock
         self._settings = settings
+        self._jobs = AsyncJobs(store, clock)
         self._calling: set[str] = set()
         self._timer: asyncio.TimerHandle | None = None
         self.reload()
@@ -149,37 +145,11 @@ class Webhooks:
         return Call(url, headers, body)
 
     def _enqueue(self, occasion: Occasion, step: Step) -> None:
-        table = self._store.schema.tables["asyncoperation"]
-        event = occasion.event
-        job_id, owner = str(uuid4()), event.caller.user_id
-        now = render_time(self._clock.now())
-        job = {
-            **table.defaults,
-            table.key: job_id,
-            "name": step.name,
-            "operationtype": _SYSTEM_EVENT,
-            "messagename": event.message,
-            "primaryentitytype": event.table.name,
-            "regardingobjectid": event.record_id,
-            table.columns["regardingobjectid"].type_column: event.table.name,
-            "correlationid": occasion.correlation_id,
-            "depth": 1,
-            "statecode": _READY,
-            "statuscode": _WAITING,
-            "retrycount": 0,
-            "ownerid": owner,
-            "owneridtype": "systemuser",
-            "owninguser": owner,
-            "createdon": now,
-            "modifiedon": now,
-            "createdby": owner,
-            "modifiedby": owner,
-        }
-        self._store.insert(table, {name: value for name, value in job.items() if name in table.stored})
+        job_id = self._jobs.begin(occasion.event, step.name, occasion.correlation_id)
         try:
             call = self._call(occasion, step)
         except ODataError as error:
-            self._complete(job_id, error, keep=True)
+            self._jobs.complete(job_id, error, keep=True)
             return
         due_s = self._clock.timestamp() + self._settings.webhook_delay_s
         headers = msgspec.json.encode(call.headers).decode()
@@ -239,21 +209,7 @@ class Webhooks:
             return
         with self._store.transaction():
             run("DELETE FROM webhook_queue WHERE id = ?", (job_id,))
-            self._complete(job_id, outcome.error, keep=bool(row[1]), retries=attempts - 1)
-
-    def _complete(self, job_id: str, error: ODataError | None, *, keep: bool, retries: int = 0) -> None:
-        """A job that succeeded goes away if its step says so; one that failed stays to be seen."""
-        table = self._store.schema.tables["asyncoperation"]
-        if error is None and not keep:
-            self._store.delete(table, job_id, self._clock.timestamp())
-            return
-        now = render_time(self._clock.now())
-        result: dict[str, Any] = {"statecode": _COMPLETED, "statuscode": _FAILED if error else _SUCCEEDED}
-        result |= {"completedon": now, "modifiedon": now, "retrycount": retries}
-        if error is not None:
-            number = int(error.code, 16)
-            result |= {"errorcode": number - 2**32, "message": error.message, "friendlymessage": error.message}
-        self._store.update(table, job_id, {name: v for name, v in result.items() if name in table.stored})
+            self._jobs.complete(job_id, outcome.error, keep=bool(row[1]), retries=attempts - 1)
 
     def as_dict(self) -> dict[str, object]:
         """For the control API."""
