@@ -1,11 +1,14 @@
 """The change feed from the first full read through deltas, and what happens when a cursor is no longer good."""
 
+import asyncio
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tandem.connectors.dynamics.connector import DynamicsConnector
+from tandem.connectors.http import Response
 from tandem.core.errors import CursorExpiredError, TransientError
 from tandem.core.record import ACCOUNT, CONTACT, LEAD, USER, Cursor, Entity, Presence, RecordId
 from tandem.ports import Page
@@ -28,6 +31,32 @@ async def read(
 
 async def cursor_now(connector: DynamicsConnector, entity: Entity = CONTACT) -> Cursor:
     return (await read(connector, entity=entity))[-1].cursor
+
+
+async def test_several_tables_are_read_at_once_within_the_pace(connect: Connect, emulator: Emulator) -> None:
+    tables = {CONTACT: "lastname", LEAD: "lastname", ACCOUNT: "name", USER: "lastname", Entity("team"): "name"}
+    apart = {e: await read(connect(emulator), entity=e, fields=(name,)) for e, name in tables.items()}
+    connector = connect(emulator, page_size=30, at_once_max=3)
+    running, most, send = 0, 0, connector._http._send
+
+    async def counted(*call: Any) -> Response:
+        nonlocal running, most
+        running += 1
+        most = max(most, running)
+        try:
+            return await send(*call)
+        finally:
+            running -= 1
+
+    setattr(connector._http, "_send", counted)  # noqa: B010 - mypy
+    together = await asyncio.gather(*(read(connector, entity=e, fields=(name,)) for e, name in tables.items()))
+    assert most == 3
+    for entity, pages in zip(tables, together, strict=True):
+        assert _values(pages) == _values(apart[entity])
+
+
+def _values(pages: list[Page]) -> dict[RecordId, Any]:
+    return {reading.id: reading.values for page in pages for reading in page.readings}
 
 
 async def test_a_full_read_gives_every_record_once_with_its_values(

@@ -5,6 +5,7 @@ for the feed, for reading by id or value, and for writing. What Dataverse is lik
 """
 
 import asyncio
+from collections import defaultdict
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from types import MappingProxyType
 from urllib.parse import urlsplit
@@ -78,7 +79,7 @@ class DynamicsConnector:
         self._sign_in_calls = 0
         self._tables: dict[Entity, Table] = {}
         self._set_names: dict[str, str] = {}
-        self._loading = asyncio.Lock()
+        self._loading: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     @property
     def calls(self) -> int:
@@ -102,7 +103,7 @@ class DynamicsConnector:
 
     async def fetch_schema(self, entity: Entity) -> EntitySchema:
         """Read anew each time, and kept for the other methods."""
-        async with self._loading:
+        async with self._loading[entity]:
             self._tables.pop(entity, None)
         return (await self._table(entity)).schema()
 
@@ -121,7 +122,7 @@ class DynamicsConnector:
         raise RejectedError(text, side=Side.CRM, operation=f"create {new.name}", code="schema")
 
     async def create_fields(self, entity: Entity, fields: Sequence[NewField]) -> None:
-        async with self._loading:
+        async with self._loading[entity]:
             await create_columns(self._client, self._clock, entity, fields)
             self._tables.pop(entity, None)
 
@@ -162,14 +163,14 @@ class DynamicsConnector:
         return await self._writer.write(await self._table(entity), writes)
 
     async def _table(self, entity: Entity) -> Table:
-        async with self._loading:
+        async with self._loading[entity]:
             if entity not in self._tables:
                 self._tables[entity] = await load_table(self._client, entity)
                 self._set_names[entity] = self._tables[entity].set_name
             return self._tables[entity]
 
     async def _set_name(self, entity: str) -> str:
-        async with self._loading:
+        async with self._loading[entity]:
             if entity not in self._set_names:
                 self._set_names[entity] = await load_set_name(self._client, entity)
             return self._set_names[entity]
