@@ -124,9 +124,11 @@ class Write:
     lookup: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Written:
-    """Done. ``values`` is what the side answered, by field name, where it answers (Marketo does not)."""
+class Written(Struct, frozen=True, gc=False):
+    """Done. ``values`` is what the side answered, by field name, where it answers (Marketo does not).
+
+    A Struct for the same reason as ``Reading``.
+    """
 
     id: RecordId
     version: Version | None = None
