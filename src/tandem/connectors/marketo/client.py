@@ -32,6 +32,12 @@ TIMEOUTS_S: Final[Mapping[str, float]] = {
     "namedaccounts.sync": 120.0,
     "customobjects.sync": 120.0,
     "bulk.leads.import": FILE_TIMEOUT_S,
+    "companies.delete": 60.0,
+    "salespersons.delete": 60.0,
+    "opportunities.delete": 60.0,
+    "roles.delete": 60.0,
+    "namedaccounts.delete": 60.0,
+    "customobjects.delete": 60.0,
     "activities.pagingtoken": 300.0,
 }
 """The endpoints' own time-outs (marketo-rest 2.4). We wait a little longer, so that Marketo's 604 still arrives."""

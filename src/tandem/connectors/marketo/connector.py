@@ -235,10 +235,10 @@ class MarketoConnector:
         return self._import_settle_s if entity == PERSON and together > BATCH_MAX else self._settle_s
 
     async def write(self, entity: Entity, writes: Sequence[Write]) -> Sequence[WriteResult]:
-        if writes and writes[0].kind is ActionKind.DELETE:
-            return await delete(self._client, entity, writes)
         people = await self.fetch_schema(PERSON) if len(writes) > BATCH_MAX else None
         with readable("write", is_write=True):
+            if writes and writes[0].kind is ActionKind.DELETE:
+                return await delete(self._client, entity, writes)
             if people is None:
                 return await self._writer.write(entity, writes)
             labels = {info.label: name for name, info in people.fields.items()}
