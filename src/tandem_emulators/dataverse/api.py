@@ -64,7 +64,7 @@ class WebApi:
         self._reader = reader
         self._writer = writer
         self._counters = counters
-        self._messages = Messages(reader, writer)
+        self.messages = Messages(reader, writer)
         install_rules(writer)
         self._initialize_from = initialize_from.InitializeFrom(writer)
         self._reads = ReadRequests(reader, counters)
@@ -72,6 +72,11 @@ class WebApi:
         self._writes = WriteRequests(schema, reader, writer, counters)
         self._definitions = definitions
         self._files = FileColumns(writer)
+
+    @property
+    def routes(self) -> frozenset[str]:
+        """What a URL can begin or end with besides the sets of the tables."""
+        return self._messages.names | METADATA_NAMES | {*_FUNCTIONS, "$batch"}
 
     def operation(self, request: Request) -> str:
         """The name under which faults, latency and counters know a request."""
@@ -83,7 +88,7 @@ class WebApi:
             return _FUNCTIONS[head]
         if head == "$batch":
             return "batch"
-        message = self._messages.find(UNBOUND, head)
+        message = self.messages.find(UNBOUND, head)
         if message is not None:
             return message.operation
         if head in METADATA_NAMES:
@@ -93,7 +98,7 @@ class WebApi:
 
     def _table_operation(self, table: Table, segments: tuple[str, ...], request: Request) -> str:
         binding = OF_ROW if "(" in segments[0] else OF_SET
-        message = self._messages.find(binding, segments[1], table) if len(segments) == 2 else None
+        message = self.messages.find(binding, segments[1], table) if len(segments) == 2 else None
         return f"{table.set_name}.{message.operation if message else _row_verb(segments, request)}"
 
     def dispatch(
@@ -114,7 +119,7 @@ class WebApi:
             return self._definitions.handle(call.request, call.segments, call.root)
         if name in _FUNCTIONS:
             return self._function(call, name)
-        message = self._messages.find(UNBOUND, name)
+        message = self.messages.find(UNBOUND, name)
         if message is not None:
             return self._writes.message(call, message)
         table = self._schema.by_set.get(name)
@@ -156,7 +161,7 @@ class WebApi:
             call.allow("GET")
             return self._reads.count(call, table)
         if rest:
-            return self._writes.message(call, self._messages.get(OF_SET, rest[0], table), table)
+            return self._writes.message(call, self.messages.get(OF_SET, rest[0], table), table)
         if call.request.method == "POST":
             return self._writes.create(call, table)
         call.allow("GET", "POST")
@@ -181,7 +186,7 @@ class WebApi:
     # Parts of a row: a message bound to it, one property, the reference of a lookup.
 
     def _part_of_row(self, call: Call, table: Table, record_id: str, rest: tuple[str, ...]) -> Reply:
-        message = self._messages.find(OF_ROW, rest[0], table)
+        message = self.messages.find(OF_ROW, rest[0], table)
         if message is not None and len(rest) == 1:
             return self._writes.message(call, message, table, record_id)
         column = table.properties.get(rest[0])

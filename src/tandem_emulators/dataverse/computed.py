@@ -27,6 +27,10 @@ class Computed:
 
     def complete(self, table: Table, row: Mapping[str, Any], changes: dict[str, Any]) -> None:
         """Add to `changes` what follows from them. `row` is the whole row as it will be."""
+        derive = self.derivations.get(table.name)
+        if derive is not None:
+            derive(row, changes)
+            row = {**row, **changes}
         if "fullname" in table.stored and not _NAME_PARTS.isdisjoint(changes):
             first, last, middle = (row.get(name) for name in ("firstname", "lastname", "middlename"))
             changes["fullname"] = full_name(first, last, middle, convention=self._name_convention())
@@ -36,9 +40,6 @@ class Computed:
             if composite in table.stored and not set(parts).isdisjoint(changes):
                 changes[composite] = composite_address([row.get(part) for part in parts])
         self._complete_money(table, row, changes)
-        derive = self.derivations.get(table.name)
-        if derive is not None:
-            derive(row, changes)
 
     def _name_convention(self) -> int:
         table, name = self.schema.tables["organization"], "fullnameconventioncode"

@@ -4,7 +4,7 @@ A new message gets a line in `_table`; everything else follows from it: its URL,
 how many records it counts for.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from tandem_emulators.dataverse import errors
@@ -25,7 +25,14 @@ from tandem_emulators.dataverse.writing import Writer
 
 class Messages:
     def __init__(self, reader: Reader, writer: Writer) -> None:
-        self._messages = {(m.binding, m.name): m for m in _table(reader, writer)}
+        self._messages = {(message.binding, message.name): message for message in _table(reader, writer)}
+
+    def __iter__(self) -> Iterator[Message]:
+        return iter(self._messages.values())
+
+    @property
+    def names(self) -> frozenset[str]:
+        return frozenset(name for _, name in self._messages)
 
     def find(self, binding: str, segment: str, table: Table | None = None) -> Message | None:
         """By the last segment of a URL. Bound messages are named with their namespace, others without."""

@@ -23,6 +23,12 @@ class _Parameters(msgspec.Struct):
     Status: int = -1
 
 
+def derive_opportunity(row: Mapping[str, Any], changes: dict[str, Any]) -> None:
+    """An expected value that the service computes is the sum of the opportunity's lines, and cannot be written."""
+    if row.get("isrevenuesystemcalculated") and {"estimatedvalue", "isrevenuesystemcalculated"} & set(changes):
+        changes["estimatedvalue"] = row.get("totalamount") or 0.0
+
+
 @dataclass(frozen=True, slots=True)
 class OpportunityClose:
     writer: Writer

@@ -3,6 +3,7 @@
 from tandem_emulators.dataverse.addresses import Addresses
 from tandem_emulators.dataverse.connections import Connections
 from tandem_emulators.dataverse.marketing_lists import MarketingLists
+from tandem_emulators.dataverse.opportunity_close import derive_opportunity
 from tandem_emulators.dataverse.recycle_bin import RecycleBin
 from tandem_emulators.dataverse.teams import Teams
 from tandem_emulators.dataverse.writing import Writer
@@ -16,6 +17,7 @@ def install_rules(writer: Writer) -> None:
         "connection": connections.derive,
         "customeraddress": addresses.derive,
         "list": lists.derive,
+        "opportunity": derive_opportunity,
         "team": teams.derive,
     }
     companions = [connections.notice, addresses.notice, lists.notice, teams.notice]

@@ -257,6 +257,16 @@ def test_5_10_a_closed_opportunity_takes_no_change_where_the_switch_says_so(sett
     assert settings.api("PATCH", f"opportunities({opportunity})", {"name": "x"}).error == CLOSED
 
 
+def test_10_a_computed_expected_value_cannot_be_written(org: InProcess) -> None:
+    opportunity = an_opportunity(org)
+    org.api("PATCH", f"opportunities({opportunity})", {"isrevenuesystemcalculated": True})
+    org.api("PATCH", f"opportunities({opportunity})", {"estimatedvalue": 900.0})
+    row = org.row("opportunities", opportunity)
+    assert (row["estimatedvalue"], row["estimatedvalue_base"]) == (0.0, 0.0)
+    org.api("PATCH", f"opportunities({opportunity})", {"isrevenuesystemcalculated": False, "estimatedvalue": 900.0})
+    assert org.row("opportunities", opportunity)["estimatedvalue"] == 900.0
+
+
 def test_messages_are_operations_of_their_own(org: InProcess) -> None:
     org.control("POST", "/counters/reset")
     opportunity = an_opportunity(org)
