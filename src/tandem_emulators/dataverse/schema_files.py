@@ -50,7 +50,7 @@ def load_schema() -> Schema:
 def _standard_tables() -> tuple[Table, ...]:
     supplement = _read("supplement")
     found = {name: _from_file(name, supplement.get(name, {})) for name in _TABLE_FILES}
-    own = (_own_table(spec) for file in ("own-tables", "event-tables") for spec in _read(file))
+    own = (_own_table(spec) for file in ("own-tables", "event-tables", "view-tables") for spec in _read(file))
     found |= {made["LogicalName"]: made for made in own}
     described = _described(found.values(), supplement["relationships"])
     pairs = _described_pairs(found.values(), supplement["pairs"])

@@ -479,6 +479,17 @@ def test_a_saved_query_that_is_not_there(crm: InProcess) -> None:
     assert crm.get(f"contacts?userQuery={missing}").error[:2] == (404, "0x80040217")
 
 
+@pytest.mark.parametrize(("option", "entity_set"), [("savedQuery", "savedqueries"), ("userQuery", "userqueries")])
+def test_a_saved_query_is_read_in_pages(crm: InProcess, option: str, entity_set: str) -> None:
+    crm.set("/privileges", grant=["prvCreateQuery", "prvCreateUserQuery"])
+    condition = '<filter><condition attribute="description" operator="eq" value="fetch"/></filter>'
+    xml = f'<fetch><entity name="contact">{FIRST}{condition}</entity></fetch>'
+    view = crm.create(entity_set, name="Fetched", returnedtypecode="contact", fetchxml=xml, querytype=0)
+    pages = list(crm.pages(f"contacts?{option}={view}", Prefer="odata.maxpagesize=2"))
+    assert [row["firstname"] for page in pages for row in page["value"]] == ["Ann", "Bob", "Cid", "Dan", "Eve"]
+    assert crm.get(f"accounts?{option}={view}").error[:2] == (400, "0x80041128")
+
+
 # SQL.
 
 
