@@ -68,6 +68,11 @@ class DataverseEmulator(Emulator):
         "application_state": ("registered", "secret_expired", "no_consent"),
         "user_state": ("enabled", "disabled", "no_role", "not_member"),
     }
+    least: ClassVar[Mapping[str, float]] = {
+        **dict.fromkeys(("servers", "requests_limit", "execution_limit_ms", "concurrency_limit", "limits_window_s"), 1),
+        **dict.fromkeys(("token_lifetime_s", "dop_hint"), 1),
+        **dict.fromkeys(("webhook_timeout_s", "pressing_adds_s", "webhook_delay_s", "sign_ins_per_minute"), 0),
+    }
 
     def __init__(self, options: Options) -> None:
         super().__init__(options)

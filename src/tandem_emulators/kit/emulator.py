@@ -39,6 +39,8 @@ class Emulator(ABC):
     settings: Any
     # Switches that take one of a few words.
     choices: ClassVar[Mapping[str, tuple[str, ...]]] = {}
+    # Switches that are numbers and make no sense below this one.
+    least: ClassVar[Mapping[str, float]] = {}
 
     def __init__(self, options: Options) -> None:
         self.options = options
@@ -123,6 +125,9 @@ class Emulator(ABC):
         for name in converted.keys() & self.choices.keys():
             if converted[name] not in self.choices[name]:
                 raise ControlError(f"Setting {name!r} is one of {', '.join(self.choices[name])}.")
+        for name in converted.keys() & self.least.keys():
+            if not converted[name] >= self.least[name]:
+                raise ControlError(f"Setting {name!r} is at least {self.least[name]}.")
         for name, value in converted.items():
             setattr(self.settings, name, value)
         self.settings_changed(set(converted))

@@ -148,6 +148,8 @@ def test_a_person_merges_and_qualifies(crm: Running) -> None:
         ("/people/fly", {}),
         ("/settings", {"nothing": 1}),
         ("/settings", {"user_state": "asleep"}),
+        ("/settings", {"requests_limit": 0}),
+        ("/settings", {"webhook_timeout_s": "nan"}),
         ("/settings", {"token_lifetime_s": "long"}),
         ("/nothing", {}),
     ],
