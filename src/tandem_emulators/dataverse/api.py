@@ -76,7 +76,7 @@ class WebApi:
     @property
     def routes(self) -> frozenset[str]:
         """What a URL can begin or end with besides the sets of the tables."""
-        return self._messages.names | METADATA_NAMES | {*_FUNCTIONS, "$batch"}
+        return self.messages.names | METADATA_NAMES | {*_FUNCTIONS, "$batch"}
 
     def operation(self, request: Request) -> str:
         """The name under which faults, latency and counters know a request."""

@@ -4,6 +4,7 @@ The reverse of `metadata_render`: labels become texts, managed properties their 
 have and the client left out is filled in, as the service does.
 """
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -16,7 +17,6 @@ from tandem_emulators.dataverse.metadata_render import (
     COLUMN_PLAIN,
     TABLE_LABELS,
     TABLE_MANAGED,
-    TABLE_PLAIN,
 )
 from tandem_emulators.dataverse.table_parts import Attribute, make_column, option_set
 
@@ -46,6 +46,19 @@ _DEFAULTS: Mapping[str, Mapping[str, Any]] = {
     "Lookup": {"Format": "None"},
 }
 _LENGTH_MAX = {"String": 4000, "Memo": 1_048_576}
+_REQUIRED_LEVELS = frozenset({"None", "SystemRequired", "ApplicationRequired", "Recommended"})
+_PROPERTY_TYPES: Mapping[str, Any] = {
+    "MaxLength": int,
+    "DatabaseLength": int,
+    "Precision": int,
+    "PrecisionSource": int,
+    "MaxSizeInKB": int,
+    "DefaultFormValue": int,
+    "MinValue": int | float,
+    "MaxValue": int | float,
+    "DefaultValue": bool,
+    "SourceType": int,
+}
 _WITH_CHOICES = frozenset({"Picklist", "MultiSelectPicklist"})
 
 
@@ -67,12 +80,15 @@ def parse_label(value: Any) -> Label:
     labels = value.get("LocalizedLabels") if isinstance(value, dict) else None
     if not isinstance(labels, list):
         return None
-    texts = {
-        str(one["LanguageCode"]): str(one["Label"])
-        for one in labels
-        if isinstance(one, dict) and isinstance(one.get("LanguageCode"), int) and one.get("Label") is not None
-    }
+    texts = {str(one["LanguageCode"]): one["Label"] for one in labels if _is_text_in_a_language(one)}
     return texts[str(BASE_LANGUAGE)] if list(texts) == [str(BASE_LANGUAGE)] else texts or None
+
+
+def _is_text_in_a_language(one: Any) -> bool:
+    if not isinstance(one, dict) or not isinstance(one.get("Label"), str):
+        return False
+    code = one.get("LanguageCode")
+    return isinstance(code, int) and not isinstance(code, bool) and 0 < code < 2**16
 
 
 def merge_labels(present: Label, new: Label) -> Label:
@@ -104,7 +120,7 @@ def parse_column(table: str, body: Mapping[str, Any], choices: Mapping[str, Mapp
     properties |= _choices(table, name, kind, body, choices)
     properties = {key: value for key, value in properties.items() if key not in ("LogicalName", "SchemaName")}
     column = make_column(name, kind, **{**properties, "IsCustomAttribute": True, "IsManaged": False})
-    _check_limits(kind, column)
+    check_limits(column)
     return column
 
 
@@ -113,10 +129,31 @@ def column_changes(body: Mapping[str, Any]) -> dict[str, Any]:
     found: dict[str, Any] = {name: parse_label(body[name]) for name in COLUMN_LABELS if name in body}
     kept = {*COLUMN_CAST, "RequiredLevel", "IsPrimaryName", "IsAuditEnabled", "IsSecured", "IsValidForAdvancedFind"}
     kept |= {"AutoNumberFormat", "SourceType"} & set(COLUMN_PLAIN)
-    return found | {name: plain(body[name]) for name in kept if body.get(name) is not None}
+    found |= {name: _kept(name, body[name]) for name in kept if body.get(name) is not None}
+    if found.get("RequiredLevel", "None") not in _REQUIRED_LEVELS:
+        raise schema_errors.bad_definition(f"'{found['RequiredLevel']}' is no value of RequiredLevel.")
+    return found
 
 
-def _check_limits(kind: str, column: Mapping[str, Any]) -> None:
+def _kept(name: str, value: Any) -> Any:
+    """A property's value in the form of the store, if it is of the type that the property has."""
+    found = plain(value)
+    expected = _PROPERTY_TYPES.get(name, bool if name.startswith(("Is", "Has", "Can")) else str)
+    if name == "Targets":
+        expected = list
+    wrong = not isinstance(found, expected) or (isinstance(found, bool) and expected not in (bool, object))
+    if wrong or (isinstance(found, float) and not math.isfinite(found)) or _is_too_large(found):
+        raise schema_errors.bad_definition(f"The value of the property '{name}' has the wrong type.")
+    return found
+
+
+def _is_too_large(value: Any) -> bool:
+    return isinstance(value, int) and not -(2**63) <= value < 2**63
+
+
+def check_limits(column: Mapping[str, Any]) -> None:
+    """Whether lengths and ranges of a definition are possible ones."""
+    kind = str(column["AttributeTypeName"]).removesuffix("Type")
     length = column.get("MaxLength")
     if kind in _LENGTH_MAX and not (isinstance(length, int) and 1 <= length <= _LENGTH_MAX[kind]):
         raise schema_errors.bad_definition(f"MaxLength of a {kind} attribute is between 1 and {_LENGTH_MAX[kind]}.")
@@ -189,6 +226,7 @@ def parse_options(given: Any, start: int = _CUSTOM_OPTIONS_START) -> list[dict[s
 
 
 def parse_option(value: int, given: Mapping[str, Any]) -> dict[str, Any]:
+    """An option by its value; its label may be missing."""
     option: dict[str, Any] = {"Value": value, "Label": parse_label(given.get("Label")), "IsManaged": False}
     if parse_label(given.get("Description")):
         option["Description"] = parse_label(given.get("Description"))
@@ -202,20 +240,21 @@ def next_value(taken: set[int], start: int = _CUSTOM_OPTIONS_START) -> int:
 def table_changes(body: Mapping[str, Any]) -> dict[str, Any]:
     """The properties of a table's definition that the store keeps, in its form."""
     found: dict[str, Any] = {name: parse_label(body[name]) for name in TABLE_LABELS if name in body}
-    found |= {name: plain(body[name]) for name in TABLE_MANAGED if name in body}
+    found |= {name: _kept(name, body[name]) for name in TABLE_MANAGED if body.get(name) is not None}
+    if isinstance(body.get("ChangeTrackingEnabled"), bool):
+        found["ChangeTrackingEnabled"] = body["ChangeTrackingEnabled"]
     kept = (
         "HasActivities",
         "HasNotes",
         "HasEmailAddresses",
         "IsActivity",
-        "ChangeTrackingEnabled",
         "IsQuickCreateEnabled",
         "IsAvailableOffline",
         "IsDocumentManagementEnabled",
         "EntityColor",
         "ExternalName",
     )
-    return found | {name: body[name] for name in kept if name in TABLE_PLAIN and name in body}
+    return found | {name: _kept(name, body[name]) for name in kept if body.get(name) is not None}
 
 
 def set_name_of(logical_name: str) -> str:

@@ -103,10 +103,15 @@ class MetadataApi:
         if self.changes.store.connection.in_transaction:
             raise schema_errors.not_in_changeset()
         self._check_solution(request)
-        before = self.schema.copy() if self.settings.metadata_cache_s > 0 else None
-        with self.changes.store.transaction():
-            reply = change()
-        if before is not None:
+        before = self.schema.copy()
+        try:
+            with self.changes.store.transaction():
+                reply = change()
+        except BaseException:
+            if self.schema.version != before.version:
+                self.schema.go_back_to(before)
+            raise
+        if self.settings.metadata_cache_s > 0:
             self._stale = (self.clock.timestamp() + self.settings.metadata_cache_s, before)
         return reply
 

@@ -244,17 +244,21 @@ class Schema:
 
     def start_over(self) -> None:
         """Back to the tables it was made of; the version still goes on."""
-        self.tables = {table.name: table for table in self._standard}
-        self.by_set = {table.set_name: table for table in self._standard}
-        self.option_sets = global_option_sets(self._standard)
-        self._changed()
+        self.go_back_to(Schema(list(self._standard)))
 
     def copy(self) -> "Schema":
         """The schema as it is now, which later changes do not touch."""
-        made = Schema(list(self.tables.values()))
-        made.option_sets = dict(self.option_sets)
+        made = Schema([])
+        made.go_back_to(self)
         made.version = self.version
         return made
+
+    def go_back_to(self, former: "Schema") -> None:
+        """To what a copy has kept; the version goes on, so that nobody takes it for what it was in between."""
+        self.tables = dict(former.tables)
+        self.by_set = dict(former.by_set)
+        self.option_sets = dict(former.option_sets)
+        self._changed()
 
     def put(self, table: Table) -> None:
         """Add a table, or let it take the place of the one with its name."""

@@ -70,15 +70,24 @@ class ChoiceWriter:
             taken = {option["Value"] for option in options}
             value = body.get("Value")
             value = next_value(taken) if value is None else value
-            if not isinstance(value, int) or isinstance(value, bool) or value in taken:
+            if not isinstance(value, int) or isinstance(value, bool) or value in taken or not 0 <= value < 2**31:
                 raise schema_errors.bad_option_set()
             added.append(value)
-            option = parse_option(value, body)
-            state = body.get("StateCode")
-            return [*options, option | ({"State": state} if isinstance(state, int) else {})]
+            return [*options, parse_option(value, body) | self._state(body)]
 
         self._change(body, change)
         return added[0]
+
+    def _state(self, body: Mapping[str, Any]) -> dict[str, Any]:
+        """The state that a new status belongs to; only a status has one."""
+        if body.get("OptionSetName"):
+            return {}
+        table, column = self._column(body)
+        if column.type != "Status":
+            return {}
+        if isinstance(body.get("StateCode"), bool) or body.get("StateCode") not in list(table.default_status):
+            raise schema_errors.bad_option_set()
+        return {"State": body["StateCode"]}
 
     def update_option(self, body: Mapping[str, Any]) -> None:
         """UpdateOptionValue and UpdateStateValue: the label and what stands beside it."""
@@ -108,14 +117,16 @@ class ChoiceWriter:
         def change(options: Options) -> Options:
             by_value = {option["Value"]: option for option in options}
             wanted = body.get("Values")
-            if not isinstance(wanted, list) or sorted(map(str, wanted)) != sorted(map(str, by_value)):
+            if not isinstance(wanted, list) or not all(type(value) is int for value in wanted):
+                raise schema_errors.bad_order()
+            if sorted(wanted) != sorted(by_value):
                 raise schema_errors.bad_order()
             return [by_value[value] for value in wanted]
 
         self._change(body, change)
 
     def _known(self, options: Options, value: Any) -> Any:
-        if value not in [option["Value"] for option in options]:
+        if type(value) is not int or value not in [option["Value"] for option in options]:
             raise schema_errors.bad_option_set()
         return value
 

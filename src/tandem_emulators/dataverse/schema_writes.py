@@ -10,11 +10,11 @@ from typing import Any
 
 from tandem_emulators.dataverse import errors, schema_errors
 from tandem_emulators.dataverse.definitions import (
+    check_limits,
     check_name,
     column_changes,
     merge_labels,
     parse_column,
-    parse_label,
     set_name_of,
     table_changes,
 )
@@ -129,6 +129,7 @@ class SchemaWriter:
         """Replace the definition; what cannot be changed after creation stays as it is."""
         found = {name: value for name, value in column_changes(body).items() if name not in _FIXED_AFTER_CREATION}
         merged = {**column.metadata, **_merged(column.metadata, found, COLUMN_LABELS, merge=merge)}
+        check_limits(merged)
         attributes = [merged if a["LogicalName"] == column.name else a for a in table.metadata["Attributes"]]
         self.changes.replace(table, Attributes=attributes)
 
@@ -173,7 +174,3 @@ def _merged(
     if not merge:
         return changes
     return changes | {name: merge_labels(present.get(name), changes[name]) for name in labels if name in changes}
-
-
-def display_name(body: Mapping[str, Any], default: str) -> Any:
-    return parse_label(body.get("DisplayName")) or default

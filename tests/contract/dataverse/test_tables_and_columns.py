@@ -314,6 +314,17 @@ class TestChoices:
 
 
 class TestAround:
+    def test_a_change_that_fails_halfway_leaves_nothing_behind(self, org: InProcess) -> None:
+        name = fresh("Half")
+        bad = table(f"{name}b", Attributes=[])
+        before = org.get("$metadata").raw
+        assert org.api("POST", "CreateEntities", {"Entities": [table(name), bad]}).status == 400
+        assert org.get(f"EntityDefinitions(LogicalName='{name.lower()}')").status == 404
+        assert org.get(f"{name.lower()}s").status == 404
+        assert org.get("$metadata").raw == before
+        assert org.api("POST", "CreateEntities", {"Entities": [table(name)]}).status == 200
+        assert org.create(f"{name.lower()}s", new_name="x")
+
     def test_6_3_publishing_is_accepted(self, org: InProcess) -> None:
         xml = "<importexportxml><entities><entity>lead</entity></entities></importexportxml>"
         assert org.api("POST", "PublishXml", {"ParameterXml": xml}).status == 204
