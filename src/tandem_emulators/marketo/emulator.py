@@ -63,9 +63,11 @@ from tandem_emulators.marketo.settings import Settings
 from tandem_emulators.marketo.store import Store
 from tandem_emulators.marketo.subscription import Handler, Subscription
 
+BULK = "/bulk/"  # never compressed
 BODY_BYTES_MAX = 1_000_000
 IMPORT_BYTES_MAX = 10_000_000 + 10_000  # the file, and what multipart wraps around it
 URI_BYTES_MAX = 8_192
+ASSET_URI_BYTES_MAX = 65_536
 COMPRESSED_FROM_BYTES = 1_024
 _HEADERS = {"server": "nginx", "content-type": "application/json;charset=UTF-8"}
 
@@ -211,9 +213,10 @@ class MarketoEmulator(Emulator):
         return _Prepared(parameters, match, None if match else ApiError("605", "HTTP Method not supported"))
 
     def _check(self, request: Request, now_s: float) -> None:
-        if len(request.raw_path) + len(request.query_string) + 1 > URI_BYTES_MAX:
+        longest = ASSET_URI_BYTES_MAX if request.path.startswith(ASSETS) else URI_BYTES_MAX
+        if len(request.raw_path) + len(request.query_string) + 1 > longest:
             raise HttpError(414, "Request-URI Too Long")
-        if len(request.body) > (IMPORT_BYTES_MAX if request.path.startswith("/bulk/") else BODY_BYTES_MAX):
+        if len(request.body) > (IMPORT_BYTES_MAX if request.path.startswith(BULK) else BODY_BYTES_MAX):
             raise HttpError(413, "Request Entity Too Large")
         prepared = self._prepared(request)
         prepared.user = self._identity.check(self._token(request), now_s)
@@ -333,7 +336,8 @@ def _plain(error: HttpError) -> http.Reply:
 
 def _reply(body: bytes, request: Request) -> http.Reply:
     headers = dict(_HEADERS)
-    if len(body) >= COMPRESSED_FROM_BYTES and "gzip" in request.headers.get("accept-encoding", ""):
+    takes_gzip = "gzip" in request.headers.get("accept-encoding", "") and not request.path.startswith(BULK)
+    if takes_gzip and len(body) >= COMPRESSED_FROM_BYTES:
         headers |= {"content-encoding": "gzip", "vary": "Accept-Encoding"}
         body = gzip.compress(body, compresslevel=1)
     return http.Reply(200, body, headers)

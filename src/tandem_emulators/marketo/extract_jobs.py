@@ -173,6 +173,7 @@ class ExportJobs:
         job_id, family, target, format_name, request, start_s = row
         order = msgspec.json.decode(request, type=Order)
         rows = list(self._families[family].rows(target, order.fields, order.filter, start_s))
+        self._subscription.counters.read(len(rows))
         content = render_rows([order.header, *rows], format_name.lower())
         checksum = "sha256:" + hashlib.sha256(content).hexdigest()
         self._store.run(

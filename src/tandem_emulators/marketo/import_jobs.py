@@ -166,6 +166,7 @@ class ImportJobs:
     def _advance(self, job: _Running, due: int) -> None:
         while job.done < due:
             chosen = job.rows[job.done : min(due, job.done + SLICE)]
+            self._subscription.counters.written(len(chosen))
             read = [dict(zip(job.header, row, strict=False)) for row in chosen]
             for row, outcome in zip(chosen, job.importer.write(read, job.moment_s()), strict=True):
                 job.take(row, outcome)

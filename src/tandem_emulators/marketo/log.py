@@ -20,8 +20,9 @@ NEW_LEAD, CHANGE_DATA_VALUE, CHANGE_SCORE = 12, 13, 22
 ADD_TO_LIST, REMOVE_FROM_LIST, MERGE_LEADS, DELETE_LEAD = 24, 25, 32, 37
 
 DAY_S = 86_400
-# Days an entry is kept (5.4); what is not named here is kept for longer than an emulator lives.
-RETENTION_DAYS = {37: 14} | dict.fromkeys((13, 22, 24, 1, 3, 6, 7, 47, 300), 90)
+# Days an entry is kept (5.4): a deletion 14, what is frequent 90, the rest 25 months, a new lead for ever.
+RETENTION_DAYS = {37: 14} | dict.fromkeys((1, 3, 6, 7, 13, 19, 22, 24, 28, 36, 47, 300), 90)
+REST_DAYS = 761
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,8 +131,7 @@ class ActivityLog:
 
 def is_kept(type_id: int, date_s: int, now_s: int) -> bool:
     """Whether an entry of that date is not yet too old to be told of."""
-    days = RETENTION_DAYS.get(type_id)
-    return days is None or date_s >= now_s - days * DAY_S
+    return type_id == NEW_LEAD or date_s >= now_s - RETENTION_DAYS.get(type_id, REST_DAYS) * DAY_S
 
 
 def of_types(types: Iterable[int]) -> Callable[[Entry], bool]:

@@ -153,6 +153,11 @@ def test_what_a_blank_cell_does_is_a_switch(marketo: Running, cells: str, left: 
     assert find(marketo, "a@b.example", "city")[0]["city"] == left
 
 
+def test_rows_count_as_records_written(marketo: Running) -> None:
+    finished(marketo, HEAD + b"a@b.example,A,B\nc@b.example,C,D\n")
+    assert marketo.control("GET", "/counters")["records_written"] == 2
+
+
 class TestRefused:
     @pytest.mark.parametrize("content", [b"", b"\n\n", b"email,firstName\n"])
     def test_a_file_without_a_row(self, marketo: Running, content: bytes) -> None:

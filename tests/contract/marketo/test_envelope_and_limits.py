@@ -42,6 +42,16 @@ def test_a_large_body_is_compressed_when_asked_for(marketo: Running) -> None:
     assert "content-encoding" not in marketo.send("GET", PARTITIONS, headers=headers).headers
 
 
+def test_bulk_answers_are_never_compressed(marketo: Running) -> None:
+    day = {"startAt": "2023-01-01T00:00:00Z", "endAt": "2023-01-02T00:00:00Z"}
+    for _ in range(12):
+        marketo.post("/bulk/v1/leads/export/create.json", {"fields": ["email"], "filter": {"createdAt": day}})
+    headers = {"Authorization": f"Bearer {marketo.token}", "Accept-Encoding": "gzip"}
+    answer = marketo.send("GET", "/bulk/v1/leads/export.json", headers=headers)
+    assert len(answer.raw) >= 1_024
+    assert "content-encoding" not in answer.headers
+
+
 def test_an_unknown_path_is_610_and_a_wrong_method_605(marketo: Running) -> None:
     assert marketo.get("/rest/v1/nothing.json").error == ("610", "Requested resource not found")
     assert marketo.get("//rest/v1/leads/describe.json").error[0] == "610"
@@ -82,6 +92,8 @@ def test_a_uri_over_eight_kilobytes_is_http_414(marketo: Running) -> None:
     assert marketo.get("/rest/v1/leads.json", filterType="id", filterValues=fits).status == 200
     too_long = "x" * 8_192
     assert marketo.get("/rest/v1/leads.json", filterType="email", filterValues=too_long).status == 414
+    assert marketo.get("/rest/asset/v1/staticList/byName.json", name=too_long).status == 200
+    assert marketo.get("/rest/asset/v1/staticList/byName.json", name=too_long * 8).status == 414
 
 
 def test_the_hundred_and_first_call_in_twenty_seconds_is_refused(start: Start) -> None:

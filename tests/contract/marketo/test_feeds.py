@@ -328,3 +328,14 @@ class TestTime:
         marketo.advance(2 * 86_400)
         marketo.sign_in()
         assert [entry["activityTypeId"] for entry in marketo.changes(token, "city")[0]] == [12]
+
+    @pytest.mark.parametrize(("days", "kept"), [(760, [25]), (762, [])])
+    def test_the_rest_is_kept_for_twenty_five_months(self, marketo: Running, days: int, kept: list[int]) -> None:
+        number = marketo.create(email="a@b.example")
+        chosen = marketo.control("POST", "/people/create", {"entity": "list", "values": {"name": "L"}})["id"]
+        marketo.post(f"/rest/v1/lists/{chosen}/leads.json", {"input": [{"id": number}]})
+        marketo.call("DELETE", f"/rest/v1/lists/{chosen}/leads.json", {"input": [{"id": number}]})
+        token = marketo.start_of_feed()
+        marketo.advance(days * 86_400)
+        marketo.sign_in()
+        assert [entry["activityTypeId"] for entry in marketo.activities(token, 24, 25)[0]] == kept
