@@ -24,7 +24,7 @@ def serve_control(emulator: Emulator, request: Request) -> Reply:
     emulator.catch_up()
     try:
         arguments = _arguments(request)
-        handler = _ROUTES.get((request.method, path))
+        handler = ROUTES.get((request.method, path))
         if handler is not None:
             return json_reply(handler(emulator, request, arguments))
         if request.method == "POST" and path.startswith("/people/"):
@@ -126,7 +126,7 @@ def _records(emulator: Emulator, request: Request, entity: str) -> object:
     return emulator.records(entity, after=query.get("after") or None, limit=max(1, limit), deleted=deleted)
 
 
-_ROUTES: dict[tuple[str, str], Handler] = {
+ROUTES: dict[tuple[str, str], Handler] = {
     ("GET", "/health"): _health,
     ("GET", "/counters"): _counters,
     ("POST", "/counters/reset"): _reset_counters,

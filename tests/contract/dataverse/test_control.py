@@ -1,12 +1,16 @@
 """The control API: counters, clock, faults, records, and a person at the keyboard."""
 
 import http.client
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tandem_emulators.dataverse import settings
 from tandem_emulators.dataverse.emulator import build
 from tandem_emulators.kit import server
+from tandem_emulators.kit.control import ROUTES
 from tandem_emulators.kit.emulator import Options
 from tests.contract.dataverse.client import Running
 
@@ -170,3 +174,36 @@ def test_the_control_api_is_neither_counted_nor_slowed(crm: Running) -> None:
     crm.set("/latency", default_ms=2000)
     crm.control("POST", "/counters/reset")
     assert crm.control("GET", "/counters").body["requests"] == {}
+
+
+def documented() -> list[tuple[str, str]]:
+    """Method and path of each control operation that the README names."""
+    text = Path(settings.__file__).with_name("README.md").read_text(encoding="utf-8")
+    table = text[text.index("## Control API") : text.index("Operations, as faults")]
+    found = []
+    for line in table.splitlines():
+        names = re.findall(r"`([^`]+)`", line.split(" | ")[0])
+        method, prefix = "", ""
+        for name in names:
+            if match := re.match(r"(GET|POST|DELETE) ([\w/{}]+)", name):
+                method, path = match[1], match[2]
+                prefix = path.rpartition("/")[0]
+            elif name.startswith("{"):
+                continue
+            else:
+                path = f"{prefix}/{name}".lstrip("/")
+            found.append((method, f"/{path}".replace("{table}", "contact").replace("{id}", "1")))
+    return found
+
+
+def test_every_control_operation_of_the_readme_exists(crm: Running) -> None:
+    assert len(documented()) > 30
+    for method, path in documented():
+        answer = crm.control(method, path, {} if method == "POST" else None)
+        text = answer.raw.decode()
+        assert "There is no control operation" not in text, (method, path)
+        assert "A person can " not in text, (method, path)
+
+
+def test_every_common_control_operation_is_in_the_readme() -> None:
+    assert set(ROUTES) <= set(documented())
