@@ -45,8 +45,8 @@ _REMEDIES: Final = {
     50053: "The account of crm.username is locked after too many attempts. Wait, or have an admin unlock it",
     50055: "The password of crm.username has expired. Set a new one in TANDEM_CRM_PASSWORD",
     50057: "The account of crm.username is disabled. Have an Entra admin enable it",
-    50076: 'The account needs multi-factor sign-in, which a program cannot do. Use auth = "client_credentials"',
-    50079: 'The account must enrol for multi-factor sign-in, which a program cannot. Use auth = "client_credentials"',
+    50076: 'The account needs multi-factor sign-in, which a program cannot do. Use auth = "client_secret"',
+    50079: 'The account must enrol for multi-factor sign-in, which a program cannot. Use auth = "client_secret"',
     50126: "The user name or password is wrong. Check crm.username and TANDEM_CRM_PASSWORD",
     65001: "The app has no consent in this tenant. Have an Entra admin grant it the Dynamics CRM permission",
     70011: "The scope was refused. Check crm.url",
@@ -83,7 +83,7 @@ class Credentials:
     def check(self) -> None:
         """Raises: ConfigError."""
         if self.mode not in ("client_credentials", "password"):
-            raise ConfigError('crm.auth must be "client_credentials" or "password".')
+            raise ConfigError('crm.auth must be "client_secret", "certificate" or "password".')
         if self.mode == "client_credentials" and not (self.client_secret or self.certificate_file):
             raise ConfigError("No proof for Dynamics: set TANDEM_CRM_CLIENT_SECRET, or crm.certificate_file.")
         if self.mode == "password" and not (self.username and self.password):
