@@ -295,7 +295,7 @@ async def test_under_the_published_limits_no_call_is_ever_refused_for_its_rate()
             clock=clock,
             daily_share=10_000,
             calls_per_20_s=100,
-            max_concurrent=10,
+            max_concurrent=1,  # while one call waits, its clock jumps: no other may be on its way
         )
         await connector.fetch_records(PERSON, FIELDS, [RecordId(str(number)) for number in range(1, 300 * 250)])
         await connector.close()
