@@ -1,14 +1,30 @@
 """Sheet section 9: snapshots, a restore of an older state, and a copy of one organisation over another."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.contract.dataverse.client import Running
+from tests.contract.dataverse.client import InProcess, Running
 from tests.contract.dataverse.conftest import Start
 
 ABOUT = "RetrieveCurrentOrganization(AccessType=Microsoft.Dynamics.CRM.EndpointAccessType'Default')"
+
+
+@pytest.fixture
+def start() -> Iterator[Start]:
+    """In process: nothing here needs a socket."""
+    begun: list[Running] = []
+
+    def begin(**options: Any) -> Running:
+        begun.append(InProcess(**options))
+        assert begun[-1].sign_in().status == 200
+        return begun[-1]
+
+    yield begin
+    for emulator in begun:
+        emulator.close()
 
 
 def names(crm: Running) -> list[str]:

@@ -9,7 +9,12 @@ import jwt
 import msal  # type: ignore[import-untyped]
 import pytest
 
-from tests.contract.dataverse.client import Answer, Running
+from tests.contract.dataverse.client import Answer, InProcess, Running
+
+
+@pytest.fixture
+def crm(fresh: InProcess) -> Running:
+    return fresh
 
 
 def the_form(crm: Running, **changes: str | None) -> dict[str, str | None]:
