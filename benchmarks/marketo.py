@@ -29,6 +29,7 @@ from benchmarks.table import Line, render
 from tandem import telemetry
 from tandem.app.demo.services import Service, running_service
 from tandem.app.system import SystemClock
+from tandem.connectors.marketo.client import WINDOW_S
 from tandem.connectors.marketo.connector import MarketoConnector
 from tandem.connectors.marketo.feed import CHANGES, DELETIONS, MERGES
 from tandem.connectors.marketo.place import Chain, Place
@@ -295,13 +296,19 @@ class Pace:
 
 
 async def measure_pace(
-    seconds: float, latency_ms: float, *, calls_per_20_s: int, at_once: int, daily_share: int
+    seconds: float,
+    latency_ms: float,
+    *,
+    calls_per_20_s: int,
+    at_once: int,
+    daily_share: int,
+    rest_s: float = WINDOW_S + 1,
 ) -> Pace:
     """Updates by id for so long, as many at once as may be, alone in a subscription."""
     arguments = ["--latency-ms", str(latency_ms)]
     async with _bench(arguments, calls_per_20_s=calls_per_20_s, at_once=at_once, daily_share=daily_share) as bench:
         ids = await create(bench, people(BATCH))
-        await asyncio.sleep(21)  # the window is as empty as at the start of a pass
+        await asyncio.sleep(rest_s)  # the window is as empty as at the start of a pass
         began, written = time.perf_counter(), 0
 
         async def keep_writing() -> None:
@@ -315,7 +322,7 @@ async def measure_pace(
         errors = [error for day in msgspec.json.decode(answer.result) for error in day["errors"]]
     return Pace(
         records_per_s=written / seconds,
-        ceiling_per_s=calls_per_20_s / 20 * BATCH,
+        ceiling_per_s=calls_per_20_s / WINDOW_S * BATCH,
         refused={error["errorCode"]: error["count"] for error in errors},
     )
 
