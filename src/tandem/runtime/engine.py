@@ -33,13 +33,16 @@ _STAGES: tuple[tuple[Entity, tuple[Entity, ...]], ...] = (
 @dataclass(frozen=True, slots=True)
 class PassSettings:
     """``feed_lag_s``: how long after a change its record may still be missing from the marketing feed.
-    ``claim_size``: links planned at once; it bounds the memory of a pass. ``settle_wait_s``: how long a pass may wait
-    at its end for undecided writes to settle (0: the next pass looks again)."""
+    ``claim_size``: links planned at once; it bounds the memory of a pass and fills the calls that may be under way at
+    once. ``claim_size_when_scarce``: the same while Marketo's calls will not last the day, so that many records may
+    share an import. ``settle_wait_s``: how long a pass may wait at its end for undecided writes to settle (0: the next
+    pass looks again)."""
 
     sync_id: str
     feed_lag_s: float = 10.0
-    claim_size: int = 1500
-    max_parallel_writes: int = 4
+    claim_size: int = 3_000
+    claim_size_when_scarce: int = 12_000
+    max_parallel_writes: int = 16
     settle_wait_s: float = 0.0
     lease_s: float = 120.0
     rails: Rails = field(default_factory=Rails)
@@ -79,6 +82,12 @@ class Engine:
         standard = {entity for _, entities in _STAGES for entity in entities}
         custom = [(m.marketing_entity, (entity,)) for entity, m in self.mappings.items() if entity not in standard]
         return tuple((target, entities) for target, entities in [*known, *custom] if entities)
+
+    @property
+    def claim_size(self) -> int:
+        budget = self.marketing.budget
+        is_scarce = budget is not None and budget.lasts_until is not None
+        return self.settings.claim_size_when_scarce if is_scarce else self.settings.claim_size
 
     def connector(self, side: Side) -> Connector:
         return self.crm if side is Side.CRM else self.marketing

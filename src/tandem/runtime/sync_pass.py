@@ -144,7 +144,7 @@ async def _run_stage(
     fruitless = 0
     while fruitless < _MAX_FRUITLESS_ROUNDS:
         engine.store.renew_lease(engine.settings.lease_s, engine.clock.now())
-        claims = engine.store.claim(marketing_entity, crm_entities, engine.settings.claim_size, engine.clock.now())
+        claims = engine.store.claim(marketing_entity, crm_entities, engine.claim_size, engine.clock.now())
         if not claims:
             return
         fruitless = 0 if await _run_round(engine, marketing_entity, claims, run_id, progress) else fruitless + 1
