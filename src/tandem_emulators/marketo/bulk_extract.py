@@ -136,8 +136,10 @@ def _shown(job: ExportJob, at_s: float) -> dict[str, Any]:
     }
     if job.queued_s is not None:
         shown["queuedAt"] = iso(int(job.queued_s))
-    if status in ("Processing", "Completed") and job.start_s is not None:
+    if status in ("Processing", "Completed", "Failed") and job.start_s is not None:
         shown["startedAt"] = iso(int(job.start_s))
+    if status == "Failed":
+        shown["errorMsg"] = job.error
     if status == "Completed" and job.finish_s is not None:
         shown |= {
             "finishedAt": iso(int(job.finish_s)),

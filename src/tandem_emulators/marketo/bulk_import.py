@@ -176,7 +176,7 @@ def _shown(call: Call, state: JobState) -> Mapping[str, Any]:
         "numOfRowsFailed": state.tally.failed,
         "numOfRowsWithWarning": state.tally.warned,
     }
-    if state.status == "Complete":
+    if state.status in ("Complete", "Failed"):
         shown["message"] = state.tally.message()
         if _target(call):
             shown["importTime"] = f"{state.seconds} second(s)"

@@ -27,11 +27,11 @@ _TABLE = """
 CREATE TABLE IF NOT EXISTS export_job (number INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE,
     family TEXT NOT NULL, target TEXT NOT NULL, user TEXT NOT NULL, format TEXT NOT NULL, request TEXT NOT NULL,
     created_s REAL NOT NULL, queued_s REAL, start_s REAL, finish_s REAL, cancelled INTEGER NOT NULL DEFAULT 0,
-    records INTEGER, size INTEGER, checksum TEXT, file BLOB);
+    records INTEGER, size INTEGER, checksum TEXT, error TEXT, file BLOB);
 CREATE INDEX IF NOT EXISTS export_job_finish ON export_job (finish_s);
 """
 _COLUMNS = """number, id, family, target, user, format, created_s, queued_s, start_s, finish_s, cancelled, records,
-    size, checksum"""
+    size, checksum, error"""
 
 
 class Order(msgspec.Struct, frozen=True):
@@ -58,13 +58,18 @@ class ExportJob:
     records: int | None
     size: int | None
     checksum: str | None
+    error: str | None
 
     def status(self, at_s: float) -> str:
         if self.cancelled:
             return "Cancelled"
         if self.queued_s is None or self.start_s is None or self.finish_s is None:
             return "Created"
-        return "Queued" if at_s < self.start_s else "Processing" if at_s < self.finish_s else "Completed"
+        if at_s < self.start_s:
+            return "Queued"
+        if self.error is not None:
+            return "Failed"
+        return "Processing" if at_s < self.finish_s else "Completed"
 
 
 class ExportJobs:
@@ -143,7 +148,7 @@ class ExportJobs:
 
     def file(self, job: ExportJob, now_s: float) -> bytes | None:
         """None before the job is complete, and when the file is too old to be kept."""
-        if job.finish_s is None or not job.finish_s <= now_s < job.finish_s + FILE_KEPT_S:
+        if job.error is not None or job.finish_s is None or not job.finish_s <= now_s < job.finish_s + FILE_KEPT_S:
             return None
         row = self._store.one("SELECT file FROM export_job WHERE id = ?", (job.id,))
         assert row is not None
@@ -172,7 +177,11 @@ class ExportJobs:
         assert row is not None
         job_id, family, target, format_name, request, start_s = row
         order = msgspec.json.decode(request, type=Order)
-        rows = list(self._families[family].rows(target, order.fields, order.filter, start_s))
+        try:
+            rows = list(self._families[family].rows(target, order.fields, order.filter, start_s))
+        except ApiError as error:  # the list or the object it was made for is gone
+            self._store.run("UPDATE export_job SET error = ?, file = '' WHERE id = ?", (error.message, job_id))
+            return
         self._subscription.counters.read(len(rows))
         content = render_rows([order.header, *rows], format_name.lower())
         checksum = "sha256:" + hashlib.sha256(content).hexdigest()

@@ -36,8 +36,11 @@ class Tally:
     failed: int = 0
     warned: int = 0
     members: int = 0
+    error: str | None = None  # what it was given up for
 
     def message(self) -> str:
+        if self.error is not None:
+            return self.error
         counted = f"{self.imported} records imported ({self.members} members)"
         if self.failed:
             return f"Import completed with errors, {counted}, {self.failed} failed"
@@ -107,7 +110,12 @@ class ImportJobs:
             "SELECT id, family, target, format, options, content, start_s, finish_s FROM import_job"
             " WHERE outcome IS NULL ORDER BY id"
         ):
-            self._begin(*row)
+            number, family, target, format_name, options, content, *times = row
+            try:
+                self._begin(number, family, target, format_name, options, parse_rows(content, format_name), *times)
+            except ApiError as error:  # what it imports into is gone
+                given_up = Tally(error=f"Import failed: {error.message}")
+                self._store.run("UPDATE import_job SET outcome = ? WHERE id = ?", (_stored(given_up), number))
 
     def add(
         self, family: str, target: str, format_name: str, options: Mapping[str, Any], content: bytes, now_s: float
@@ -128,7 +136,7 @@ class ImportJobs:
             " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
             (family, target, format_name, kept, content, now_s, start_s, finish_s),
         )
-        self._begin(number, family, target, format_name, kept, content, start_s, finish_s)
+        self._begin(number, family, target, format_name, kept, rows, start_s, finish_s)
         return number
 
     def state(self, family: str, target: str, number: int, now_s: float) -> JobState | None:
@@ -143,6 +151,8 @@ class ImportJobs:
         running = self._running.get(number)
         tally = running.tally if running else msgspec.json.decode(outcome, type=Tally)
         status = "Queued" if now_s < start_s else "Importing" if now_s < finish_s else "Complete"
+        if tally.error is not None:
+            status = "Failed"
         return JobState(number, status, tally, max(1, round(min(now_s, finish_s) - start_s)))
 
     def rejected_rows(self, column: str, family: str, target: str, number: int, now_s: float) -> bytes | None:
@@ -158,10 +168,14 @@ class ImportJobs:
         for job in list(self._running.values()):
             if now_s < job.start_s:
                 continue
-            with self._store.transaction():
-                self._advance(job, job.due(now_s))
-                if now_s >= job.finish_s:
-                    self._end(job)
+            try:
+                with self._store.transaction():
+                    self._advance(job, job.due(now_s))
+                    if now_s >= job.finish_s:
+                        self._end(job)
+            except ApiError as error:  # its list, say, is gone
+                job.tally.error = f"Import failed: {error.message}"
+                self._end(job)
 
     def _advance(self, job: _Running, due: int) -> None:
         while job.done < due:
@@ -176,7 +190,7 @@ class ImportJobs:
         self._store.run(
             "UPDATE import_job SET outcome = ?, failures = ?, warnings = ?, content = '' WHERE id = ?",
             (
-                msgspec.json.encode(job.tally).decode(),
+                _stored(job.tally),
                 _file(job, job.failures, "Import Failure Reason"),
                 _file(job, job.warnings, "Import Warning Reason"),
                 job.id,
@@ -191,11 +205,11 @@ class ImportJobs:
         target: str,
         format_name: str,
         options: str,
-        content: bytes,
+        content: list[list[str]],
         start_s: float,
         finish_s: float,
     ) -> None:
-        header, *rows = parse_rows(content, format_name)
+        header, *rows = content
         importer = self._families[family](target, msgspec.json.decode(options))
         self._running[number] = _Running(number, format_name, start_s, finish_s, header, rows, importer)
 
@@ -226,3 +240,7 @@ class ImportJobs:
 
 def _file(job: _Running, rows: list[list[str]], column: str) -> bytes | None:
     return render_rows([[*job.header, column], *rows], job.format) if rows else None
+
+
+def _stored(tally: Tally) -> str:
+    return msgspec.json.encode(tally).decode()

@@ -123,6 +123,18 @@ def test_a_file_holds_what_there_was_when_its_job_began(january: Running) -> Non
     assert content == b"firstName,lastName\nEarly,null\nBetween,null\n"
 
 
+def test_a_list_that_goes_away_fails_the_extract_of_it(january: Running) -> None:
+    chosen = january.control("POST", "/people/create", {"entity": "list", "values": {"name": "L"}})["id"]
+    export_id = create(january, filter={"staticListId": chosen}).result[0]["exportId"]
+    job(january, LEADS, export_id, "enqueue")
+    january.call("POST", f"/rest/asset/v1/staticList/{chosen}/delete.json")
+    january.advance(60)
+    failed = job(january, LEADS, export_id)
+    assert (failed["status"], "fileSize" in failed) == ("Failed", False)
+    assert failed["errorMsg"] == f"Invalid value for field 'staticListId' and value '{chosen}'"
+    assert january.get(f"{LEADS}/{export_id}/file.json").status == 404
+
+
 def test_no_row_is_still_a_header(january: Running) -> None:
     export_id = create(january).result[0]["exportId"]
     job(january, LEADS, export_id, "enqueue")

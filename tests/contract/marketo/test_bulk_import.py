@@ -265,6 +265,16 @@ class TestTime:
         assert slow.get(f"/bulk/v1/leads/batch/{number}.json").error[0] == "1013"
 
 
+def test_a_list_that_goes_away_fails_the_import_into_it(marketo: Running) -> None:
+    chosen = marketo.control("POST", "/people/create", {"entity": "list", "values": {"name": "L"}})["id"]
+    number = started(upload(marketo, LEADS, HEAD + b"a@b.example,A,B\n", format="csv", listId=chosen))
+    marketo.call("POST", f"/rest/asset/v1/staticList/{chosen}/delete.json")
+    marketo.advance(100)
+    [status] = marketo.get(f"/bulk/v1/leads/batch/{number}.json").result
+    assert (status["status"], status["message"]) == ("Failed", "Import failed: Object not found")
+    assert find(marketo, "a@b.example") == []
+
+
 def test_a_restart_takes_an_unfinished_job_up_again(start: Start, tmp_path: Any) -> None:
     marketo = start(db=str(tmp_path / "m.db"), settings={"import_start_s": "3600"})
     number = started(upload(marketo, LEADS, HEAD + b"a@b.example,A,B\n", format="csv"))

@@ -1,10 +1,12 @@
 """Bulk import and extract of program members and custom objects: fact sheet 6.2 and 6.3, with the documented files."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.contract.marketo.client import Answer, Running
+from tests.contract.marketo.conftest import Start
 from tests.contract.marketo.upload import upload
 
 CARS = "/bulk/v1/customobjects/car_c"
@@ -284,3 +286,18 @@ class TestObjectExtract:
         body = {"fields": ["key"], "filter": {"updatedAt": {}}}
         assert cars.post("/bulk/v1/customobjects/edge/export/create.json", body).error[0] == "1003"
         assert cars.post("/bulk/v1/customobjects/none/export/create.json", body).error[0] == "1013"
+
+
+def test_a_restart_without_the_object_gives_the_import_up(start: Start, tmp_path: Path) -> None:
+    schema = "/rest/v1/customobjects/schema"
+    first = start(db=str(tmp_path / "m.db"), settings={"import_start_s": "3600"})
+    first.post(f"{schema}.json", {"apiName": "car_c", "displayName": "Car"})
+    vin = {"name": "vin", "displayName": "VIN", "dataType": "string", "isDedupeField": True}
+    first.post(f"{schema}/car_c/addField.json", {"input": [vin]})
+    first.post(f"{schema}/car_c/approve.json")
+    [job] = upload(first, f"{CARS}/import.json", THREE_CARS, format="csv").result
+    assert first.post(f"{schema}/car_c/delete.json").body["success"] is True
+    first.close()
+    again = start(db=str(tmp_path / "m.db"))
+    [state] = again.get(f"{CARS}/import/{job['batchId']}/status.json").result
+    assert (state["status"], state["message"]) == ("Failed", "Import failed: Object not found")
