@@ -116,7 +116,7 @@ class WebApi:
         head, keyed = call.segments[0], _KEYED.fullmatch(call.segments[0])
         name = keyed[1] if keyed else head
         if name in METADATA_NAMES:
-            return self._definitions.handle(call.request, call.segments, call.root)
+            return self._definitions.handle(call.request, call.caller, call.segments, call.root)
         if name in _FUNCTIONS:
             return self._function(call, name)
         message = self.messages.find(UNBOUND, name)

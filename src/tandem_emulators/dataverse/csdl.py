@@ -16,7 +16,6 @@ from tandem_emulators.dataverse.schema import Column, Schema, Table
 
 _NAMESPACE = "Microsoft.Dynamics.CRM"
 _ALIAS = "mscrm"
-_PRINCIPALS = frozenset({"systemuser", "team"})
 _HEAD = (
     '<?xml version="1.0" encoding="utf-8"?>'
     '<edmx:Edmx Version="4.0" xmlns:edmx="http://docs.oasis-open.org/odata/ns/edmx">'
@@ -64,7 +63,7 @@ def _tag(name: str, attributes: Mapping[str, str | None], content: str = "") -> 
 
 
 def _entity_type(schema: Schema, table: Table, *, annotated: bool) -> Iterator[str]:
-    base = "principal" if table.name in _PRINCIPALS else "crmbaseentity"
+    base = "principal" if table.is_principal else "crmbaseentity"
     yield f'<EntityType Name="{table.name}" BaseType="{_ALIAS}.{base}">'
     yield f'<Key><PropertyRef Name="{table.key}" /></Key>'
     for name, column in table.properties.items():

@@ -22,7 +22,7 @@ from tandem_emulators.dataverse.schema_choices import ChoiceWriter
 from tandem_emulators.dataverse.schema_keys import KeyBuilder
 from tandem_emulators.dataverse.schema_relationships import RelationshipWriter
 from tandem_emulators.dataverse.schema_writes import SchemaWriter
-from tandem_emulators.dataverse.security import Security
+from tandem_emulators.dataverse.security import Caller, Security
 from tandem_emulators.dataverse.settings import Settings
 from tandem_emulators.kit.clock import Clock
 from tandem_emulators.kit.http import Reply, Request
@@ -45,6 +45,22 @@ METADATA_ACTIONS = (
     "PublishXml",
     "PublishAllXml",
 )
+_ACTION_PRIVILEGES = {
+    **dict.fromkeys(METADATA_ACTIONS, "prvWriteOptionSet"),
+    "CreateEntities": "prvCreateEntity",
+    "CreateCustomerRelationships": "prvCreateRelationship",
+    "ReactivateEntityKey": "prvWriteEntityKey",
+    "PublishXml": "prvPublishCustomization",
+    "PublishAllXml": "prvPublishCustomization",
+}
+_VERBS = {"POST": "Create", "PUT": "Write", "DELETE": "Delete"}
+_CUSTOMIZED = {
+    "EntityDefinitions": "Entity",
+    "RelationshipDefinitions": "Relationship",
+    "GlobalOptionSetDefinitions": "OptionSet",
+    "Attributes": "Attribute",
+    "Keys": "EntityKey",
+}
 METADATA_NAMES = frozenset({*SETS, *METADATA_ACTIONS, METADATA_FUNCTION, "$metadata"})
 
 
@@ -66,7 +82,7 @@ class MetadataApi:
         self.relations = RelationshipWriter(self.writer)
         self.choices = ChoiceWriter(self.changes)
 
-    def handle(self, request: Request, segments: Sequence[str], root: str) -> Reply:
+    def handle(self, request: Request, caller: Caller, segments: Sequence[str], root: str) -> Reply:
         name = split_segment(segments[0])[0]
         if name == "$metadata":
             _allow(request, "GET")
@@ -76,11 +92,13 @@ class MetadataApi:
             return _json(self.changed.retrieve(_parameters(segments[0], request), root))
         if name in METADATA_ACTIONS:
             _allow(request, "POST")
+            self.writer.security.require_customizing(caller, _ACTION_PRIVILEGES[name])
             return self._changing(request, lambda: self._act(name, request, root))
         if request.method == "GET":
             seen = Metadata(self._seen(request), self.metadata.is_secured)
             return _json(seen.serve(segments, dict(request.query()), root))
         _allow(request, "POST", "PUT", "DELETE")
+        self.writer.security.require_customizing(caller, _privilege(request.method, segments))
         return self._changing(request, lambda: self._write(request, segments, root))
 
     def _document(self, request: Request) -> Reply:
@@ -280,6 +298,13 @@ def _body(request: Request) -> dict[str, Any]:
 
 def _merges(request: Request) -> bool:
     return request.headers.get("mscrm.mergelabels", "").lower() == "true"
+
+
+def _privilege(method: str, segments: Sequence[str]) -> str:
+    """What it takes to do this to the last part of the path that is a definition."""
+    names = [split_segment(segment)[0] for segment in segments[:2]]
+    what = [_CUSTOMIZED[name] for name in names if name in _CUSTOMIZED][-1]
+    return f"prv{_VERBS[method]}{what}"
 
 
 def _parameters(segment: str, request: Request) -> dict[str, str]:

@@ -215,7 +215,12 @@ class Table:
 
     @cached_property
     def is_user_owned(self) -> bool:
-        return "ownerid" in self.stored
+        return "ownerid" in self.stored and not self.is_principal
+
+    @cached_property
+    def is_principal(self) -> bool:
+        """Whether its rows own others: users and teams, whose `ownerid` is their own id."""
+        return "ownerid" in self.columns and self.columns["ownerid"].type == "Uniqueidentifier"
 
     @cached_property
     def privileges(self) -> dict[str, tuple[str, str]]:

@@ -36,6 +36,7 @@ _TABLE_FILES = (
 _EXTRA_COLUMNS = {"account": "account.sales-columns", "contact": "contact.sales-columns"}
 # Rows of these are never deleted, so what points to them never loses its link.
 _PERMANENT = frozenset({"systemuser", "businessunit", "transactioncurrency", "organization", "owner", "team"})
+_PRINCIPALS = frozenset({"systemuser", "team"})
 _FOREIGN_PREFIXES = ("adx_", "msfp_", "mspp_")
 
 Metadata = dict[str, Any]
@@ -71,6 +72,9 @@ def _from_file(name: str, extra: Mapping[str, Any]) -> Metadata:
     attributes = metadata["Attributes"] + [a for a in added if a["LogicalName"] not in known]
     defaults = extra.get("defaults", {})
     metadata["Attributes"] = [_with_default(attribute, defaults) for attribute in attributes]
+    if name in _PRINCIPALS:
+        fixed = {"IsValidForCreate": False, "IsValidForUpdate": False}
+        metadata["Attributes"].append(make_column("OwnerId", "Uniqueidentifier", DisplayName="Owner", **fixed))
     return metadata
 
 

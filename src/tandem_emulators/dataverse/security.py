@@ -22,6 +22,11 @@ _READ_ONLY_TABLES = frozenset(
 BYPASS_PLUGINS = ("prvBypassCustomPlugins", "148a9eaf-d0c4-4196-9852-c3a38e35f6a1")
 BYPASS_LOGIC = ("prvBypassCustomBusinessLogic", str(uuid5(NAMESPACE_URL, "prvBypassCustomBusinessLogic")))
 ACT_ON_BEHALF = ("prvActOnBehalfOfAnotherUser", str(uuid5(NAMESPACE_URL, "prvActOnBehalfOfAnotherUser")))
+# What customizing takes, by what is done to what; the integration role has it until it is revoked.
+_CUSTOMIZED = ("Entity", "Attribute", "EntityKey", "Relationship", "OptionSet")
+CUSTOMIZING = frozenset(f"prv{verb}{what}" for verb in ("Create", "Write", "Delete") for what in _CUSTOMIZED) | {
+    "prvPublishCustomization"
+}
 _UNGRANTED = frozenset(name for name, _ in (BYPASS_PLUGINS, BYPASS_LOGIC, ACT_ON_BEHALF))
 
 
@@ -48,7 +53,7 @@ class Security:
             for table in schema.tables.values()
             for kind, (name, _) in table.privileges.items()
             if kind in ("Read", "AppendTo") or table.name not in _READ_ONLY_TABLES
-        }
+        } | CUSTOMIZING
         self._write_only = {
             table.name: frozenset(name for name, column in table.columns.items() if column.metadata.get("IsWriteOnly"))
             for table in schema.tables.values()
@@ -79,6 +84,10 @@ class Security:
         code, label = table.metadata["ObjectTypeCode"], table.metadata["SchemaName"]
         raise errors.privilege_missing(caller.user_id, table.privileges[kind], code, table.name, label)
 
+    def require_customizing(self, caller: Caller, privilege: str) -> None:
+        """One of CUSTOMIZING."""
+        self.require_named(caller, (privilege, str(uuid5(NAMESPACE_URL, privilege))))
+
     def hidden(self, caller: Caller, table: Table) -> frozenset[str]:
         """Columns that this caller reads as null; credentials of an endpoint are so for everybody."""
         return self._closed(caller, table) | self._write_only.get(table.name, frozenset())
@@ -105,7 +114,8 @@ class Security:
         return {"granted": sorted(self._granted), "revoked_columns": closed}
 
     def change(self, change: Mapping[str, Any]) -> None:
-        known = {name for table in self._schema.tables.values() for name, _ in table.privileges.values()} | _UNGRANTED
+        known = {name for table in self._schema.tables.values() for name, _ in table.privileges.values()}
+        known |= _UNGRANTED | CUSTOMIZING
         grant, revoke = _names(change, "grant", known), _names(change, "revoke", known)
         close, reopen = self._columns(change, "revoke_columns"), self._columns(change, "grant_columns")
         unknown = set(change) - {"grant", "revoke", "revoke_columns", "grant_columns", "user", "administrator"}

@@ -62,6 +62,8 @@ class Seeder:
     def write(self, table_name: str, rows: Iterable[Row]) -> None:
         table = self.schema.tables[table_name]
         made = [{**table.defaults, **row} for row in rows]
+        if table.is_principal:
+            made = [{**row, "ownerid": row[table.key]} for row in made]
         columns = [*dict.fromkeys(name for row in made for name in row if name in table.stored), "versionnumber"]
         self.store.insert_many(table, columns, self._values(made, columns))
 

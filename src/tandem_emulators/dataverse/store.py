@@ -142,7 +142,8 @@ class Store:
 
     def insert(self, table: Table, row: Mapping[str, Any]) -> None:
         """A row that comes back under an old id is no longer deleted."""
-        record = {**row, "versionnumber": self.next_version()}
+        own = {"ownerid": row[table.key]} if table.is_principal else {}
+        record = {**row, **own, "versionnumber": self.next_version()}
         self._used[table.name] |= record.keys()
         self.connection.execute(_insert_sql(table, record), tuple(record.values()))
         self.connection.execute("DELETE FROM deleted WHERE entity = ? AND id = ?", (table.name, row[table.key]))

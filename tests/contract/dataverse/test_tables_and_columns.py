@@ -387,3 +387,26 @@ class TestAround:
         assert second.get(f"{dropped}s").status == 404
         assert second.emulator.store.version >= version
         second.close()
+
+
+class TestPrivileges:
+    @pytest.mark.parametrize(
+        ("privilege", "method", "path"),
+        [
+            ("prvCreateEntity", "POST", "EntityDefinitions"),
+            ("prvCreateAttribute", "POST", LEAD_COLUMNS),
+            ("prvWriteAttribute", "PUT", f"{LEAD_COLUMNS}(LogicalName='fax')"),
+            ("prvDeleteEntity", "DELETE", "EntityDefinitions(LogicalName='lead')"),
+            ("prvCreateEntityKey", "POST", "EntityDefinitions(LogicalName='lead')/Keys"),
+            ("prvCreateRelationship", "POST", "RelationshipDefinitions"),
+            ("prvCreateOptionSet", "POST", "GlobalOptionSetDefinitions"),
+            ("prvPublishCustomization", "POST", "PublishAllXml"),
+        ],
+    )
+    def test_customizing_takes_a_privilege(self, org: InProcess, privilege: str, method: str, path: str) -> None:
+        org.set("/privileges", revoke=[privilege])
+        status, code, text = org.api(method, path, {}).error
+        assert (status, code) == (403, "0x80040220")
+        assert privilege in text
+        org.set("/privileges", grant=[privilege])
+        assert org.api(method, path, {}).status != 403
