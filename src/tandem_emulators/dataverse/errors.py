@@ -204,6 +204,18 @@ def lead_closed() -> ODataError:
     return ODataError(400, "0x80040519", "The lead is already closed.")
 
 
+def row_inactive() -> ODataError:
+    return ODataError(400, "0x80040230", "The object cannot be updated because it is inactive.")
+
+
+def read_only_on_create(name: str) -> ODataError:
+    return ODataError(400, "0x80041a01", f"A field that is not valid for create was specified: {name}")
+
+
+def read_only_on_update(name: str) -> ODataError:
+    return ODataError(400, "0x80041a02", f"A field that is not valid for update was specified: {name}")
+
+
 def opportunity_closed() -> ODataError:
     return ODataError(400, "0x80040515", "The opportunity is already closed.")
 
@@ -493,3 +505,40 @@ def no_table(name: str) -> ODataError:
 
 def no_column(name: str, table: str) -> ODataError:
     return ODataError(404, "0x80060888", f"Could not find an attribute with name {name} on {table}.")
+
+
+def webhook_not_successful() -> ODataError:
+    text = (
+        "The webhook call failed because the http request received non-success httpStatus code. Please check your "
+        "webhook request handler."
+    )
+    return ODataError(400, "0x80050201", text)
+
+
+def webhook_timed_out() -> ODataError:
+    text = (
+        "The webhook call failed because the Http request timed out at client side. Please check your webhook request "
+        "handler."
+    )
+    return ODataError(400, "0x80050202", text)
+
+
+def webhook_headers_invalid() -> ODataError:
+    text = (
+        "The webhook call failed because of invalid http headers in authValue. Check if the authValue format, header "
+        "names and values are valid for your Service Endpoint entity."
+    )
+    return ODataError(400, "0x80050203", text)
+
+
+def webhook_query_invalid() -> ODataError:
+    text = (
+        "The webhook call failed because of invalid http query params in authValue. Check if the authValue format, "
+        "query parameter names and values are valid for your Service Endpoint entity."
+    )
+    return ODataError(400, "0x80050204", text)
+
+
+def webhook_post_failed() -> ODataError:
+    text = "The webhook call failed during http post. Please check the exception for more details."
+    return ODataError(400, "0x80050205", text)

@@ -61,6 +61,7 @@ class PayloadReader:
     schema: Schema
     store: Store
     empty_is_null: bool = True
+    ignores_read_only: bool = True
     references: Mapping[str, str] = field(default_factory=dict)
 
     def read(self, table: Table, body: Mapping[str, Any], *, creating: bool) -> Payload:
@@ -88,8 +89,16 @@ class PayloadReader:
             raise errors.lookup_by_column(table.set_name)
         stored = store_value(table, column, value)
         is_key_of_new = creating and name == table.key
-        if column.is_writable(creating=creating) or is_key_of_new:
+        if is_key_of_new or self._is_writable(table, column, creating):
             payload.columns[column.name] = None if self.empty_is_null and stored == "" else stored
+
+    def _is_writable(self, table: Table, column: Column, creating: bool) -> bool:
+        """The primary key in the body of an update says nothing new, so nobody minds it."""
+        if column.is_writable(creating=creating):
+            return True
+        if not self.ignores_read_only and column.name != table.key:
+            raise (errors.read_only_on_create if creating else errors.read_only_on_update)(column.property_name)
+        return False
 
     # Navigation properties with a value: null clears a lookup, objects are rows to create.
 
@@ -132,7 +141,7 @@ class PayloadReader:
         if not isinstance(found, ToOne):
             self._bind_collection(table, found, value, creating, payload)
             return
-        if not found.column.is_writable(creating=creating):
+        if not self._is_writable(table, found.column, creating):
             return
         if value is None:
             self.point(table, found.column, None, None, payload.columns)

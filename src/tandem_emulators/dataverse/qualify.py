@@ -99,13 +99,16 @@ class Qualification:
             raise
 
     def _company(self, account_id: str | None) -> dict[str, Any]:
+        if not self._writer.settings.qualify_links_rows:
+            return {}
         return self._pointing("contact", "parentcustomerid", "account", account_id)
 
     def _deal(self, wanted: _Parameters, lead_row: Row, made: Mapping[str, str]) -> dict[str, Any]:
         """The opportunity's customer is the one named, else the new account, the new contact, or what the lead had."""
         columns: dict[str, Any] = {}
         for name in ("account", "contact"):
-            parent = made.get(name) or lead_row.get(f"parent{name}id")
+            fresh = made.get(name) if self._writer.settings.qualify_links_rows else None
+            parent = fresh or lead_row.get(f"parent{name}id")
             columns |= self._pointing("opportunity", f"parent{name}id", name, parent)
         customer = self._customer(wanted, columns)
         if customer is not None:

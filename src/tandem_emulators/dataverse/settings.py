@@ -28,6 +28,14 @@ class Settings:
     # Whether a status alone moves the row into the state it belongs to; else it is refused.
     status_implies_state: bool = False
     empty_string_is_null: bool = True
+    # Whether a read-only column in a body is left out, or the whole body is refused.
+    ignore_read_only_columns: bool = True
+    # Tables whose new rows are open whatever the body says of their state.
+    state_ignored_on_create: str = ""
+    # Whether the strong form of a tag, "123", is understood in If-Match.
+    strong_etags: bool = True
+    # Whether the account of a qualification becomes the contact's company and the opportunity's customer.
+    qualify_links_rows: bool = True
     # Which columns a new row must have: those that are system (SystemRequired), application (the others too) or none.
     required_columns: str = "system"
     # Whether an update may set an opportunity to won or lost; else only WinOpportunity and LoseOpportunity may.

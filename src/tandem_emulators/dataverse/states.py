@@ -12,6 +12,7 @@ from tandem_emulators.dataverse import errors
 from tandem_emulators.dataverse.schema import Table
 from tandem_emulators.dataverse.settings import Settings
 
+_CLOSED = {"lead": errors.lead_closed, "opportunity": errors.opportunity_closed}
 _CLOSED_OPPORTUNITY = {1: "Won", 2: "Lost"}
 
 
@@ -39,7 +40,7 @@ class States:
         """A closed row takes nothing but the change that opens it again, in the tables set so."""
         closed = table.name in self.settings.read_only_when_inactive.split(",") and (row.get("statecode") or 0) != 0
         if closed and changes.get("statecode") != 0:
-            raise errors.opportunity_closed() if table.name == "opportunity" else errors.lead_closed()
+            raise _CLOSED.get(table.name, errors.row_inactive)()
         if table.name == "opportunity" and not self.settings.close_opportunity_by_update:
             target = changes.get("statecode")
             if target in _CLOSED_OPPORTUNITY and target != row.get("statecode"):

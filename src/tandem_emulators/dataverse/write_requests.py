@@ -30,9 +30,9 @@ class WriteRequests:
     counters: Counters
 
     def create(self, call: Call, table: Table) -> Reply:
-        self.counters.written(1)
         preferences = call.preferences
         body = decode_body(table.set_name, call.request.body)
+        self.counters.written(_count_rows(body))
         with self.writer.store.transaction():
             record_id = self.writer.create(call.caller, table, body, terms=call.terms)
             return self._written(call, table, RowKey(record_id), record_id, preferences, created=True)
@@ -96,7 +96,7 @@ class WriteRequests:
             return
         if not table.metadata.get("IsOptimisticConcurrencyEnabled", True):
             raise errors.no_concurrency(table.name)
-        if etag_version(unquote(must_match)) != version:
+        if etag_version(unquote(must_match), strong=self.writer.settings.strong_etags) != version:
             raise errors.version_mismatch()
 
     def _written(
@@ -221,3 +221,17 @@ class WriteRequests:
             outcome = message.run(MessageCall(call.caller, call.root, body, call.terms, table, record_id))
         self.counters.written(outcome.created)
         return no_content() if outcome.body is None else json_reply(outcome.body)
+
+
+def _count_rows(body: Mapping[str, Any]) -> int:
+    """The row and those nested in it."""
+    waiting: list[Any] = [body]
+    count = 0
+    while waiting:
+        found = waiting.pop()
+        if isinstance(found, dict):
+            count += 1
+            waiting += [value for value in found.values() if isinstance(value, dict | list)]
+        elif isinstance(found, list):
+            waiting += found
+    return count

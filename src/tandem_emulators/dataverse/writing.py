@@ -53,7 +53,10 @@ class Writer:
         self.deep_insert = DeepInsert(self)
 
     def payload(self, references: Mapping[str, str] | None = None) -> PayloadReader:
-        return PayloadReader(self.schema, self.store, self.settings.empty_string_is_null, references or {})
+        settings = self.settings
+        return PayloadReader(
+            self.schema, self.store, settings.empty_string_is_null, settings.ignore_read_only_columns, references or {}
+        )
 
     # The three writes, with the caller's rights checked.
 
@@ -74,6 +77,8 @@ class Writer:
         changes = {**terms.key_columns, **payload.columns, **terms.preset}
         chosen = str(record_id or changes.get(table.key) or self.new_id())
         changes.pop(table.key, None)
+        if table.name in self.settings.state_ignored_on_create.split(","):
+            changes.pop("statecode", None)
         if self.store.exists(table, chosen):
             raise errors.duplicate_key()
         if terms.detects_duplicates:
@@ -197,7 +202,7 @@ def _known(table: Table, values: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in values.items() if name in table.stored}
 
 
-def etag_version(header: str) -> int | None:
-    r"""The row version in `W/"123"`; a strong tag is accepted too. None when it is neither."""
-    found = re.fullmatch(r'\s*(?:W/)?"(\d{1,18})"\s*', header)
-    return int(found[1]) if found else None
+def etag_version(header: str, *, strong: bool = True) -> int | None:
+    r"""The row version in `W/"123"`, or in the strong form without the `W/`; None when it is neither."""
+    found = re.fullmatch(r'\s*(W/)?"(\d{1,18})"\s*', header)
+    return int(found[2]) if found and (strong or found[1]) else None

@@ -86,6 +86,13 @@ def test_5_9_customer_currency_and_campaign_may_be_named(org: InProcess) -> None
     assert opportunity["_transactioncurrencyid_value"] == currency
 
 
+def test_5_9_the_new_rows_stand_alone_where_the_switch_says_so(settings: InProcess) -> None:
+    settings.set("/settings", qualify_links_rows=False)
+    _, contact, opportunity = qualify(settings, a_lead(settings)).rows
+    assert contact["_parentcustomerid_value"] is None
+    assert opportunity["_customerid_value"] is None
+
+
 @pytest.mark.parametrize(
     ("values", "status"),
     [

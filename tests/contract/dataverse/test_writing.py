@@ -375,3 +375,49 @@ def test_5_5_pointing_a_lookup_needs_the_right_to_append(crm: Running) -> None:
         assert privilege in text
         crm.set("/privileges", grant=[privilege])
     assert crm.api("POST", "contacts", bind).status == 204
+
+
+# Switches where the documentation is silent.
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "code"), [("POST", "contacts", "0x80041a01"), ("PATCH", "contacts({id})", "0x80041a02")]
+)
+def test_13_read_only_columns_are_refused_where_the_switch_says_so(
+    crm: Running, method: str, path: str, code: str
+) -> None:
+    contact = crm.create("contacts", lastname="Grey")
+    crm.set("/settings", ignore_read_only_columns=False)
+    answer = crm.api(method, path.replace("{id}", contact), {"lastname": "Grey", "fullname": "x"})
+    assert answer.error[:2] == (400, code)
+    assert crm.api("PATCH", f"contacts({contact})", {"contactid": contact, "lastname": "Gray"}).status == 204
+
+
+def test_13_a_strong_tag_is_understood_or_not(crm: Running) -> None:
+    contact = crm.create("contacts", lastname="Grey")
+    strong = crm.row("contacts", contact)["@odata.etag"].removeprefix("W/")
+    crm.set("/settings", strong_etags=False)
+    assert crm.api("PATCH", f"contacts({contact})", {"jobtitle": "x"}, If_Match=strong).status == 412
+    crm.set("/settings", strong_etags=True)
+    assert crm.api("PATCH", f"contacts({contact})", {"jobtitle": "x"}, If_Match=strong).status == 204
+
+
+@pytest.mark.parametrize(("ignored_in", "state"), [("", 1), ("lead", 0)])
+def test_13_the_state_of_a_new_lead_is_taken_or_not(crm: Running, ignored_in: str, state: int) -> None:
+    crm.set("/settings", state_ignored_on_create=ignored_in)
+    lead = crm.create("leads", lastname="L", subject="S", statecode=1)
+    assert crm.row("leads", lead)["statecode"] == state
+
+
+def test_5_10_an_inactive_row_is_read_only_in_the_tables_set_so(crm: Running) -> None:
+    crm.set("/settings", read_only_when_inactive="contact")
+    contact = crm.create("contacts", lastname="Grey")
+    crm.api("PATCH", f"contacts({contact})", {"statecode": 1})
+    inactive = (400, "0x80040230", "The object cannot be updated because it is inactive.")
+    assert crm.api("PATCH", f"contacts({contact})", {"jobtitle": "x"}).error == inactive
+
+
+def test_5_1_nested_rows_count_as_written(crm: Running) -> None:
+    crm.control("POST", "/counters/reset")
+    crm.api("POST", "accounts", {"name": "A", "contact_customer_accounts": [{"lastname": "B"}, {"lastname": "C"}]})
+    assert crm.control("GET", "/counters").body["records_written"] == 3
