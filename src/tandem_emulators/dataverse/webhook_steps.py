@@ -8,7 +8,7 @@ from html import unescape
 from typing import Any
 from urllib.parse import urlencode, urlsplit, urlunsplit
 
-from tandem_emulators.dataverse.errors import ODataError
+from tandem_emulators.dataverse import errors
 from tandem_emulators.dataverse.organization import Organization
 from tandem_emulators.dataverse.store import Row, Store
 
@@ -36,10 +36,10 @@ class Endpoint:
         found = {unescape(m["name"]): unescape(m["value"]) for m in _SETTING.finditer(self.auth_value)}
         if self.auth_type == _QUERY:
             if not found:
-                raise ODataError(400, "0x80050204", _INVALID_QUERY)
+                raise errors.webhook_query_invalid()
             return _with_query(self.url, found), {}
         if not found or not all(_HEADER_NAME.fullmatch(name) and value.isprintable() for name, value in found.items()):
-            raise ODataError(400, "0x80050203", _INVALID_HEADERS)
+            raise errors.webhook_headers_invalid()
         return self.url, found
 
 
@@ -153,13 +153,3 @@ def _with_query(url: str, parameters: Mapping[str, str]) -> str:
         return url
     query = "&".join(text for text in (parts.query, urlencode(parameters)) if text)
     return urlunsplit(parts._replace(query=query))
-
-
-_INVALID_HEADERS = (
-    "The webhook call failed because of invalid http headers in authValue. Check if the authValue format, header names "
-    "and values are valid for your Service Endpoint entity."
-)
-_INVALID_QUERY = (
-    "The webhook call failed because of invalid http query params in authValue. Check if the authValue format, query "
-    "parameter names and values are valid for your Service Endpoint entity."
-)

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from tandem_emulators.dataverse import errors
 from tandem_emulators.dataverse.async_jobs import AsyncJobs
 from tandem_emulators.dataverse.errors import ODataError
 from tandem_emulators.dataverse.events import RowEvent
@@ -27,22 +28,6 @@ from tandem_emulators.kit.clock import Clock
 
 _RETRIED = frozenset({502, 503, 504})
 _ATTEMPTS_MAX = 2
-_FAILURES = {
-    "status": (
-        "0x80050201",
-        "The webhook call failed because the http request received non-success httpStatus code. Please check your "
-        "webhook request handler.",
-    ),
-    "timeout": (
-        "0x80050202",
-        "The webhook call failed because the Http request timed out at client side. Please check your webhook request "
-        "handler.",
-    ),
-    "error": (
-        "0x80050205",
-        "The webhook call failed during http post. Please check the exception for more details.",
-    ),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,14 +39,10 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """`failure` is None, or which of the texts above tells it; `status` is None if there was no answer."""
+    """`error` is None for a call that succeeded; `status` is None if there was no answer."""
 
-    failure: str | None
+    error: ODataError | None
     status: int | None = None
-
-    @property
-    def error(self) -> ODataError | None:
-        return ODataError(400, *_FAILURES[self.failure]) if self.failure else None
 
 
 def post(call: Call, timeout_s: float) -> Outcome:
@@ -76,10 +57,10 @@ def post(call: Call, timeout_s: float) -> Outcome:
         finally:
             connection.close()
     except TimeoutError:
-        return Outcome("timeout")
+        return Outcome(errors.webhook_timed_out())
     except (OSError, http.client.HTTPException, ValueError):
-        return Outcome("error")
-    return Outcome(None if 200 <= status < 300 else "status", status)
+        return Outcome(errors.webhook_post_failed())
+    return Outcome(None if 200 <= status < 300 else errors.webhook_not_successful(), status)
 
 
 class Webhooks:
