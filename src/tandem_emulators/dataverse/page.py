@@ -1,6 +1,7 @@
 """A page of an answer: its rows, and the links and annotations around them."""
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from tandem_emulators.dataverse.options import Preferences, QueryOptions
 from tandem_emulators.dataverse.store import Row
@@ -11,9 +12,9 @@ COUNT_MAX = 5000
 
 @dataclass(slots=True)
 class Page:
-    """`rows` as JSON wants them, and the link that goes on from here, if any."""
+    """`rows` as JSON wants them, sealed ones or dicts, and the link that goes on from here, if any."""
 
-    rows: list[Row]
+    rows: list[Any]
     context: str
     count: int | None = None
     next_link: str | None = None

@@ -3,6 +3,8 @@
 import re
 from dataclasses import dataclass
 
+import msgspec
+
 from tandem_emulators.dataverse import errors
 from tandem_emulators.dataverse.call import Call, applied, json_reply
 from tandem_emulators.dataverse.keys import resolve_key
@@ -45,7 +47,8 @@ class ReadRequests:
         )
         page = self.reader.page(call.caller, table, options, Preferences(), call.root, related)
         self.counters.read(len(page.rows))
-        found = [{"@odata.id": f"{call.root}{table.set_name}({row[table.key]})"} for row in page.rows]
+        ids = [row[table.key] for row in msgspec.to_builtins(page.rows)]
+        found = [{"@odata.id": f"{call.root}{table.set_name}({record_id})"} for record_id in ids]
         return json_reply({"@odata.context": f"{call.root}$metadata#Collection($ref)", "value": found})
 
     # One row.
@@ -66,7 +69,7 @@ class ReadRequests:
         if level == "minimal":
             return json_reply(body, headers=headers)
         headers["content-type"] = f"application/json; odata.metadata={level}"
-        return json_reply(leveled(level, table, call.root, body), headers=headers)
+        return json_reply(leveled(level, table, call.root, msgspec.to_builtins(body)), headers=headers)
 
     def part(self, call: Call, table: Table, record_id: str, rest: tuple[str, ...]) -> Reply:
         """Follows the segments behind a row, one at a time."""

@@ -4,8 +4,9 @@ A page is read behind the last row of the one before (never by counting), so row
 pages do not shift the rest.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from tandem_emulators.dataverse import errors
 from tandem_emulators.dataverse.apply import read_apply
@@ -153,20 +154,20 @@ class Reader:
             query.conditions.append(Behind(tuple(query.order), order_values(cookie, query.order)))
         paged = preferences.page_size is not None or options.top is None
         size = (preferences.page_size or PAGE_SIZE_MAX) if paged else options.top or 0
-        rows = self.rows.fetch(caller, query, size + 1 if paged else size)
-        following = self._following(caller, query, rows, size, cookie) if len(rows) > size else None
-        finished = self._finished(caller, table, rows[:size], options, preferences, root)
-        page = Page(finished, context(root, table.set_name, options.select, options.expands))
+        is_plain = preferences.annotations is None and not options.expands
+        fetch: Callable[[Caller, Query, int], list[Any]] = self.rows.fetch_sealed if is_plain else self.rows.fetch
+        rows = fetch(caller, query, size + 1 if paged else size)
+        page = Page(rows[:size], context(root, table.set_name, options.select, options.expands))
         self._annotate(page, found, preferences)
-        base = f"{root}{related.path if related else table.set_name}"
-        if following is not None:
+        if len(rows) > size:
+            following = self.rows.cookie(caller, query, page.rows, cookie.page if cookie else 1)
+            base = f"{root}{related.path if related else table.set_name}"
             page.next_link = link(base, options, "$skiptoken", replace(following, delta_to=upto).render())
         elif upto is not None:
             page.delta_link = self.changes.delta_link(table, options, upto, root)
+        if not is_plain:
+            page.rows = self._finished(caller, table, page.rows, options, preferences, root)
         return page
-
-    def _following(self, caller: Caller, query: Query, rows: Sequence[Row], size: int, cookie: Cookie | None) -> Cookie:
-        return self.rows.cookie(caller, query, rows[:size], cookie.page if cookie else 1)
 
     def _annotate(self, page: Page, found: int | None, preferences: Preferences) -> None:
         if found is not None:

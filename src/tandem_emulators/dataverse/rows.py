@@ -3,7 +3,11 @@
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
 from zoneinfo import ZoneInfo
+
+import msgspec
 
 from tandem_emulators.dataverse import errors
 from tandem_emulators.dataverse.annotations import Annotator, Shown
@@ -67,13 +71,18 @@ class Rows:
         return query
 
     def fetch(self, caller: Caller, query: Query, limit: int, offset: int = 0) -> list[Row]:
+        names = _names(query)
+        return [dict(zip(names, values, strict=True)) for values in self._fetch(caller, query, limit, offset)]
+
+    def fetch_sealed(self, caller: Caller, query: Query, limit: int) -> list[msgspec.Struct]:
+        """Rows that nothing will be added to: made and encoded in half the time of dicts."""
+        make = _sealed(tuple(_names(query)))
+        return [make(*values) for values in self._fetch(caller, query, limit, 0)]
+
+    def _fetch(self, caller: Caller, query: Query, limit: int, offset: int) -> list[tuple[Any, ...]]:
         statement = Statement(self.schema, self.viewpoint(caller))
         sql = statement.select(query, limit, offset)
-        names = [output.name for output in query.outputs]
-        if not query.is_distinct and not query.is_aggregate:
-            names.insert(0, ETAG)
-        found = fetch(self.store.connection, sql, statement.arguments)
-        return [dict(zip(names, values, strict=True)) for values in found]
+        return fetch(self.store.connection, sql, statement.arguments)
 
     def count(self, caller: Caller, query: Query, limit: int) -> int:
         statement = Statement(self.schema, self.viewpoint(caller))
@@ -86,10 +95,9 @@ class Rows:
         if self.count(caller, plain, AGGREGATED_MAX + 1) > AGGREGATED_MAX:
             raise query_fault("0x8004e023")
 
-    def cookie(self, caller: Caller, query: Query, rows: Sequence[Row], page: int) -> Cookie:
+    def cookie(self, caller: Caller, query: Query, rows: Sequence[Any], page: int) -> Cookie:
         """What the next page goes on from: the columns of the order in the last and the first row of this one."""
-        key = query.root.table.key
-        last, first = (self._bounds(caller, query, str(rows[position][key])) for position in (-1, 0))
+        last, first = (self._bounds(caller, query, _key_of(query, rows[position])) for position in (-1, 0))
         return Cookie(page=page + 1, last=last, first=first)
 
     def _bounds(self, caller: Caller, query: Query, record_id: str) -> tuple[tuple[str, str | None], ...]:
@@ -110,6 +118,24 @@ class Rows:
             return rows
         zone = ZoneInfo(self.settings.user_time_zone)
         return Annotator(self.schema, self.store, shown, preferences, zone).annotate(rows)
+
+
+def _names(query: Query) -> list[str]:
+    names = [output.name for output in query.outputs]
+    return names if query.is_distinct or query.is_aggregate else [ETAG, *names]
+
+
+@lru_cache(maxsize=128)
+def _sealed(names: tuple[str, ...]) -> type[msgspec.Struct]:
+    fields = {f"v{place}": name for place, name in enumerate(names)}
+    return msgspec.defstruct("SealedRow", [(field, Any) for field in fields], rename=fields, gc=False)
+
+
+def _key_of(query: Query, row: Any) -> str:
+    name = query.root.table.key
+    if isinstance(row, dict):
+        return str(row[name])
+    return str(getattr(row, f"v{_names(query).index(name)}"))
 
 
 def shown_columns(table: Table) -> dict[str, Shown]:
