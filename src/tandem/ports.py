@@ -240,8 +240,8 @@ class Connector(Protocol):
         timeout, or a file's time in the side's queue."""
 
     async def write(self, entity: Entity, writes: Sequence[Write]) -> Sequence[WriteResult]:
-        """At most ``batch_size`` writes of one kind in one HTTP call (a file takes several); the results in the order
-        given.
+        """At most ``batch_size`` writes of one kind in one HTTP call (a file takes several, and so does a call that takes
+        all or nothing and has to be split); the results in the order given.
 
         Raises:
             TransientError: surely nothing was written.
