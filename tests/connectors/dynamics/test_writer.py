@@ -292,3 +292,19 @@ class TestBulkMessages:
         known = next(iter(emulator.records("contact")))
         await connector.write(CONTACT, [an_update(known, fax=str(n)) for n in range(4)])
         assert connector.items_sent - before == 5 + 1 + 4
+
+    async def test_what_is_counted_is_what_the_service_counts(
+        self, connector: DynamicsConnector, emulator: Emulator
+    ) -> None:
+        def used() -> int:
+            return sum(emulator.control("limits")["entitlement_today"].values())
+
+        await connector.fetch_schema(CONTACT)
+        before = used(), connector.items_sent
+        ids = [RecordId(emulator.create("contact", lastname=f"Counted {n}")) for n in range(3)]
+        await connector.write(CONTACT, [a_create(lastname=f"Counted {n}") for n in range(5)])
+        await connector.write(CONTACT, [an_update(id_, fax="1") for id_ in ids])
+        await connector.fetch_records(CONTACT, ["lastname"], ids)
+        await connector.find_records(CONTACT, ["lastname"], "lastname", ["Counted 1"])
+        _ = [page async for page in connector.fetch_changes(CONTACT, None, ["lastname"])]
+        assert connector.items_sent - before[1] == used() - before[0]
