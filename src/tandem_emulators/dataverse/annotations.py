@@ -5,9 +5,8 @@ Slower than a plain page, cell by cell in Python; a client that asks for it pays
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from tandem_emulators.dataverse.options import Preferences
 from tandem_emulators.dataverse.schema import OPTION_TYPES, Column, Schema, Table
@@ -32,7 +31,7 @@ class Annotator:
     """Annotates rows whose values, by name, are of these columns. Times are shown in the caller's zone."""
 
     def __init__(
-        self, schema: Schema, store: Store, shown: Mapping[str, Shown], preferences: Preferences, zone: ZoneInfo
+        self, schema: Schema, store: Store, shown: Mapping[str, Shown], preferences: Preferences, zone: tzinfo
     ) -> None:
         self._schema = schema
         self._store = store
@@ -144,7 +143,7 @@ def _yes_no(column: Column, value: Any) -> str:
     return str(option.get("Label") or ("Yes" if value else "No"))
 
 
-def _moment(column: Column, value: Any, zone: ZoneInfo) -> str:
+def _moment(column: Column, value: Any, zone: tzinfo) -> str:
     """English (US); a day, and a time without a zone of its own, stay what they are."""
     moment = datetime.fromisoformat(value)
     if not column.is_date_only and column.metadata.get("DateTimeBehavior") != "TimeZoneIndependent":

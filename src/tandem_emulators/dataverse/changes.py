@@ -126,8 +126,19 @@ class Changes:
         return DeltaToken(self.rows.store.version, self.rows.clock.now().replace(microsecond=0))
 
     def _require_tracked(self, table: Table) -> None:
-        if not table.is_tracked or table.name in self.rows.settings.untracked_tables.split(","):
+        """Pairs are tracked where both tables of each of their associations are."""
+        if table.is_intersect:
+            there = self.rows.schema.associations.items()
+            ends = {name for name, found in there for pairs in found.values() if pairs.intersect == table.name}
+            if not all(
+                self._is_tracked(self.rows.schema.tables[name]) for name in ends if name in self.rows.schema.tables
+            ):
+                raise errors.pairs_not_tracked(table.name)
+        elif not self._is_tracked(table):
             raise errors.not_tracked(table.name)
+
+    def _is_tracked(self, table: Table) -> bool:
+        return table.is_tracked and table.name not in self.rows.settings.untracked_tables.split(",")
 
     def _live_token(self, table: Table, text: str) -> DeltaToken:
         """Refuses a token that is older than the memory of deletions, or than the table's present shape."""

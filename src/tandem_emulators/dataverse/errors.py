@@ -443,6 +443,14 @@ def not_tracked(table: str) -> ODataError:
     return ODataError(400, "0x80072491", f"Entity {table} isn't enabled for change tracking.")
 
 
+def pairs_not_tracked(table: str) -> ODataError:
+    text = (
+        f"Changes cannot be retrieved for intersect entity {table} since both related entities are not enabled for "
+        "change tracking."
+    )
+    return ODataError(400, "0x80072492", text)
+
+
 def not_with_tracking(option: str) -> ODataError:
     return query_error(f'The "{option}" query parameter isn\'t supported when Change Tracking is enabled.')
 

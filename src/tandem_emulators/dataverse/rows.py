@@ -3,9 +3,10 @@
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, tzinfo
 from functools import lru_cache
 from typing import Any
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 
@@ -40,7 +41,7 @@ class Rows:
         found = self.store.connection.execute(
             'SELECT "businessunitid" FROM "systemuser" WHERE "systemuserid" = ?', (caller.user_id,)
         ).fetchone()
-        now = self.clock.now().astimezone(ZoneInfo(self.settings.user_time_zone)).replace(microsecond=0)
+        now = self.clock.now().astimezone(zone_named(self.settings.user_time_zone)).replace(microsecond=0)
         return Viewpoint(
             user_id=caller.user_id,
             business_unit_id=found[0] if found else None,
@@ -116,8 +117,16 @@ class Rows:
     def annotated(self, rows: list[Row], shown: Mapping[str, Shown], preferences: Preferences) -> list[Row]:
         if preferences.annotations is None:
             return rows
-        zone = ZoneInfo(self.settings.user_time_zone)
+        zone = zone_named(self.settings.user_time_zone)
         return Annotator(self.schema, self.store, shown, preferences, zone).annotate(rows)
+
+
+def zone_named(name: str) -> tzinfo:
+    """UTC needs no data; a name that this system has no data for is UTC too."""
+    try:
+        return UTC if name == "UTC" else ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return UTC
 
 
 def _names(query: Query) -> list[str]:

@@ -188,6 +188,48 @@ def test_2_6_a_table_that_is_not_tracked_says_so(crm: InProcess) -> None:
     assert crm.get("leads", Prefer=TRACK).error[1] == "0x80072491"
 
 
+def test_4_2_pairs_are_tracked_where_both_tables_are(crm: InProcess) -> None:
+    _, link = tracked(crm, "listmembers")
+    newsletter = crm.create("lists", listname="News", createdfromcode=2)
+    contact = crm.create("contacts", lastname="Grey")
+    reference = {"@odata.id": f"{crm.url}/api/data/v9.2/contacts({contact})"}
+    assert crm.api("POST", f"lists({newsletter})/listcontact_association/$ref", reference).status == 204
+    rows, link = changes(crm, link)
+    assert [row["_entityid_value"] if "_entityid_value" in row else row["entityid"] for row in rows] == [contact]
+    pair = rows[0]["listmemberid"]
+    assert crm.api("DELETE", f"lists({newsletter})/listcontact_association({contact})/$ref").status == 204
+    assert [(row["id"], row["reason"]) for row in changes(crm, link)[0]] == [(pair, "deleted")]
+    crm.set("/settings", untracked_tables="lead")
+    assert crm.get("listmembers", Prefer=TRACK).error[:2] == (400, "0x80072492")
+
+
+def test_4_2_the_columns_are_fixed_by_the_link_and_annotations_do_not_lose_it(crm: InProcess) -> None:
+    """powerapps-docs 439: annotations once suppressed the delta link."""
+    _, link = tracked(crm, "contacts?$select=lastname,_ownerid_value")
+    contact = crm.create("contacts", lastname="Grey", jobtitle="Chief")
+    body = crm.get(link, Prefer='odata.include-annotations="*"').body
+    assert body["@odata.context"].endswith("$metadata#contacts(lastname,_ownerid_value)/$delta")
+    (row,) = body["value"]
+    assert {name for name in row if "@" not in name} == {"lastname", "_ownerid_value", "contactid"}
+    assert row["contactid"] == contact
+    assert row["_ownerid_value@Microsoft.Dynamics.CRM.lookuplogicalname"] == "systemuser"
+    assert "@odata.deltaLink" in body
+
+
+def test_4_2_several_consumers_have_tokens_of_their_own(crm: InProcess) -> None:
+    _, early = tracked(crm)
+    first = crm.create("contacts", lastname="A")
+    _, late = tracked(crm)
+    second = crm.create("contacts", lastname="B")
+    assert [row["contactid"] for row in changes(crm, late)[0]] == [second]
+    assert [row["contactid"] for row in changes(crm, early)[0]] == [first, second]
+
+
+@pytest.mark.parametrize("option", ["$apply=aggregate($count as n)", "fetchXml=<fetch/>"])
+def test_other_kinds_of_query_do_not_go_with_tracking_either(crm: InProcess, option: str) -> None:
+    assert crm.get(f"contacts?{option}", Prefer=TRACK).error[:2] == (400, "0x80060888")
+
+
 def test_4_2_a_cascaded_delete_is_one_entry_for_each_row(crm: InProcess) -> None:
     account = crm.create("accounts", name="Litware")
     bind = {"parentcustomerid_account@odata.bind": f"accounts({account})"}
