@@ -43,11 +43,6 @@ def query_error(text: str) -> ODataError:
     return ODataError(400, "0x80060888", text)
 
 
-def not_covered(what: str) -> ODataError:
-    """Where the service would answer and this emulator does not; never a status that the service uses for data."""
-    return ODataError(501, "0x80060888", f"{what} is not covered by this emulator.")
-
-
 def no_property(name: str, edm_type: str) -> ODataError:
     return query_error(f"Could not find a property named '{name}' on type '{edm_type}'.")
 
@@ -298,10 +293,6 @@ def opportunity_id_missing() -> ODataError:
 
 def connection_ends_missing() -> ODataError:
     return ODataError(400, "0x80048210", "Both objects being connected are missing.")
-
-
-def connection_exists() -> ODataError:
-    return ODataError(400, "0x80048208", "Connection already exists.")
 
 
 def connection_dates() -> ODataError:
