@@ -27,6 +27,8 @@ from tandem_emulators.marketo import (
     campaign_calls,
     custom_activities,
     custom_activity_types,
+    custom_object_calls,
+    custom_object_fields,
     custom_object_schema,
     envelope,
     feeds,
@@ -41,6 +43,7 @@ from tandem_emulators.marketo import (
     object_writes,
     partition_calls,
     program_calls,
+    program_views,
     push,
     settings,
     stats,
@@ -237,7 +240,9 @@ class MarketoEmulator(Emulator):
 
     def _refused(self, request: Request, refusal: RefusalError, now_s: float) -> http.Reply:
         self._note(request, now_s, refusal.code)
-        return _reply(envelope.render_error(refusal, self._request_ids.make(int(now_s * 1000))), request)
+        is_asset = request.path.startswith(ASSETS)
+        render = envelope.render_asset_error if is_asset else envelope.render_error
+        return _reply(render(refusal, self._request_ids.make(int(now_s * 1000))), request)
 
     def _note(self, request: Request, now_s: float, code: str | None = None) -> None:
         self._limits.note(now_s, self._prepared(request).user or self._identity.service.user, code)
@@ -309,10 +314,13 @@ _HANDLERS: dict[str, Handler] = {
     **feeds.HANDLERS,
     **object_calls.HANDLERS,
     **object_writes.HANDLERS,
+    **custom_object_calls.HANDLERS,
+    **custom_object_fields.HANDLERS,
     **custom_object_schema.HANDLERS,
     **named_accounts.HANDLERS,
     **partition_calls.HANDLERS,
     **program_calls.HANDLERS,
+    **program_views.HANDLERS,
     **push.HANDLERS,
     **custom_activity_types.HANDLERS,
     **custom_activities.HANDLERS,
