@@ -23,6 +23,7 @@ from tandem_emulators.kit.errors import ControlError
 # What "customizations and schemas only" leaves: who works there, and how the organisation is set up.
 _SETUP_TABLES = frozenset(
     {"organization", "businessunit", "systemuser", "team", "teammembership", "transactioncurrency", "connectionrole"}
+    | {"duplicaterule", "duplicaterulecondition", "entitymap", "attributemap"}
 ) | {"sdkmessage", "sdkmessagefilter", "sdkmessageprocessingstep", "sdkmessageprocessingstepimage", "serviceendpoint"}
 _KINDS = ("everything", "customizations")
 

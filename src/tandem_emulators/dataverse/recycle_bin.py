@@ -24,6 +24,9 @@ class RecycleBin:
     def __init__(self, writer: Writer) -> None:
         self._writer = writer
         self._run = writer.store.connection.execute
+
+    def _ensure_table(self) -> None:
+        """Before each use: another organisation may have been restored over this one."""
         self._run(
             "CREATE TABLE IF NOT EXISTS recycled (entity TEXT NOT NULL, id TEXT NOT NULL, row BLOB NOT NULL, "
             "deleted_s REAL NOT NULL, PRIMARY KEY (entity, id))"
@@ -31,6 +34,7 @@ class RecycleBin:
 
     def notice(self, event: RowEvent) -> None:
         if event.message == "Delete" and self._writer.settings.recycle_bin_days > 0:
+            self._ensure_table()
             kept = msgspec.json.encode(dict(event.before))
             values = (event.table.name, event.record_id, kept, self._writer.clock.timestamp())
             self._run("INSERT OR REPLACE INTO recycled VALUES (?, ?, ?, ?)", values)
@@ -47,6 +51,7 @@ class RecycleBin:
     def restore(self, caller: Caller, table: Table, record_id: str) -> None:
         if self._writer.store.exists(table, record_id):
             raise errors.duplicate_key()
+        self._ensure_table()
         days = self._writer.settings.recycle_bin_days
         since_s = self._writer.clock.timestamp() - days * _A_DAY_S
         sql = "SELECT row FROM recycled WHERE entity = ? AND id = ? AND deleted_s >= ?"
