@@ -78,6 +78,17 @@ def test_the_forecast_says_when_the_share_is_used_up_at_this_rate() -> None:
     assert budget.resets_at == MIDNIGHT
 
 
+@pytest.mark.parametrize(
+    ("spent", "stretch"),
+    [(0, 1.0), (22_000, 1.0), (22_500, 6.048), (23_500, 10.08), (24_900, 40.0), (25_000, 40.0)],
+)
+def test_with_the_last_tenth_the_feeds_are_asked_more_seldom(spent: int, stretch: float) -> None:
+    """18 hours are left, in which 7,560 calls would be made at 7 a minute."""
+    ledger = DayLedger(FakeClock(NOON), share=25_000)
+    ledger.note_usage(ours=spent - 1, others=0)
+    assert ledger.stretch(7 / 60) == pytest.approx(stretch)
+
+
 def test_a_rate_that_the_day_outlasts_has_no_end() -> None:
     clock = FakeClock(NOON)
     ledger = DayLedger(clock, share=25_000)

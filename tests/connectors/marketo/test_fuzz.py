@@ -250,7 +250,7 @@ WRITES: Final[dict[str, Work]] = {
     "create by file": lambda c: c.write(PERSON, CREATES),
 }
 
-fuzzed = settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+fuzzed = settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 drawn_answers = st.lists(st.none() | answers, min_size=1, max_size=8)

@@ -34,6 +34,8 @@ SWITCHES: list[dict[str, Any]] = [
     {"custom_fields_move_updated_at": True},
     {"custom_objects": False},
     {"custom_object_schema_api": False},
+    {"dedupe_fields": "email,phone"},
+    {"custom_link_values": "number"},
     {"native_crm": "dynamics"},
     {"native_crm": "salesforce"},
     {"import_blank_cells": "cleared"},
@@ -113,6 +115,35 @@ async def test_writes_have_their_fates(world: SwitchedWorld) -> None:
         assert str(truth[created.id][2]) in TOO_LONG
     found = await world.connector.find_records(world.entity, world.fields, world.email, [email.title()])
     assert [reading.id for reading in found] == [known]
+
+
+async def test_a_field_that_is_written_once_reads_back_as_it_was(emulator: Emulator) -> None:
+    """Marketo says that it was updated: only the read-back tells."""
+    emulator.settings(write_once_fields="phone")
+    world = MarketoWorld(emulator)
+    try:
+        id_ = world.create(name="Once", phone="+44 1")
+        assert list(await world.connector.write(world.entity, [world.an_update(id_, phone="+44 2")])) == [Written(id_)]
+        [reading] = await world.connector.fetch_records(world.entity, [world.phone], [id_])
+    finally:
+        emulator.settings(write_once_fields="")
+        await world.connector.close()
+    assert reading.values == ("+44 1",)
+
+
+ELSEWHERE = frozenset(
+    {
+        *("daily_calls", "rate_calls", "rate_window_s", "concurrent_calls", "timeouts"),  # published facts
+        *("list_feed_members_max", "program_members_max"),  # of calls that the connector does not make
+        *("write_once_fields", "partition_name_required"),  # below
+        *("import_start_s", "import_rows_per_s"),  # test_imports
+        *("export_start_s", "export_run_s", "export_status_refresh_s", "export_quota_bytes"),  # test_full_read
+    }
+)
+
+
+def test_no_switch_is_forgotten(emulator: Emulator) -> None:
+    assert {name for switch in SWITCHES for name in switch} | ELSEWHERE == set(emulator.control("settings"))
 
 
 async def test_where_a_partition_must_be_named_the_refusal_says_so(emulator: Emulator) -> None:

@@ -16,6 +16,12 @@ from tandem.ports import Budget, Clock
 RATE_MINUTES: Final = 10
 """The rate is that of the last minutes: enough for quiet passes to be in it, few enough to follow a first copy."""
 
+LAST_PART: Final = 0.1
+"""When so little of the share is left, the feeds are asked more seldom rather than not at all at the day's end."""
+
+STRETCH_MAX: Final = 40.0
+"""A change is seen after ten minutes at the latest."""
+
 _MIDNIGHT_ZONE: Final = "America/Chicago"
 
 
@@ -71,6 +77,15 @@ class DayLedger:
         if self._daily_calls is not None:
             left = min(left, self._daily_calls - self._reserve - self._others - self._used)
         return max(0, left)
+
+    def stretch(self, calls_per_s: float) -> float:
+        """How many times more seldom to ask than `calls_per_s`, so that the last tenth of the share, half of it for
+        this, lasts until the day ends; 1 while there is more."""
+        left = self.left
+        if left > self._share * LAST_PART:
+            return 1.0
+        affordable = left / 2 / max(1.0, self.resets_in_s)
+        return min(STRETCH_MAX, max(1.0, calls_per_s / affordable)) if affordable else STRETCH_MAX
 
     @property
     def resets_in_s(self) -> float:

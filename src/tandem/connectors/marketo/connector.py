@@ -101,6 +101,7 @@ class MarketoConnector:
                 bytes_a_day=extract_bytes_a_day,
                 part_bytes=extract_part_bytes,
             ),
+            self._ledger,
             changes_horizon_days=changes_horizon_days,
             deletions_horizon_days=deletions_horizon_days,
         )

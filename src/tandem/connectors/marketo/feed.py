@@ -16,6 +16,7 @@ from typing import Final, TypeAlias
 
 import msgspec
 
+from tandem.connectors.marketo.budget import DayLedger
 from tandem.connectors.marketo.client import MarketoClient
 from tandem.connectors.marketo.full_read import FullRead
 from tandem.connectors.marketo.place import Chain, Place, expired, parse_cursor
@@ -64,6 +65,11 @@ class FeedCadence:
     merges_s: float = 30
     deletions_s: float = 60
     overlap_s: float = 3600
+
+    @property
+    def calls_per_s(self) -> float:
+        """Of a quiet subscription."""
+        return 1 / self.changes_s + 1 / self.merges_s + 1 / self.deletions_s
 
     def of(self, feed: str) -> float:
         return {CHANGES: self.changes_s, MERGES: self.merges_s, DELETIONS: self.deletions_s}[feed]
@@ -123,6 +129,7 @@ class PersonFeed:
         clock: Clock,
         cadence: FeedCadence,
         full_read: FullRead,
+        ledger: DayLedger,
         *,
         changes_horizon_days: float,
         deletions_horizon_days: float,
@@ -131,6 +138,7 @@ class PersonFeed:
         self._clock = clock
         self._cadence = cadence
         self._full_read = full_read
+        self._ledger = ledger
         self._horizons_s = {
             CHANGES: changes_horizon_days * 86_400,
             MERGES: changes_horizon_days * 86_400,
@@ -199,7 +207,8 @@ class PersonFeed:
         more, token = goes_on(answer, chain.token)
         if more:
             return _moved(place, feed, msgspec.structs.replace(chain, token=token)), False
-        return _moved(place, feed, Chain(token, asked_at, began + self._cadence.of(feed))), True
+        due = began + self._cadence.of(feed) * self._ledger.stretch(self._cadence.calls_per_s)
+        return _moved(place, feed, Chain(token, asked_at, due)), True
 
     async def _with_overlap(self, place: Place, began: datetime) -> Place:
         """The place with a re-read under way, when one is due: from one overlap before the last one began, so that
