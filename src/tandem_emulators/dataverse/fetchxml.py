@@ -102,9 +102,17 @@ class _FetchReader:
         self._sources = Sources()
         self._by_alias: dict[str, Source] = {}
         root = self._sources.make(table)
+        root.is_bin = self._datasource(fetch)
         self._query = Query(root, is_aggregate=_flag(fetch, "aggregate"), is_distinct=_flag(fetch, "distinct"))
         self._fetch = Fetch(self._query)
         self._orders: list[tuple[Source, ElementTree.Element]] = []
+
+    def _datasource(self, fetch: ElementTree.Element) -> bool:
+        """`bin` reads the rows that were deleted, where the recycle bin is on; there is no other source."""
+        named = fetch.get("datasource")
+        if named not in (None, "bin"):
+            _refuse("0x80041108")
+        return named == "bin"
 
     def read(self, entity: ElementTree.Element) -> Fetch:
         self._read_pages()

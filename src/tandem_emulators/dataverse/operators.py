@@ -96,6 +96,7 @@ class Viewpoint:
     """Who asks, and when, in the asker's time zone.
 
     `hidden` are the columns of a table that read as null; `require_read` raises for a table that may not be read.
+    `bin_since_s` is when the oldest row that the recycle bin still shows was deleted.
     """
 
     user_id: str
@@ -103,6 +104,7 @@ class Viewpoint:
     now: datetime
     hidden: Callable[[Table], frozenset[str]]
     require_read: Callable[[Table], None]
+    bin_since_s: float
 
 
 @dataclass(slots=True)

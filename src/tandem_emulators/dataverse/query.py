@@ -13,10 +13,14 @@ from tandem_emulators.dataverse.schema import Column, Table
 
 @dataclass(eq=False, slots=True)
 class Source:
-    """`links` are the sources joined to this one, each by a column of its own and one of this."""
+    """`links` are the sources joined to this one, each by a column of its own and one of this.
+
+    `is_bin` is the table's deleted rows, as the recycle bin keeps them.
+    """
 
     table: Table
     alias: str
+    is_bin: bool = False
     links: list["Link"] = field(default_factory=list)
 
     def field(self, column: Column) -> "Field":

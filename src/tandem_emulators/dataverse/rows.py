@@ -1,5 +1,6 @@
 """Runs queries for a caller, and shapes what comes back into rows as JSON wants them."""
 
+import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -48,7 +49,12 @@ class Rows:
             now=now,
             hidden=lambda table: self.security.hidden(caller, table),
             require_read=lambda table: self.security.require(caller, table, "Read"),
+            bin_since_s=self._bin_since_s(),
         )
+
+    def _bin_since_s(self) -> float:
+        days = self.settings.recycle_bin_days
+        return self.clock.timestamp() - days * 86_400 if days > 0 else math.inf
 
     # Queries.
 

@@ -25,7 +25,7 @@ from tandem_emulators.dataverse.query import (
     iter_sources,
 )
 from tandem_emulators.dataverse.query_faults import query_fault
-from tandem_emulators.dataverse.schema import Schema
+from tandem_emulators.dataverse.schema import Schema, Table
 
 CONDITIONS_MAX = 500
 LINKS_MAX = 15
@@ -120,7 +120,13 @@ class Statement:
     def _table(self, source: Source) -> str:
         if not source.table.is_intersect:
             self._viewpoint.require_read(source.table)
-        return f'"{source.table.name}" AS {source.alias}'
+        return f"{self._recycled(source.table) if source.is_bin else _quoted_name(source.table.name)} AS {source.alias}"
+
+    def _recycled(self, table: Table) -> str:
+        """The deleted rows of a table, in its own columns."""
+        columns = ", ".join(f"json_extract(CAST(row AS TEXT), '$.{name}') AS \"{name}\"" for name in table.stored)
+        self.arguments += [table.name, self._viewpoint.bin_since_s]
+        return f"(SELECT {columns} FROM recycled WHERE entity = ? AND deleted_s >= ?)"
 
     def _joins(self, source: Source) -> str:
         return "".join(
@@ -230,6 +236,10 @@ def fetch(connection: sqlite3.Connection, sql: str, arguments: Sequence[Any]) ->
 
 def _collation(field: Field) -> str:
     return " COLLATE NOCASE" if field.column.edm_type == "Edm.String" else ""
+
+
+def _quoted_name(name: str) -> str:
+    return f'"{name}"'
 
 
 def _quoted(text: str) -> str:

@@ -470,6 +470,27 @@ def test_7_2_ceilings_of_links_and_conditions(crm: InProcess) -> None:
     assert b"0x8004430c" in answer.raw
 
 
+# Deleted rows.
+
+
+def test_deleted_rows_are_read_from_the_bin_while_they_are_kept(crm: InProcess) -> None:
+    crm.set("/settings", recycle_bin_days=30, token_lifetime_s=2_000_000_000)
+    crm.sign_in()
+    task = crm.create("tasks", subject="Gone", prioritycode=2)
+    crm.create("tasks", subject="Here")
+    crm.api("DELETE", f"tasks({task})")
+    condition = '<filter><condition attribute="subject" operator="like" value="%e%"/></filter>'
+    columns = '<attribute name="subject"/><attribute name="prioritycode"/>'
+    xml = f'<fetch datasource="bin"><entity name="task">{columns}{condition}</entity></fetch>'
+    (row,) = ask(crm, "tasks", xml).rows
+    assert (row["activityid"], row["subject"], row["prioritycode"]) == (task, "Gone", 2)
+    crm.set("/clock", advance_s=31 * 86_400)
+    assert ask(crm, "tasks", xml).rows == []
+    crm.set("/clock", advance_s=-31 * 86_400)
+    crm.set("/settings", recycle_bin_days=0)
+    assert ask(crm, "tasks", xml).rows == []
+
+
 # Saved queries.
 
 
