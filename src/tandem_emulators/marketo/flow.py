@@ -13,10 +13,10 @@ from tandem_emulators.marketo.campaigns import Campaign
 from tandem_emulators.marketo.errors import RefusalError, SkipError
 from tandem_emulators.marketo.fields import Field
 from tandem_emulators.marketo.lead_end import remove
-from tandem_emulators.marketo.lead_sync import Reader
+from tandem_emulators.marketo.lead_sync import Reader, write_company_of
 from tandem_emulators.marketo.lists import add_members, find_list, remove_members
 from tandem_emulators.marketo.log import Activity
-from tandem_emulators.marketo.people import Author, Change, Lead
+from tandem_emulators.marketo.people import Author, Lead
 from tandem_emulators.marketo.program_writer import ProgramWriter
 from tandem_emulators.marketo.subscription import Subscription
 from tandem_emulators.marketo.webhooks import Caller, Outcome, Webhook
@@ -103,14 +103,15 @@ class Flows:
         author = Author(SOURCE, SOURCE, f"Webhook {outcome.webhook.name}", campaign_id=outcome.campaign_id)
         writer = self._subscription.writer(author, now_s)
         writer.note(Activity(lead.id, CALL_WEBHOOK, None, outcome.webhook.name, told))
-        known = {name: value for name, value in outcome.values.items() if self._subscription.fields.find_exact(name)}
-        change, _ = Reader(self._subscription).read(known)
-        writer.change(lead, change)
         writer.flush()
+        for name, value in outcome.values.items():
+            try:
+                self._write(lead, {name: value}, author, now_s)
+            except RefusalError:
+                continue  # a mapping that does not fit fills nothing
 
     def _change_data_value(self, step: Step, lead: Lead, author: Author, now_s: float) -> None:
-        change, _ = Reader(self._subscription).read({_text(step, "field"): step.get("value")})
-        self._change(lead, change, author, now_s)
+        self._write(lead, {_text(step, "field"): step.get("value")}, author, now_s)
 
     def _change_score(self, step: Step, lead: Lead, author: Author, now_s: float) -> None:
         """`+5` and `-5` add, `=5` sets."""
@@ -121,7 +122,7 @@ class Flows:
         except ValueError as error:
             raise ControlError(f"A change of a score is +n, -n or =n, not {text!r}.") from error
         value = number if text.startswith("=") else int(lead.values.get(field.name) or 0) + number
-        self._change(lead, Change({field.name: value}), author, now_s)
+        self._write(lead, {field.name: value}, author, now_s)
 
     def _score(self, name: Any) -> Field:
         found = self._subscription.fields.find_exact(str(name))
@@ -129,8 +130,11 @@ class Flows:
             raise ControlError(f"There is no score field {name!r}.")
         return found
 
-    def _change(self, lead: Lead, change: Change, author: Author, now_s: float) -> None:
+    def _write(self, lead: Lead, values: Mapping[str, Any], author: Author, now_s: float) -> None:
+        change, company_values = Reader(self._subscription).read(values)
         writer = self._subscription.writer(author, now_s)
+        if company_values:
+            write_company_of(self._subscription, writer, lead, company_values, author, now_s, managed_too=True)
         writer.change(lead, change)
         writer.flush()
 

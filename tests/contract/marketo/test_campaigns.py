@@ -322,6 +322,16 @@ class TestWebhooks:
         assert told(entry)["Error Type"] == error
         assert marketo.lead(lead, "leadScore") == {"leadScore": 3}
 
+    def test_a_mapping_that_does_not_fit_fills_nothing_and_its_neighbours_are_filled(
+        self, marketo: Running, receiver: Receiver
+    ) -> None:
+        receiver.answer = b'{"score": "many", "town": "Bonn", "firm": "Own Ltd"}'
+        lead = marketo.create(email="a@b.example")
+        mappings = {"leadScore": "score", "city": "town", "company": "firm", "shoeSize": "town"}
+        self.called(marketo, lead, {"url": receiver.url, "mappings": mappings})
+        found = marketo.lead(lead, "leadScore", "city", "company")
+        assert found == {"leadScore": None, "city": "Bonn", "company": "Own Ltd"}
+
     def test_a_receiver_may_call_back(self, marketo: Running, receiver: Receiver) -> None:
         """The call leaves on a thread of its own: the emulator serves on while the receiver takes its time."""
         lead = marketo.create(email="a@b.example")
