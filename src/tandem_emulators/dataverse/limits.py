@@ -33,6 +33,15 @@ class _Usage:
         while self.work and self.work[0][0] <= before:
             self.work_ms -= self.work.popleft()[1]
 
+    def last_to_go(self, limit_ms: float) -> float:
+        """When the piece of work was done that must leave the window before there is room again."""
+        rest_ms = self.work_ms
+        for done_at, took_ms in self.work:
+            rest_ms -= took_ms
+            if rest_ms < limit_ms:
+                return done_at
+        return 0.0
+
 
 class Limits:
     """The caller that was let in by `enter` must `leave`; one that was refused must not."""
@@ -66,7 +75,8 @@ class Limits:
             wait_s = self._wait(usage, usage.requests[len(usage.requests) - limits.requests_limit])
             return errors.too_many_requests(limits.requests_limit, window, wait_s)
         if usage.work_ms >= limits.execution_limit_ms:
-            return errors.too_much_time(limits.execution_limit_ms, window, self._wait(usage, usage.work[0][0]))
+            oldest = usage.last_to_go(limits.execution_limit_ms)
+            return errors.too_much_time(limits.execution_limit_ms, window, self._wait(usage, oldest))
         if usage.closed_until > self._clock.timestamp():
             return errors.too_many_requests(limits.requests_limit, window, self._wait(usage, 0.0))
         return None
@@ -105,9 +115,9 @@ class Limits:
     def as_dict(self) -> dict[str, object]:
         """For the control API: what each user has used, on each server and of today's entitlement."""
         today = self._entitlement.get(int(self._clock.timestamp() // _DAY_S), Counter())
-        windows = [
-            {"user": user, "server": server, "requests": len(usage.requests), "execution_ms": round(usage.work_ms, 3)}
-            for (user, server), usage in self._usages.items()
-            if self._usage(user, server)
-        ]
+        windows = []
+        for user, server in self._usages:
+            usage = self._usage(user, server)
+            spent = {"requests": len(usage.requests), "execution_ms": round(usage.work_ms, 3)}
+            windows.append({"user": user, "server": server, **spent})
         return {"windows": windows, "entitlement_today": dict(today)}

@@ -1,6 +1,8 @@
 """Sheet section 1.1 over https: Microsoft's own library as it is, with a secret, a certificate and a password."""
 
 import hashlib
+import http.client
+import ssl
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -116,6 +118,18 @@ def test_2_3_https_is_said_to_stay_https(secure: Running) -> None:
     answer = secure.get("WhoAmI")
     assert answer.headers["strict-transport-security"] == "max-age=31536000; includeSubDomains"
     assert answer.body["@odata.context"].startswith("https://127.0.0.1:")
+
+
+@pytest.mark.parametrize("action", ["drop_before", "drop_after", "reset"])
+def test_a_connection_is_cut_under_tls_too(secure: Running, action: str) -> None:
+    secure.sign_in()
+    secure.set("/faults", operation="whoami", action=action)
+    connection = secure.connect()
+    connection.request("GET", "/api/data/v9.2/WhoAmI", headers={"Authorization": f"Bearer {secure.token}"})
+    with pytest.raises((http.client.RemoteDisconnected, ConnectionResetError, ssl.SSLEOFError)):
+        connection.getresponse()
+    connection.close()
+    assert secure.get("WhoAmI").status == 200
 
 
 # The assertion itself, made by hand so that each part of it can be wrong.

@@ -2,10 +2,14 @@
 
 import http.client
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
 import pytest
 
+from tandem_emulators.dataverse.limits import Limits
+from tandem_emulators.dataverse.settings import Settings
+from tandem_emulators.kit.clock import Clock
 from tests.contract.dataverse.client import Running
 
 
@@ -112,6 +116,24 @@ def test_7_1_execution_time_is_limited(crm: Running) -> None:
         "seconds. Decrease number of concurrent requests or reduce the duration of requests and try again later.",
     )
     assert int(answer.headers["retry-after"]) > 0
+
+
+def test_7_1_the_wait_for_execution_time_is_as_long_as_it_takes() -> None:
+    """Three long calls at once, done at different times: the limit has room when the second of them is past."""
+    clock, settings = Clock(), Settings(execution_limit_ms=1000)
+    clock.set(datetime(2026, 1, 5, tzinfo=UTC))
+    clock.freeze(True)
+    limits = Limits(clock, settings)
+    for _ in range(3):
+        assert limits.enter("user", 0) is None
+    for _ in range(3):
+        clock.advance(10)
+        limits.leave("user", 0, 0.7)
+    refused = limits.enter("user", 0)
+    assert refused is not None
+    assert (refused.code, refused.retry_after_s) == ("0x80072321", 290)
+    clock.advance(290)
+    assert limits.enter("user", 0) is None
 
 
 def test_7_1_concurrency_is_limited(crm: Running) -> None:
