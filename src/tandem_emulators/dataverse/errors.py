@@ -259,8 +259,9 @@ def not_implemented(message: str) -> ODataError:
     return ODataError(501, "0x80060888", f"{message} has not yet been implemented.")
 
 
-def not_deletable(table: str) -> ODataError:
-    return ODataError(405, "0x80040315", f"This action is not supported. Records of {table} are not deleted this way.")
+def not_supported(message: str, table: str) -> ODataError:
+    text = f"This action is not supported. The '{message}' method does not support entities of type '{table}'."
+    return ODataError(405, "0x80040315", text)
 
 
 def merge_cycle() -> ODataError:

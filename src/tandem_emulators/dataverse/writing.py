@@ -70,7 +70,7 @@ class Writer:
         terms: Terms = PLAIN,
     ) -> str:
         """`record_id` is the id that the URL chose; else the body may choose it."""
-        self.security.require(caller, table, "Create")
+        self._require(caller, table, "Create", "Create")
         payload = self.payload(terms.references).read(table, body, creating=True)
         self._require_rights(caller, table, payload)
         self.deep_insert.make_parents(caller, table, payload, terms)
@@ -91,7 +91,7 @@ class Writer:
         self, caller: Caller, table: Table, record_id: str, body: Mapping[str, Any], *, terms: Terms = PLAIN
     ) -> None:
         """The columns of the alternate key that named the row are not written again (sheet section 5.2)."""
-        self.security.require(caller, table, "Write")
+        self._require(caller, table, "Write", "Update")
         row = self._existing(table, record_id)
         payload = self.payload(terms.references).read(table, body, creating=False)
         self._require_rights(caller, table, payload)
@@ -103,10 +103,10 @@ class Writer:
         self.change(caller, table, row, changes)
 
     def delete(self, caller: Caller, table: Table, record_id: str) -> None:
-        self.security.require(caller, table, "Delete")
+        self._require(caller, table, "Delete", "Delete")
         self._existing(table, record_id)
         if table.name == "systemuser":
-            raise errors.not_deletable(table.name)
+            raise errors.not_supported("Delete", table.name)
         self.remove(caller, table, record_id)
 
     # The same without a body to read: qualification, merging and cascades write stored columns.
@@ -166,6 +166,12 @@ class Writer:
     def system(self) -> Caller:
         """Who does what the service does by itself."""
         return Caller(self.organization.administrator_id, is_administrator=True)
+
+    def _require(self, caller: Caller, table: Table, privilege: str, message: str) -> None:
+        """Rows of a table of pairs come and go by associations only."""
+        if table.metadata.get("IsIntersect"):
+            raise errors.not_supported(message, table.name)
+        self.security.require(caller, table, privilege)
 
     def _existing(self, table: Table, record_id: str) -> Row:
         row = self.store.find(table, record_id)

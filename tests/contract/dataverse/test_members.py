@@ -141,6 +141,13 @@ def test_a_person_puts_people_on_lists(org: InProcess) -> None:
     assert members(org, list_id) == set()
 
 
+@pytest.mark.parametrize("entity_set", ["listmembers", "teammemberships", "accountleadscollection"])
+def test_pairs_come_by_associations_only(org: InProcess, entity_set: str) -> None:
+    status, code, text = org.api("POST", entity_set, {}).error
+    assert (status, code) == (405, "0x80040315")
+    assert text.startswith("This action is not supported.")
+
+
 # Teams.
 
 
