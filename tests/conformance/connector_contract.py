@@ -382,6 +382,13 @@ class DescriptionContract:
     async def test_a_write_without_an_answer_settles_in_time(self, world: ConnectorWorld) -> None:
         assert world.connector.settle_s(world.entity) > 0
 
+    async def test_many_that_wait_may_go_together_and_settle_no_earlier(self, world: ConnectorWorld) -> None:
+        connector = world.connector
+        for kind in (ActionKind.CREATE, ActionKind.UPDATE):
+            size = connector.batch_size(world.entity, kind, 1_000_000, "someKey")
+            assert size >= connector.batch_size(world.entity, kind) >= 1
+            assert connector.settle_s(world.entity, size) >= connector.settle_s(world.entity)
+
 
 class ConnectorContract(FullReadContract, ChangesContract, ReadContract, WriteContract, DescriptionContract):
     """A connector adds its ``world``."""
