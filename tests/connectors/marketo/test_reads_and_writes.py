@@ -254,6 +254,44 @@ async def test_a_spent_quota_stops_at_once_until_midnight(
     assert clock.slept == []
 
 
+async def test_after_a_spent_quota_no_call_is_made_until_midnight_us_central(
+    connector: MarketoConnector, emulator: Emulator, clock: EmulatorClock
+) -> None:
+    id_ = await create_one(connector, "after.quota@example.com")
+    emulator.fault("leads.sync", "body", body={"code": "607"})
+    with pytest.raises(TransientError):
+        await connector.write(PERSON, [an_update(id_, firstName="Later")])
+    emulator.control("counters/reset", {})
+    with pytest.raises(TransientError) as caught:
+        await connector.fetch_records(PERSON, FIELDS, [id_])
+    assert emulator.counters()["requests_total"] == 0
+    assert connector.budget.calls_left == 0
+    clock.advance((caught.value.retry_after_s or 0) + 1)
+    [reading] = await connector.fetch_records(PERSON, FIELDS, [id_])
+    assert reading.presence is Presence.PRESENT
+
+
+@pytest.mark.parametrize(("code", "pause_s"), [("606", 5.0), ("615", 1.0)])
+async def test_when_one_call_is_too_fast_no_other_begins_for_a_while(
+    connector: MarketoConnector, emulator: Emulator, clock: EmulatorClock, code: str, pause_s: float
+) -> None:
+    await connector.fetch_schema(PERSON)
+    emulator.fault("leads.query", "body", body={"code": code})
+    before = clock.now()
+    await connector.fetch_records(PERSON, FIELDS, [RecordId("1")])
+    assert (clock.now() - before).total_seconds() >= pause_s
+
+
+async def test_what_others_use_is_known_and_shortens_our_share(connect: Connect, emulator: Emulator) -> None:
+    day = [{"date": "2026-03-04", "total": 990, "users": [{"userId": "other@example.com", "count": 990}]}]
+    answer = {"requestId": "1#1", "success": True, "result": day}
+    emulator.fault("stats.usage", "body", status=200, body=answer)
+    connector = connect(daily_share=500, daily_calls=1_000, reserve=2)
+    await connector.fetch_schema(COMPANY)
+    budget = connector.budget
+    assert (budget.calls_of_others, budget.calls_left) == (990, 1_000 - 2 - 990 - budget.calls_used_today)
+
+
 async def test_a_read_survives_lost_answers_and_short_pages(connector: MarketoConnector, emulator: Emulator) -> None:
     id_ = await create_one(connector, "survivor@example.com", firstName="Eve")
     emulator.fault("leads.query", "drop_after", times=1)
