@@ -25,8 +25,10 @@ RETENTION_DAYS = {37: 14} | dict.fromkeys((1, 3, 6, 7, 13, 19, 22, 24, 28, 36, 4
 REST_DAYS = 761
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Activity:
+    """What is to be logged; not frozen, as one is made for every changed field and freezing doubles its cost."""
+
     lead_id: int
     type_id: int
     primary_id: int | None
