@@ -206,10 +206,10 @@ class FilterReader:
     def _lambda(self, node: Lambda) -> Condition:
         """`all` is that there is none of which it does not hold."""
         source = self._walk(node.path.parts[:-1])
-        name = node.path.parts[-1] if node.path.parts[:-1] or node.path.parts[-1] not in self._scope else ""
+        name = node.path.parts[-1]
         navigation = find_navigation(self._schema, source.table, name)
         if navigation is None or isinstance(navigation, ToOne):
-            raise errors.no_property(name or str(node.path), source.table.edm_name)
+            raise errors.no_property(name, source.table.edm_name)
         link, inner = self._link_to(navigation, source)
         if node.body is None:
             return Exists(source, link)

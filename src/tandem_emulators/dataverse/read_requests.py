@@ -99,6 +99,8 @@ class ReadRequests:
         return json_reply({"@odata.context": context, "value": value})
 
     def _reference(self, call: Call, table: Table, record_id: str) -> Reply:
+        if not self.reader.store.exists(table, record_id):
+            raise errors.does_not_exist(table.name, record_id)
         url = f"{call.root}{table.set_name}({record_id})"
         return json_reply({"@odata.context": f"{call.root}$metadata#$ref", "@odata.id": url})
 

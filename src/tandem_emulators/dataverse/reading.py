@@ -18,7 +18,7 @@ from tandem_emulators.dataverse.navigation import Through, ToMany
 from tandem_emulators.dataverse.options import PAGE_SIZE_MAX, Preferences, QueryOptions
 from tandem_emulators.dataverse.page import COUNT_MAX, Page, link
 from tandem_emulators.dataverse.paging import Cookie, order_values, parse_cookie
-from tandem_emulators.dataverse.query import Behind, Exists, Link, Query, Sources, Test
+from tandem_emulators.dataverse.query import Behind, Exists, Link, Query, Source, Test
 from tandem_emulators.dataverse.rows import Rows, shown_columns
 from tandem_emulators.dataverse.schema import Schema, Table
 from tandem_emulators.dataverse.security import Caller, Security
@@ -40,8 +40,7 @@ class Related:
         if isinstance(self.navigation, ToMany):
             query.conditions.append(Test(query.root.field(self.navigation.column), "eq", (self.record_id,)))
             return
-        pairs = Sources().make(self.navigation.pairs)
-        pairs.alias = "pairs"
+        pairs = Source(self.navigation.pairs, "pairs")
         near = pairs.field(self.navigation.pairs.columns[self.navigation.near])
         own = Link(pairs, self.navigation.far, query.root.table.key, conditions=[Test(near, "eq", (self.record_id,))])
         query.conditions.append(Exists(query.root, own))

@@ -242,6 +242,51 @@ def test_a_query_function_with_wrong_arguments_is_refused(people: InProcess, fun
     assert answer.error[:2] == (400, "0x80060888")
 
 
+# Columns of several choices (3.1: one string of numbers).
+
+
+@pytest.fixture(scope="module")
+def hobbies(people: InProcess) -> InProcess:
+    crm = "Microsoft.Dynamics.CRM"
+
+    def label(text: str) -> dict[str, object]:
+        one = {"@odata.type": f"{crm}.LocalizedLabel", "Label": text, "LanguageCode": 1033}
+        return {"@odata.type": f"{crm}.Label", "LocalizedLabels": [one]}
+
+    options = [{"Value": value, "Label": label(text)} for value, text in ((1, "Hiking"), (2, "Camping"), (12, "Chess"))]
+    column = {
+        "@odata.type": f"{crm}.MultiSelectPicklistAttributeMetadata",
+        "SchemaName": "new_hobbies",
+        "DisplayName": label("Hobbies"),
+        "OptionSet": {"@odata.type": f"{crm}.OptionSetMetadata", "IsGlobal": False, "Options": options},
+    }
+    assert people.api("POST", "EntityDefinitions(LogicalName='contact')/Attributes", column).status == 204
+    for first, chosen in (("Gil", "1,2"), ("Hal", "12"), ("Ida", None)):
+        people.create("contacts", firstname=first, description="hobbies", new_hobbies=chosen)
+    return people
+
+
+@pytest.mark.parametrize(
+    ("function", "values", "expected"),
+    [
+        ("ContainValues", "['1']", ["Gil"]),
+        ("ContainValues", "['2','12']", ["Gil", "Hal"]),
+        ("DoesNotContainValues", "['1','2']", ["Hal", "Ida"]),
+    ],
+)
+def test_3_2_one_of_several_choices(hobbies: InProcess, function: str, values: str, expected: list[str]) -> None:
+    condition = f"Microsoft.Dynamics.CRM.{function}(PropertyName='new_hobbies',PropertyValues={values})"
+    target = f"contacts?$select=firstname&$orderby=firstname&$filter=description eq 'hobbies' and {condition}"
+    assert [row["firstname"] for row in hobbies.get(target).rows] == expected
+
+
+def test_3_1_several_choices_read_as_their_labels(hobbies: InProcess) -> None:
+    target = "contacts?$select=new_hobbies&$filter=firstname eq 'Gil'"
+    row = hobbies.get(target, Prefer='odata.include-annotations="*"').rows[0]
+    assert row["new_hobbies"] == "1,2"
+    assert row["new_hobbies@OData.Community.Display.V1.FormattedValue"] == "Hiking; Camping"
+
+
 # Aliases.
 
 

@@ -115,6 +115,48 @@ def test_3_2_what_is_not_on_the_supported_list_is_refused(org: InProcess, condit
     assert org.get(f"contacts?$filter={condition}").status == 400
 
 
+@pytest.mark.parametrize(
+    ("condition", "text"),
+    [
+        (
+            "numberofchildren eq 'x'",
+            "A binary operator with incompatible types was detected. Found operand types 'Edm.Int32' and 'Edm.String' "
+            "for operator kind 'Equal'.",
+        ),
+        (
+            "lastname ge 5",
+            "A binary operator with incompatible types was detected. Found operand types 'Edm.String' and 'Edm.Int32' "
+            "for operator kind 'GreaterThanOrEqual'.",
+        ),
+        (
+            "lastname eq numberofchildren",
+            "A binary operator with incompatible types was detected. Found operand types 'Edm.String' and 'Edm.Int32' "
+            "for operator kind 'Equal'.",
+        ),
+        ("lastname eq ", "Expression expected at position 12 in 'lastname eq '."),
+        ("(lastname eq 'x'", "')' or operator expected at position 16 in '(lastname eq 'x''."),
+        ("lastname eq 'x' lastname", "Syntax error at position 16 in 'lastname eq 'x' lastname'."),
+        ("lastname # 'x'", "Syntax error: character '#' is not valid at position 9 in 'lastname # 'x''."),
+        ("lastname", "The $filter expression must evaluate to a single boolean value."),
+    ],
+)
+def test_2_6_the_texts_of_the_odata_library(org: InProcess, condition: str, text: str) -> None:
+    target = f"contacts?$filter={condition.replace('#', '%23')}"
+    assert org.get(target).error == (400, "0x80060888", text)
+
+
+def test_2_2_what_a_url_carries_besides_is_left_alone(some: InProcess) -> None:
+    rows = some.get("contacts?$select=lastname&tag=Sync&partitionId=x&$top=1").rows
+    assert len(rows) == 1
+    both = some.get("contacts?$select=statecode", Prefer='odata.include-annotations="*", odata.maxpagesize=2')
+    assert both.headers["preference-applied"] == 'odata.maxpagesize=2,odata.include-annotations="*"'
+    assert len(both.rows) == 2
+
+
+def test_3_2_skip_is_not_supported(org: InProcess) -> None:
+    assert org.get("contacts?$skip=5").error == (400, "0x80060888", "Skip Clause is not supported in CRM")
+
+
 def test_3_1_a_row_has_its_etag_first_its_key_always_and_nulls(some: InProcess) -> None:
     row = some.get("contacts?$select=firstname&$filter=lastname eq 'grey' and firstname eq null").rows[0]
     assert next(iter(row)) == "@odata.etag"
