@@ -175,6 +175,8 @@ class DataverseEmulator(Emulator):
     def _as_member(self, request: Request, user_id: str, operation: str) -> Reply:
         try:
             caller = self.membership.caller(user_id, request)
+            if len(request.body) > self.settings.payload_bytes_max:
+                raise errors.request_too_large()
         except ODataError as error:
             return refusal(error, request.headers)
         if operation == "batch":

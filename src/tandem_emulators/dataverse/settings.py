@@ -59,6 +59,8 @@ class Settings:
     requests_limit: int = 6000
     execution_limit_ms: int = 1_200_000
     limits_window_s: int = 300
+    # 116.85 MB, which is stated for bulk messages, and taken for every request here.
+    payload_bytes_max: int = 122_526_105
     dop_hint: int = 4
     # What each call during the wait that Retry-After asked for adds to that wait.
     pressing_adds_s: float = 1.0

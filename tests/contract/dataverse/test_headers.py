@@ -168,6 +168,14 @@ def test_5_10_the_one_acted_for_creates_and_the_caller_is_named_beside(shared: R
     assert row["_createdonbehalfby_value"] == me
 
 
+def test_5_10_entitlement_is_the_callers(crm: Running) -> None:
+    crm.set("/privileges", grant=["prvActOnBehalfOfAnotherUser"])
+    me, other = crm.get("WhoAmI").body["UserId"], a_colleague(crm)["systemuserid"]
+    crm.create("leads", lastname="A")
+    crm.api("POST", "leads", {"lastname": "B"}, MSCRMCallerID=other)
+    assert crm.control("GET", "/limits").body["entitlement_today"] == {me: 4}
+
+
 def test_2_6_acting_for_somebody_needs_the_privilege(crm: Running) -> None:
     me = crm.get("WhoAmI").body["UserId"]
     refused = crm.get("WhoAmI", MSCRMCallerID=me)
@@ -254,6 +262,13 @@ def test_a_chunked_body_is_a_body(shared: Running) -> None:
 )
 def test_a_body_that_is_no_json_is_a_400(shared: Running, body: bytes) -> None:
     assert shared.api("POST", "leads", body).status == 400
+
+
+def test_2_5_a_body_beyond_the_limit_is_a_413(crm: Running) -> None:
+    crm.set("/settings", payload_bytes_max=1000)
+    assert crm.api("POST", "leads", {"lastname": "A", "description": "x" * 900}).status == 204
+    refused = crm.api("POST", "leads", {"lastname": "A", "description": "x" * 1000})
+    assert refused.error == (413, "0x8004418a", "Request message length is too large.")
 
 
 def test_headers_of_any_size_are_answered(shared: Running) -> None:
