@@ -68,3 +68,7 @@ def render_asset(reply: Reply, request_id: str) -> bytes:
 
 def render_error(refusal: RefusalError, request_id: str) -> bytes:
     return _encode({"requestId": request_id, "success": False, "errors": [refusal.as_wire()]})
+
+
+def render_asset_error(refusal: RefusalError, request_id: str) -> bytes:
+    return _encode({"success": False, "errors": [refusal.as_wire()], "requestId": request_id, "warnings": []})

@@ -48,7 +48,9 @@ def test_a_name_is_given_once(marketo: Running) -> None:
     make(marketo, "Fair")
     folder = json.dumps({"id": 36, "type": "Folder"})
     refused = ("709", "Static List with the same name already exists")
-    assert marketo.form(LISTS, name="Fair", folder=folder).error == refused
+    answer = marketo.form(LISTS, name="Fair", folder=folder)
+    assert answer.error == refused
+    assert list(answer.body) == ["success", "errors", "requestId", "warnings"]
     other = make(marketo, "Other")
     assert marketo.form(f"{LIST}/{other['id']}.json", name="Fair").error == refused
 

@@ -153,6 +153,29 @@ def test_what_a_blank_cell_does_is_a_switch(marketo: Running, cells: str, left: 
     assert find(marketo, "a@b.example", "city")[0]["city"] == left
 
 
+def test_new_people_go_to_the_partition_that_is_named(marketo: Running) -> None:
+    marketo.control("POST", "/people/create", {"entity": "partition", "values": {"name": "Europe"}})
+    marketo.create(email="old@b.example")
+    status = finished(marketo, HEAD + b"new@b.example,A,B\nold@b.example,C,D\n", partitionName="Europe")
+    [new] = find(marketo, "new@b.example", "leadPartitionId")
+    assert new["leadPartitionId"] != 1
+    failures = marketo.get(f"/bulk/v1/leads/batch/{status['batchId']}/failures.json").raw.decode()
+    assert [line.split(",")[0] for line in failures.splitlines()] == ["email", "old@b.example"]
+
+
+def test_a_person_who_is_there_twice_fails_its_row(marketo: Running) -> None:
+    for _ in range(2):
+        marketo.sync({"email": "twin@b.example"}, action="createDuplicate")
+    status = finished(marketo, HEAD + b"twin@b.example,A,B\n")
+    failures = marketo.get(f"/bulk/v1/leads/batch/{status['batchId']}/failures.json").raw
+    assert b"twin@b.example,A,B,Multiple lead match lookup criteria" in failures
+
+
+@pytest.mark.parametrize("row", [b"a@b.example", b"a@b.example,A,B,C,D"])
+def test_a_row_may_be_shorter_or_longer_than_the_header(marketo: Running, row: bytes) -> None:
+    assert finished(marketo, HEAD + row + b"\n")["numOfLeadsProcessed"] == 1
+
+
 def test_rows_count_as_records_written(marketo: Running) -> None:
     finished(marketo, HEAD + b"a@b.example,A,B\nc@b.example,C,D\n")
     assert marketo.control("GET", "/counters")["records_written"] == 2
