@@ -30,7 +30,8 @@ demo: $(RUNTIME) ## both emulators, 5,000 people, the first copy, then live pass
 test: check ## everything that CI runs: lint, types and all tests, PostgreSQL included
 	@tools/ensure-postgresql.sh
 	@tools/ensure-node-clients.sh
-	TANDEM_TESTS_REQUIRE_POSTGRESQL=1 $(PYTEST) --randomly-seed=$(SEED) --durations=10
+	TANDEM_TESTS_REQUIRE_POSTGRESQL=1 TANDEM_TESTS_REQUIRE_NODE=1 \
+		$(PYTEST) --randomly-seed=$(SEED) --durations=10
 
 fast: $(DEVELOPMENT) ## the inner loop: core, laws, and conformance on memory and SQLite
 	$(PYTEST) --randomly-seed=$(SEED) -m "not postgresql" $(wildcard tests/core tests/properties tests/conformance)

@@ -1,16 +1,11 @@
 """The npm package dynamics-web-api, unchanged: what its stories (tests/clients/node/dynamics.mjs) should come to."""
 
-import json
-import os
-import subprocess
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.contract.dataverse.clients.conftest import Emulator
-
-FOLDER = Path(__file__).parents[3] / "clients" / "node"
+from tests.node_clients import tell
 
 EXPECTED: dict[str, dict[str, Any]] = {
     "rows": {
@@ -61,19 +56,12 @@ EXPECTED: dict[str, dict[str, Any]] = {
 
 @pytest.fixture(scope="module")
 def told(emulator: Emulator) -> dict[str, Any]:
-    assert (FOLDER / "node_modules").is_dir(), "tools/ensure-node-clients.sh installs the client"
     environment = {
-        **os.environ,
         "TANDEM_URL": emulator.url,
         "TANDEM_TOKEN": emulator.token,
         "NODE_EXTRA_CA_CERTS": emulator.ca_file,
     }
-    done = subprocess.run(
-        ["node", "dynamics.mjs"], cwd=FOLDER, env=environment, capture_output=True, text=True, timeout=60, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    results: dict[str, Any] = json.loads(done.stdout)
-    return results
+    return tell("dynamics.mjs", environment)
 
 
 @pytest.mark.parametrize("story", EXPECTED)

@@ -1,5 +1,9 @@
 """Microsoft's PowerPlatform-Dataverse-Client, unchanged: every group of operations that it offers."""
 
+import json
+import os
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from enum import IntEnum
@@ -336,3 +340,23 @@ class TestDataframe:
         assert sorted(by_sql["telephone1"]) == ["7", "8", "9"]
         client.dataframe.delete("account", frame["accountid"])
         eventually(lambda: client.dataframe.get("account", filter=f"name eq '{mark}'", select=["name"]).empty)
+
+
+def test_the_asynchronous_half_of_the_client(emulator: Emulator) -> None:
+    environment = {"TANDEM_URL": emulator.url, "TANDEM_TOKEN": emulator.token, "SSL_CERT_FILE": emulator.ca_file}
+    program = Path(__file__).with_name("async_story.py")
+    done = subprocess.run(
+        [sys.executable, str(program)],
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) == {
+        "records": [[["0", "2"], ["1", "1"], ["2", "1"]], 0],
+        "queries": [True, True, 2],
+        "tables": [True, 200, [["A", 3]], None],
+        "batches": [3, False],
+    }

@@ -4,16 +4,13 @@ Its groups for e-mails, landing pages, smart lists and smart campaigns as assets
 """
 
 import json
-import os
-import subprocess
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.contract.marketo.clients.conftest import Emulator
+from tests.node_clients import tell
 
-FOLDER = Path(__file__).parents[3] / "clients" / "node"
 STEPS = ["Created", "Queued", "Completed", "Cancelled"]
 
 EXPECTED: dict[str, dict[str, Any]] = {
@@ -45,22 +42,14 @@ EXPECTED: dict[str, dict[str, Any]] = {
 
 @pytest.fixture(scope="module")
 def told(emulator: Emulator) -> dict[str, Any]:
-    assert (FOLDER / "node_modules").is_dir(), "tools/ensure-node-clients.sh installs the client"
     environment = {
-        **os.environ,
         "TANDEM_ACCESS": json.dumps(emulator.access),
         "TANDEM_LIST": str(emulator.make("list", name="Node")),
         "TANDEM_CAMPAIGN": str(emulator.make("campaign", name="Node asks")),
         "TANDEM_PROGRAM": "Node pushes",
     }
     emulator.make("program", name="Node pushes", channel="Content")
-    done = subprocess.run(
-        ["node", "--no-deprecation", "marketo.mjs"],
-        cwd=FOLDER, env=environment, capture_output=True, text=True, timeout=60, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    results: dict[str, Any] = json.loads(done.stdout)
-    return results
+    return tell("marketo.mjs", environment, "--no-deprecation")
 
 
 @pytest.mark.parametrize("story", EXPECTED)
