@@ -160,6 +160,7 @@ class LeadWriter:
         self._settings = settings
         self._author = author
         self._now_ms = int(now_s * 1000)
+        self._origin = {"Created Date": iso(int(now_s))[:10], "Source Type": author.source_type}
         self._reason = {} if author.reason is None else {"Reason": author.reason}
         self._source = {"Source": author.source} | (author.attributes() if settings.api_change_attributes else {})
         self._write_once = frozenset(filter(None, settings.write_once_fields.split(","))) if author.api_method else ()
@@ -277,7 +278,7 @@ class LeadWriter:
         return decode(row[0]) if row else {}
 
     def _new_lead(self, lead: Lead) -> Activity:
-        attributes = {"Created Date": iso(lead.created_s)[:10], "Source Type": self._author.source_type}
+        attributes = dict(self._origin)
         if lead.values.get("leadSource"):
             attributes["Lead Source"] = lead.values["leadSource"]
         return Activity(lead.id, NEW_LEAD, lead.id, lead.full_name, attributes | self._author.attributes())
