@@ -68,12 +68,16 @@ class Cascades:
                     self._writer.write(caller, child, row, dict(owner))
 
     def move_children(self, caller: Caller, table: Table, winner_id: str, loser_id: str) -> None:
-        """The loser's children point to the winner where the relationship has Merge = Cascade."""
+        """The loser's children point to the winner where the relationship has Merge = Cascade.
+
+        The rows of its own address columns are part of the loser, and stay.
+        """
+        staying = set(self._writer.store.values_of(table, loser_id, table.key, *table.address_id_columns).values())
         for relation in self._writer.schema.children_of(table):
             if relation.on_merge != "Cascade":
                 continue
             for child, child_id in self._children(table, loser_id, relation):
-                if child is table and child_id == winner_id:
+                if (child is table and child_id == winner_id) or child_id in staying:
                     continue
                 if self._is_paired_already(child, child_id, relation, winner_id):
                     self._writer.remove(caller, child, child_id)

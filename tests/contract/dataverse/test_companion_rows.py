@@ -157,6 +157,18 @@ def test_a_further_address_gets_the_next_number(org: InProcess) -> None:
     assert org.row("accounts", account)["address1_line1"] is None
 
 
+def test_a_merge_moves_further_addresses_and_leaves_the_losers_own(org: InProcess) -> None:
+    winner, loser = org.create("accounts", name="Winner"), org.create("accounts", name="Loser", address1_city="Bonn")
+    bind = {"parentid_account@odata.bind": f"/accounts({loser})"}
+    depot = org.create("customeraddresses", name="Depot", line1="1 Elm", **bind)
+    named = {"@odata.type": "Microsoft.Dynamics.CRM.account"}
+    body = {"Target": {**named, "accountid": winner}, "Subordinate": {**named, "accountid": loser}}
+    assert org.api("POST", "Merge", body).status == 204
+    assert depot in [address["customeraddressid"] for address in addresses(org, winner)]
+    assert [address["city"] for address in addresses(org, loser)] == ["Bonn", None]
+    assert org.row("accounts", winner)["address1_city"] is None
+
+
 def test_addresses_go_with_their_record(org: InProcess) -> None:
     account = org.create("accounts", name="A")
     org.api("DELETE", f"accounts({account})")
