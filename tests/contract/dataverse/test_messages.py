@@ -129,6 +129,55 @@ def test_5_8_rows_must_be_two_and_active(crm: Running) -> None:
     assert merge(crm, winner, loser).error == (400, "0x80045304", inactive)
 
 
+def below(crm: Running, parent: str, name: str) -> str:
+    return crm.create("accounts", name=name, **{"parentaccountid@odata.bind": f"/accounts({parent})"})
+
+
+def test_5_8_a_winner_below_its_loser_would_end_below_itself(crm: Running) -> None:
+    loser = crm.create("accounts", name="Loser")
+    for winner in (child := below(crm, loser, "Child"), below(crm, child, "Grandchild")):
+        answer = merge(crm, winner, loser, "account")
+        assert answer.error == (400, "0x80045300", "Merge could create cyclical parenting.")
+    assert crm.row("accounts", loser)["statecode"] == 0
+
+
+def test_5_8_parents_are_compared_when_asked_for(crm: Running) -> None:
+    one, other = crm.create("accounts", name="One"), crm.create("accounts", name="Other")
+    loser, elsewhere, orphan = below(crm, one, "Loser"), below(crm, other, "X"), crm.create("accounts", name="Orphan")
+    expected = {
+        elsewhere: (400, "0x80045316", "Merge warning: sub-entity will be differently parented."),
+        orphan: (400, "0x80045317", "Merge warning: sub-entity might lose parenting"),
+    }
+    for winner, error in expected.items():
+        named = {"@odata.type": "Microsoft.Dynamics.CRM.account"}
+        body = {"Target": {**named, "accountid": winner}, "Subordinate": {**named, "accountid": loser}}
+        assert crm.api("POST", "Merge", {**body, "PerformParentingChecks": True}).error == error
+    assert merge(crm, orphan, loser, "account").status == 204
+
+
+def test_5_8_merging_needs_the_right_to_write(crm: Running) -> None:
+    winner, loser = crm.create("contacts", lastname="A"), crm.create("contacts", lastname="B")
+    crm.set("/privileges", revoke=["prvWriteContact"])
+    text = "Merge is not allowed: caller does not have the privilege or access."
+    assert merge(crm, winner, loser).error == (403, "0x80045301", text)
+
+
+def test_5_8_children_are_changed_by_the_system(crm: Running) -> None:
+    winner, loser = crm.create("accounts", name="A"), crm.create("accounts", name="B")
+    child = crm.create("contacts", lastname="C", **{"parentcustomerid_account@odata.bind": f"accounts({loser})"})
+    me = crm.get("WhoAmI").body["UserId"]
+    assert merge(crm, winner, loser, "account").status == 204
+    assert crm.row("contacts", child)["_modifiedby_value"] != me
+    assert crm.row("accounts", winner)["_modifiedby_value"] == me
+
+
+def test_5_8_the_content_may_set_a_lookup_of_the_winner(crm: Running) -> None:
+    winner, loser = crm.create("contacts", lastname="A"), crm.create("contacts", lastname="B")
+    account = crm.create("accounts", name="Company")
+    assert merge(crm, winner, loser, **{"parentcustomerid_account@odata.bind": f"/accounts({account})"}).status == 204
+    assert crm.row("contacts", winner)["_parentcustomerid_value"] == account
+
+
 @pytest.mark.parametrize("body", [{}, {"Target": 1}, {"Target": {"@odata.type": "Microsoft.Dynamics.CRM.team"}}])
 def test_5_8_parameters_are_checked(crm: Running, body: dict[str, Any]) -> None:
     assert crm.api("POST", "Merge", body).error[0] == 400

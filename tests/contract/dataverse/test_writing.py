@@ -77,6 +77,12 @@ def test_10_read_only_columns_in_a_body_are_ignored(crm: Running) -> None:
             "named streams can be represented as properties without values.",
         ),
         (
+            {"ParentCustomerId_account@odata.bind": f"/accounts({NEVER})"},
+            "An undeclared property 'ParentCustomerId_account' which only has property annotations in the payload but "
+            "no property value was found in the payload. In OData, only declared navigation properties and declared "
+            "named streams can be represented as properties without values.",
+        ),
+        (
             {"mkt_score": 1},
             "The property 'mkt_score' does not exist on type 'Microsoft.Dynamics.CRM.contact'. Make sure to only use "
             "property names that are defined by the type.",
