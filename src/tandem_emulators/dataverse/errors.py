@@ -542,3 +542,15 @@ def webhook_query_invalid() -> ODataError:
 def webhook_post_failed() -> ODataError:
     text = "The webhook call failed during http post. Please check the exception for more details."
     return ODataError(400, "0x80050205", text)
+
+
+def acs_not_supported() -> ODataError:
+    text = (
+        "Service Endpoint with ACS authentication type is no longer supported. Please change your endpoint "
+        "configuration to use a supported authentication type"
+    )
+    return ODataError(400, "0x80050209", text)
+
+
+def no_post_image() -> ODataError:
+    return ODataError(400, "0x8004416e", "PreEvent step registration does not support Post Image.")

@@ -9,12 +9,15 @@ from typing import Any
 from urllib.parse import urlencode, urlsplit, urlunsplit
 
 from tandem_emulators.dataverse import errors
+from tandem_emulators.dataverse.events import RowEvent
 from tandem_emulators.dataverse.organization import Organization
 from tandem_emulators.dataverse.store import Row, Store
 
 REGISTRATION_TABLES = frozenset({"serviceendpoint", "sdkmessageprocessingstep", "sdkmessageprocessingstepimage"})
 MESSAGES = ("Create", "Update", "Delete")
 _WEBHOOK = 8
+_ACS = 1
+_POST_OPERATION = 40
 _KEY, _HEADER, _QUERY = 4, 5, 6
 _PRE, _POST, _BOTH = 0, 1, 2
 _SETTING = re.compile(r"""<setting\s+name=(["'])(?P<name>.*?)\1\s+value=(["'])(?P<value>.*?)\3\s*/>""")
@@ -93,6 +96,18 @@ def load_steps(store: Store) -> Steps:
     for steps in found.values():
         steps.sort(key=lambda step: (step.rank, step.id))
     return found
+
+
+def check_registration(store: Store, event: RowEvent) -> None:
+    """Refuse what cannot be registered: an endpoint of the retired kind, the row after a step that comes before it."""
+    row = {**event.before, **event.changes}
+    if event.table.name == "serviceendpoint" and row.get("authtype") == _ACS:
+        raise errors.acs_not_supported()
+    if event.table.name == "sdkmessageprocessingstepimage" and row.get("imagetype") in (_POST, _BOTH):
+        step_id = row.get("sdkmessageprocessingstepid")
+        step = store.find(store.schema.tables["sdkmessageprocessingstep"], step_id) if step_id else None
+        if step is not None and step["stage"] != _POST_OPERATION:
+            raise errors.no_post_image()
 
 
 def ensure_registry(store: Store, organization: Organization) -> None:

@@ -23,7 +23,7 @@ from tandem_emulators.dataverse.organization import Organization
 from tandem_emulators.dataverse.settings import Settings
 from tandem_emulators.dataverse.store import Store
 from tandem_emulators.dataverse.webhook_payload import Occasion, render
-from tandem_emulators.dataverse.webhook_steps import REGISTRATION_TABLES, Step, load_steps
+from tandem_emulators.dataverse.webhook_steps import REGISTRATION_TABLES, Step, check_registration, load_steps
 from tandem_emulators.kit.clock import Clock
 
 _RETRIED = frozenset({502, 503, 504})
@@ -87,6 +87,8 @@ class Webhooks:
 
     def heard(self, event: RowEvent) -> None:
         if event.table.name in REGISTRATION_TABLES:
+            if event.message != "Delete":
+                check_registration(self._store, event)
             self._is_stale = True
             return
         if not self._steps:

@@ -340,6 +340,17 @@ def test_8_an_address_that_is_none_fails_the_job_and_nothing_else(crm: Running, 
     wait_until(lambda: [job["errorcode"] for job in jobs(crm)] == [0x80050205 - 2**32] * 2)
 
 
+def test_8_what_cannot_be_registered_is_refused(crm: Running, hook: Receiver) -> None:
+    body = {"name": "hook", "contract": 8, "url": hook.url, "authtype": 1, "authvalue": "k"}
+    assert crm.api("POST", "serviceendpoints", body).error[:2] == (400, "0x80050209")
+    step = register(crm, hook.url, stage=20, mode=0)
+    bind = {"sdkmessageprocessingstepid@odata.bind": f"/sdkmessageprocessingsteps({step})"}
+    image = {"name": "image", "entityalias": "image", "messagepropertyname": "Target", **bind}
+    refused = crm.api("POST", "sdkmessageprocessingstepimages", {**image, "imagetype": 1})
+    assert refused.error == (400, "0x8004416e", "PreEvent step registration does not support Post Image.")
+    assert crm.api("POST", "sdkmessageprocessingstepimages", {**image, "imagetype": 0}).status == 204
+
+
 def test_8_a_registration_full_of_holes_breaks_nothing(crm: Running, hook: Receiver) -> None:
     [message] = crm.get("sdkmessages?$filter=name eq 'Create'").rows
     bind = {"sdkmessageid@odata.bind": f"/sdkmessages({message['sdkmessageid']})"}
