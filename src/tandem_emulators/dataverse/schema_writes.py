@@ -23,7 +23,7 @@ from tandem_emulators.dataverse.schema import Column, Table
 from tandem_emulators.dataverse.schema_changes import SchemaChanges
 from tandem_emulators.dataverse.schema_files import complete
 from tandem_emulators.dataverse.security import Security
-from tandem_emulators.dataverse.table_parts import Attribute, companions, make_table, stable_id
+from tandem_emulators.dataverse.table_parts import Attribute, companions, currency_columns, make_table, stable_id
 
 _OWNERSHIPS = {"UserOwned": "UserOwned", "OrganizationOwned": "OrganizationOwned"}
 _FIXED_AFTER_CREATION = frozenset({"IsPrimaryName", "Targets", "DateTimeBehavior"})
@@ -42,6 +42,8 @@ class SchemaWriter:
             raise schema_errors.table_exists()
         columns = self._columns_of_new(schema_name.lower(), body.get("Attributes"))
         primary = self._primary_name(schema_name, columns)
+        if any(column["AttributeType"] == "Money" for column in columns):
+            columns += currency_columns()
         ownership = _OWNERSHIPS.get(str(body.get("OwnershipType", "UserOwned")))
         if ownership is None:
             raise schema_errors.bad_definition(f"OwnershipType '{body.get('OwnershipType')}' is not valid.")
@@ -117,7 +119,8 @@ class SchemaWriter:
         number = max((a.get("ColumnNumber", 0) for a in table.metadata["Attributes"]), default=0) + 1
         made = {**column, "ColumnNumber": number}
         made["MetadataId"] = stable_id(table.name, column["LogicalName"], str(self.changes.store.version))
-        new = [made, *(one for one in companions(column) if one["LogicalName"] not in table.columns)]
+        beside = [*companions(column), *(currency_columns() if column["AttributeType"] == "Money" else ())]
+        new = [made, *(one for one in beside if one["LogicalName"] not in table.columns)]
         self.changes.replace(
             table,
             Attributes=[*table.metadata["Attributes"], *new],

@@ -4,6 +4,7 @@ Used for tables that clients create and for the small standard tables that no pu
 """
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
@@ -18,6 +19,7 @@ _NAMED_BY_TEXT = frozenset({"Lookup", "Customer", "Owner"})
 _NAMED_BY_LABEL = frozenset({"Picklist", "State", "Status", "Boolean", "MultiSelectPicklist"})
 
 
+@lru_cache(maxsize=65_536)
 def stable_id(*parts: str) -> str:
     """A MetadataId where none is published: the same in every organisation and every run."""
     return str(uuid5(NAMESPACE_URL, "/".join(("dataverse-metadata", *parts))))
@@ -59,12 +61,38 @@ def companions(column: Mapping[str, Any]) -> list[Attribute]:
         made.append(make_column(f"{column['SchemaName']}Name", "String", MaxLength=100, FormatName="Text", **hidden))
     if kind in _NAMED_BY_LABEL:
         made.append(make_column(f"{column['SchemaName']}Name", "Virtual", **hidden))
+    if kind == "Money" and not column.get("IsBaseCurrency"):
+        made.append(_base_amount(column))
     if kind == "File":
         fixed = {"IsValidForCreate": False, "IsValidForUpdate": False, "AttributeOf": column["LogicalName"]}
         made.append(make_column(f"{column['SchemaName']}_Name", "String", MaxLength=512, FormatName="Text", **fixed))
     if len(column.get("Targets", ())) > 1:
         made.append(make_column(f"{column['SchemaName']}Type", "EntityName", **hidden))
     return made
+
+
+def _base_amount(column: Mapping[str, Any]) -> Attribute:
+    """The amount in the organisation's own currency, which the service keeps beside every amount."""
+    limits = {"MinValue": -922_337_203_685_477, "MaxValue": 922_337_203_685_477, "Precision": 4, "PrecisionSource": 2}
+    label = column["DisplayName"] if isinstance(column.get("DisplayName"), str) else column["SchemaName"]
+    return make_column(
+        f"{column['SchemaName']}_Base",
+        "Money",
+        DisplayName=f"{label} (Base)",
+        IsValidForCreate=False,
+        IsValidForUpdate=False,
+        IsBaseCurrency=True,
+        CalculationOf=column["LogicalName"],
+        **limits,
+    )
+
+
+def currency_columns() -> list[Attribute]:
+    """What a table takes on with its first amount."""
+    fixed = {"IsValidForCreate": False, "IsValidForUpdate": False}
+    rate = {"Precision": 10, "MinValue": 1e-10, "MaxValue": 100_000_000_000}
+    lookup = make_column("TransactionCurrencyId", "Lookup", DisplayName="Currency", Targets=["transactioncurrency"])
+    return [lookup, *companions(lookup), make_column("ExchangeRate", "Decimal", **rate, **fixed)]
 
 
 def system_columns(logical_name: str, *, is_user_owned: bool, has_state: bool) -> list[Attribute]:

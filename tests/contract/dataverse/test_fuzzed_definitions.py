@@ -74,6 +74,10 @@ def fuzzed() -> Iterator[InProcess]:
     org.close()
 
 
+# One of these is read after each, so that what was taken cannot have spoilt them.
+READS = ["EntityDefinitions", LEAD_COLUMNS, "RelationshipDefinitions", "GlobalOptionSetDefinitions", "leads?$top=1"]
+
+
 def places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
     """Where a body can be bent: every member of every object and list in it, and the whole."""
     members = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
@@ -97,8 +101,8 @@ def test_a_bent_definition_is_refused_or_taken(fuzzed: InProcess, data: Any, req
     changed = bent(body, data.draw(st.sampled_from(places(body))), value)
     answer = fuzzed.api(method, path, json.dumps(changed))
     assert answer.status < 500, (path, changed, answer.raw)
-    for read in ("EntityDefinitions", f"{LEAD_COLUMNS}?$select=LogicalName", "RelationshipDefinitions", "leads?$top=1"):
-        assert fuzzed.get(read).status == 200
+    read = data.draw(st.sampled_from(READS))
+    assert fuzzed.get(read).status == 200, read
 
 
 WORDS = ["LogicalName", "eq", "'lead'", "Attributes", "(", ")", "$select=", ";", ",", "/", "null", "Value", "and", "''"]

@@ -161,6 +161,16 @@ class TestColumns:
         assert org.get(f"leads({key})?$select={name}").body[name] == good
         assert org.api("PATCH", f"leads({key})", {name: None}).status == 204
 
+    def test_an_amount_has_its_base_amount_and_the_table_a_currency(self, org: InProcess) -> None:
+        name = make_table(org)
+        make_column(org, column("Money", "new_Price"), f"EntityDefinitions(LogicalName='{name}')/Attributes")
+        row = org.row(f"{name}s", org.create(f"{name}s", new_name="x", new_price=12.5))
+        assert (row["new_price"], row["new_price_base"], row["exchangerate"]) == (12.5, 12.5, 1)
+        assert row["_transactioncurrencyid_value"]
+        both = make_table(org, Attributes=[*table("x")["Attributes"], column("Money", "new_Cost")])
+        row = org.row(f"{both}s", org.create(f"{both}s", new_name="x", new_cost=2))
+        assert (row["new_cost_base"], row["exchangerate"]) == (2, 1)
+
     def test_the_answer_names_the_new_column(self, org: InProcess) -> None:
         name = fresh("Named")
         answer = org.api("POST", LEAD_COLUMNS, column("String", name))
