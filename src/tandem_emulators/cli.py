@@ -37,6 +37,9 @@ LagOption = Annotated[float | None, typer.Option(min=0, help="Longest time, in s
 ExternalPersonIdOption = Annotated[
     str, typer.Option(help="on: the standard field externalPersonId is described and searchable; off: it is not.")
 ]
+NativeCrmOption = Annotated[
+    str, typer.Option(help="none, salesforce or dynamics: a native sync makes companies and their like read-only.")
+]
 SetOption = Annotated[list[str] | None, typer.Option("--set", help="A switch, as name=value; may be repeated.")]
 
 
@@ -72,6 +75,7 @@ def marketo(
     overlap: OverlapOption = None,
     activity_lag: LagOption = None,
     external_person_id: ExternalPersonIdOption = "off",
+    native_crm: NativeCrmOption = "none",
     tls: TlsOption = False,
     ca_file: CaFileOption = None,
     die_with_parent: ParentOption = False,
@@ -80,7 +84,7 @@ def marketo(
     """Serve the Marketo Engage REST API and its identity endpoint."""
     if external_person_id not in ("on", "off"):
         raise typer.BadParameter("external-person-id is on or off", param_hint="--external-person-id")
-    switches = [f"external_person_id={str(external_person_id == 'on').lower()}"]
+    switches = [f"external_person_id={str(external_person_id == 'on').lower()}", f"native_crm={native_crm}"]
     if activity_lag is not None:
         switches.append(f"activity_lag_s={activity_lag}")
     options = _options(people, seed, db, latency_ms, limits, overlap, [*switches, *(set_ or [])])

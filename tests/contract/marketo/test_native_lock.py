@@ -1,7 +1,11 @@
 """What a native CRM sync takes over: reads go on, writes are 1018, roles are gone: fact sheet 4.2."""
 
-import pytest
+from typing import Any
 
+import pytest
+from typer.testing import CliRunner
+
+from tandem_emulators import cli
 from tests.contract.marketo.client import InProcess, Running
 from tests.contract.marketo.test_custom_object_schema import VIN, a_car
 
@@ -52,6 +56,17 @@ def test_the_lock_can_be_set_at_the_start() -> None:
     marketo.sign_in()
     assert marketo.post("/rest/v1/companies.json", {"input": [{"externalCompanyId": "k"}]}).error == LOCKED
     marketo.close()
+
+
+def test_the_command_line_takes_it_and_names_the_choices(monkeypatch: pytest.MonkeyPatch) -> None:
+    served: list[Any] = []
+    monkeypatch.setattr(cli.server, "run", lambda emulator, serving: served.append(emulator))
+    assert CliRunner().invoke(cli.app, ["marketo", "--native-crm", "dynamics"]).exit_code == 0
+    assert served[0].settings.native_crm == "dynamics"
+    served[0].close()
+    refused = CliRunner().invoke(cli.app, ["marketo", "--native-crm", "sales"])
+    assert refused.exit_code == 2
+    assert "none, salesforce, dynamics" in refused.output
 
 
 def test_a_sales_person_of_a_company_deleted_since_stays(marketo: Running) -> None:
