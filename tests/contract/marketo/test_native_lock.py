@@ -60,7 +60,7 @@ def test_the_lock_can_be_set_at_the_start() -> None:
 
 def test_the_command_line_takes_it_and_names_the_choices(monkeypatch: pytest.MonkeyPatch) -> None:
     served: list[Any] = []
-    monkeypatch.setattr(cli.server, "run", lambda emulator, serving: served.append(emulator))
+    monkeypatch.setattr("tandem_emulators.kit.server.run", lambda emulator, serving: served.append(emulator))
     assert CliRunner().invoke(cli.app, ["marketo", "--native-crm", "dynamics"]).exit_code == 0
     assert served[0].settings.native_crm == "dynamics"
     served[0].close()
