@@ -1,6 +1,7 @@
 """Sheet sections 2.2 to 2.5: what every answer carries, the forms of a refusal, and acting for somebody else."""
 
 import json
+import random
 import re
 import socket
 from collections.abc import Iterator
@@ -8,7 +9,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests.contract.dataverse.client import ROOT, Answer, Running
+from tests.contract.dataverse.client import ROOT, Answer, InProcess, Running
 
 GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
@@ -282,6 +283,42 @@ def test_headers_of_any_size_are_answered(shared: Running) -> None:
 
 def test_what_is_no_http_is_a_400(shared: Running) -> None:
     assert raw(shared, b"nonsense", b"", b"").startswith(b"HTTP/1.1 400 ")
+
+
+ODD_HEADERS = {
+    "Prefer": ['odata.include-annotations="*"', "odata.maxpagesize=0", 'x="', ",,,", "odata.continue-on-error"],
+    "MSCRMCallerID": ["null", "x", ""],
+    "CallerObjectId": ["x", ""],
+    "Cookie": ["ARRAffinity=", ";;", "x=1; ARRAffinity=" + "a" * 64],
+    "If_Match": ["*", 'W/"1"', "x", '"'],
+    "If_None_Match": ["*", "null", 'W/""'],
+    "Content_Type": ["text/plain", "multipart/mixed", "multipart/mixed; boundary=", "application/json; charset=utf-16"],
+    "MSCRM.BypassCustomPluginExecution": ["true", "x"],
+    "MSCRM.BypassBusinessLogicExecution": ["CustomSync", "x", ","],
+    "MSCRM.SuppressDuplicateDetection": ["false", "x"],
+}
+ODD_TARGETS = [
+    "leads",
+    "WhoAmI",
+    "$batch",
+    "serviceendpoints",
+    "sdkmessagefilters",
+    "sdkmessageprocessingsteps",
+    "",
+    "..",
+]
+ODD_BODIES = [None, "", "{}", "[]", '{"name":"s","stage":40,"mode":0}', "--x\r\n\r\n--x--", b"\xff"]
+
+
+def test_any_mix_of_headers_methods_and_bodies_is_answered(org: InProcess) -> None:
+    rng = random.Random(5)
+    org.set("/privileges", user=org.get("WhoAmI").body["UserId"], administrator=True)
+    for _ in range(500):
+        headers = {name: rng.choice(values) for name, values in ODD_HEADERS.items() if rng.random() < 0.3}
+        method = rng.choice(["GET", "POST", "PATCH", "DELETE", "PUT", "HEAD", "OPTIONS"])
+        target, body = rng.choice(ODD_TARGETS), rng.choice(ODD_BODIES)
+        answer = org.api(method, target, body, **headers)
+        assert answer.status < 500 or answer.status == 501, (method, target, body, headers)
 
 
 @pytest.mark.parametrize("header", ["MSCRM.BypassBusinessLogicExecutionStepIds", "CallerObjectId", "Cookie", "Prefer"])
