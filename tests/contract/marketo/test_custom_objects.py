@@ -1,11 +1,12 @@
 """Records of custom objects: fact sheet 4.3, and 4.1 for what they share with the other objects."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.contract.marketo.client import Answer, Running
+from tests.contract.marketo.client import Answer, InProcess, Running
 from tests.contract.marketo.test_custom_object_schema import LEAD_LINK, VIN, YEAR, a_car, add, make, step
 
 CARS = "/rest/v1/customobjects/car.json"
@@ -237,3 +238,26 @@ def test_a_person_edits_a_record(marketo: Running) -> None:
     made_by_hand = marketo.control("POST", "/people/create", {"entity": "car", "values": {"vin": "2"}})["id"]
     marketo.control("POST", "/people/delete", {"entity": "car", "id": made_by_hand})
     assert [gone["id"] for gone in marketo.control("GET", "/records/car?deleted=true")["records"]] == [made_by_hand]
+
+
+def test_a_database_file_keeps_types_records_programs_and_what_was_set_up(tmp_path: Path) -> None:
+    path = str(tmp_path / "marketo.db")
+    first = InProcess(db=path)
+    first.sign_in()
+    a_car(first, VIN, LEAD_LINK)
+    lead = first.create(email="a@b.example")
+    sync(first, {"vin": "1", "leadID": lead})
+    field = {"name": "lunch", "displayName": "Lunch", "dataType": "string"}
+    first.post("/rest/v1/programs/members/schema/fields.json", {"input": [field]})
+    for entity in ("program", "partition", "campaign"):
+        first.control("POST", "/people/create", {"entity": entity, "values": {"name": "Kept"}})
+    first.post("/rest/v1/programs/1/members/status.json", {"statusName": "Visited", "input": [{"leadId": lead}]})
+    first.close()
+    second = InProcess(db=path)
+    second.sign_in()
+    assert len(query(second, filterType="vin", filterValues="1").result) == 1
+    assert second.get("/rest/v1/programs/members/schema/fields/lunch.json").result[0]["isApiCreated"] is True
+    assert second.get(f"/rest/v1/leads/{lead}/programMembership.json").result[0]["progressionStatus"] == "Visited"
+    assert [each["name"] for each in second.get("/rest/v1/leads/partitions.json").result] == ["Default", "Kept"]
+    assert [each["name"] for each in second.get("/rest/v1/campaigns.json").result] == ["Kept"]
+    second.close()
