@@ -18,7 +18,6 @@ from tandem_emulators.dataverse.organization import Organization
 from tandem_emulators.dataverse.read_requests import ReadRequests
 from tandem_emulators.dataverse.reading import Reader
 from tandem_emulators.dataverse.record_counts import RecordCounts
-from tandem_emulators.dataverse.rules import install_rules
 from tandem_emulators.dataverse.schema import Schema, Table
 from tandem_emulators.dataverse.security import Caller
 from tandem_emulators.dataverse.write_requests import WriteRequests
@@ -65,7 +64,6 @@ class WebApi:
         self._writer = writer
         self._counters = counters
         self.messages = Messages(reader, writer)
-        install_rules(writer)
         self._initialize_from = initialize_from.InitializeFrom(writer)
         self._reads = ReadRequests(reader, counters)
         self._record_counts = RecordCounts(reader)

@@ -25,6 +25,7 @@ from tandem_emulators.dataverse.organization import Organization
 from tandem_emulators.dataverse.person import PersonAtWork
 from tandem_emulators.dataverse.reading import Reader
 from tandem_emulators.dataverse.responses import WebServers, dress, refusal
+from tandem_emulators.dataverse.rules import install_rules
 from tandem_emulators.dataverse.schema import Table
 from tandem_emulators.dataverse.schema_changes import SchemaChanges
 from tandem_emulators.dataverse.schema_files import load_schema
@@ -93,6 +94,7 @@ class DataverseEmulator(Emulator):
         self.entra = Entra(self.organization, self.clock, self.settings, self.certificate)
         reader = Reader(self.schema, self.store, self.clock, self.security, self.settings)
         writer = Writer(self.schema, self.store, self.clock, self.security, self.settings, self.organization)
+        install_rules(writer)
         self.webhooks = Webhooks(self.store, self.organization, self.clock, self.settings)
         writer.events.listeners.append(self.webhooks.heard)
         self.environment = Environment(self.organization, changes, self.settings, self.entra, self.webhooks)
