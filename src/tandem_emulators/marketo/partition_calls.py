@@ -12,7 +12,8 @@ from tandem_emulators.marketo.subscription import Handler, Subscription
 
 def query(subscription: Subscription, call: Call) -> Reply:
     found = [each for each in subscription.partitions.all() if each.is_accessible]
-    return Reply([{"id": each.id, "name": each.name, "description": each.description} for each in found])
+    described = [{} if each.description is None else {"description": each.description} for each in found]
+    return Reply([{"id": each.id, "name": each.name, **also} for each, also in zip(found, described, strict=True)])
 
 
 def update(subscription: Subscription, call: Call) -> Reply:
