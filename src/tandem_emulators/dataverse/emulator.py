@@ -17,7 +17,7 @@ from tandem_emulators.dataverse.entra import Entra
 from tandem_emulators.dataverse.environment import Environment
 from tandem_emulators.dataverse.errors import ODataError
 from tandem_emulators.dataverse.limits import Limits
-from tandem_emulators.dataverse.membership import IMPERSONATION_HEADERS, Membership
+from tandem_emulators.dataverse.membership import CALLER_HEADERS, Membership
 from tandem_emulators.dataverse.messages import Messages
 from tandem_emulators.dataverse.metadata_api import build_metadata_api
 from tandem_emulators.dataverse.options import parse_preferences
@@ -201,14 +201,13 @@ class DataverseEmulator(Emulator):
             items = self.counters.records_written - written if operation.endswith("_multiple") else 1
             self.limits.entitle(caller.impersonated_by or caller.user_id, max(1, items))
 
-    def _answer_part(self, part: Request, caller: Caller, references: References, operation: str) -> Reply:
-        """As the caller of the batch, unless the part names somebody else to act for."""
-        if "tag=" in part.query_string or any(name in part.headers for name in IMPERSONATION_HEADERS):
-            try:
-                caller = self.membership.caller(caller.impersonated_by or caller.user_id, part)
-            except ODataError as error:
-                return refusal(error, part.headers)
-        return self._answer(part, caller, references, operation)
+    def _caller_of_part(self, part: Request, batch: Request, caller: Caller) -> Caller:
+        """As the caller of the batch, unless the part says otherwise: whom it acts for, what it leaves out."""
+        if "tag=" not in part.query_string and not any(name in part.headers for name in CALLER_HEADERS):
+            return caller
+        of_batch = {name: batch.headers[name] for name in CALLER_HEADERS if name in batch.headers}
+        part.headers = {**of_batch, **part.headers}
+        return self.membership.caller(caller.impersonated_by or caller.user_id, part)
 
     def _batch(self, request: Request, caller: Caller) -> Reply:
         """The connection is cut at the end when a part of it was told to lose its answer after being applied."""
@@ -224,7 +223,11 @@ class DataverseEmulator(Emulator):
                 raise ConnectionDroppedError("reset" if rule.action == "reset" else "")
             if rule is not None and rule.action == "drop_after":
                 lost.append(rule)
-            return self._answer_part(part, caller, references, operation)
+            try:
+                caller_of_part = self._caller_of_part(part, request, caller)
+            except ODataError as error:
+                return refusal(error, part.headers)
+            return self._answer(part, caller_of_part, references, operation)
 
         def fail(error: ODataError) -> Reply:
             return refusal(error, request.headers)

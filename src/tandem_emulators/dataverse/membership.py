@@ -19,10 +19,11 @@ from tandem_emulators.dataverse.store import Store
 from tandem_emulators.dataverse.values import parse_guid
 from tandem_emulators.kit.http import Request
 
-IMPERSONATION_HEADERS = ("callerobjectid", "mscrmcallerid")
+_IMPERSONATION_HEADERS = ("callerobjectid", "mscrmcallerid")
 _PLUGIN_HEADER = "mscrm.bypasscustompluginexecution"
 _LOGIC_HEADER = "mscrm.bypassbusinesslogicexecution"
 _STEPS_HEADER = "mscrm.bypassbusinesslogicexecutionstepids"
+CALLER_HEADERS = (*_IMPERSONATION_HEADERS, _PLUGIN_HEADER, _LOGIC_HEADER, _STEPS_HEADER)
 _KINDS = {"customsync": "CustomSync", "customasync": "CustomAsync"}
 
 
@@ -56,7 +57,7 @@ class Membership:
     def _impersonated(self, caller: Caller, headers: Mapping[str, str]) -> Caller:
         """The user named by Entra object id is preferred to the one named by row id; the word null names nobody."""
         columns = ("azureactivedirectoryobjectid", "systemuserid")
-        for header, column in zip(IMPERSONATION_HEADERS, columns, strict=True):
+        for header, column in zip(_IMPERSONATION_HEADERS, columns, strict=True):
             named = headers.get(header, "").strip()
             if not named or named == "null":
                 continue

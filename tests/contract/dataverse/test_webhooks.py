@@ -446,3 +446,14 @@ def test_2_2_custom_logic_is_left_out_for_those_who_may(
     assert crm.api("POST", "leads", {"lastname": "C"}, **named).status == 204
     crm.create("leads", lastname="D")
     assert b'"D"' in hook.wait_for(1)[0]["body"]
+
+
+def test_2_2_a_part_of_a_batch_leaves_out_custom_logic_by_itself(crm: Running, hook: Receiver) -> None:
+    register(crm, hook.url, "Create")
+    part = ["--batch_1", "Content-Type: application/http", "", "POST leads HTTP/1.1", "Content-Type: application/json"]
+    bypass = "MSCRM.BypassBusinessLogicExecution: CustomAsync"
+    crm.batch(*part, bypass, "", '{"lastname":"A"}', *part, "", '{"lastname":"B"}', "--batch_1--")
+    assert len(crm.get("leads").rows) == 2
+    assert b'"B"' in hook.wait_for(1)[0]["body"]
+    wait_until(lambda: crm.control("GET", "/webhooks").body["waiting"] == 0)
+    assert len(hook.calls) == 1
