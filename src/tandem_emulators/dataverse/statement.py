@@ -64,8 +64,11 @@ class Statement:
         if query.is_aggregate:
             grouped = [self._value(output) for output in query.outputs if output.is_grouped]
             sql += f" GROUP BY {', '.join(grouped)}" if grouped else ""
-        if query.order:
-            sql += f" ORDER BY {', '.join(self._ordered(term) for term in query.order)}"
+        terms = [self._ordered(term) for term in query.order]
+        if query.is_distinct or query.is_aggregate:
+            # Nothing but its values tells one such row from another, and counted pages need a total order.
+            terms += [str(place) for place in range(1, len(query.outputs) + 1)]
+        sql += f" ORDER BY {', '.join(terms)}" if terms else ""
         self.arguments += [limit, offset]
         return f"{sql} LIMIT ? OFFSET ?"
 
