@@ -79,12 +79,12 @@ class WireUsage(msgspec.Struct):
     users: list[WireUser] = []
 
 
-class WireAttribute(msgspec.Struct):
+class WireAttribute(msgspec.Struct, gc=False):
     name: str = ""
     value: Any = None
 
 
-class WireChange(msgspec.Struct, rename="camel"):
+class WireChange(msgspec.Struct, rename="camel", gc=False):
     name: str = ""
     new_value: Any = None
     old_value: Any = None
@@ -105,7 +105,10 @@ class WireActivity(msgspec.Struct, rename="camel"):
         return str(self.marketo_guid or self.id or "")
 
     def attribute(self, name: str) -> Any:
-        return next((item.value for item in self.attributes if item.name == name), None)
+        for item in self.attributes:
+            if item.name == name:
+                return item.value
+        return None
 
 
 class WireCreated(msgspec.Struct, rename="camel"):
