@@ -57,9 +57,10 @@ class FetchPages:
         return read_fetch(self.rows.schema, table, text)
 
     def _saved(self, caller: Caller, name: str, text: str) -> str:
+        saved = self.rows.schema.tables[name]
+        self.rows.security.require(caller, saved, "Read")
         record_id = parse_guid(text.strip())
-        saved = self.rows.schema.tables.get(name)
-        row = self.rows.store.find(saved, record_id) if saved and record_id else None
+        row = self.rows.store.find(saved, record_id) if record_id else None
         if row is None:
             raise errors.does_not_exist(name, text[:60])
         return str(row.get("fetchxml") or "")
