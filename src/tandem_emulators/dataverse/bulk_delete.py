@@ -12,7 +12,7 @@ import msgspec
 from tandem_emulators.dataverse import errors
 from tandem_emulators.dataverse.message import NAMESPACE, MessageCall, Outcome, convert
 from tandem_emulators.dataverse.schema import Column, Table
-from tandem_emulators.dataverse.values import parse_guid, render_time
+from tandem_emulators.dataverse.values import parse_guid, parse_time, render_time
 from tandem_emulators.dataverse.writing import Writer
 
 _BULK_DELETE_JOB = 13
@@ -51,6 +51,10 @@ class BulkDelete:
         wanted = convert(call.body, _Parameters)
         if not wanted.QuerySet:
             raise errors.invalid_argument("Required parameter 'QuerySet' is missing or empty.")
+        if parse_time(wanted.StartDateTime) is None:
+            raise errors.date_out_of_range()
+        if wanted.RecurrencePattern and "FREQ=DAILY" not in wanted.RecurrencePattern.upper():
+            raise errors.recurrence_not_daily()
         deleted = 0
         for query in wanted.QuerySet:
             table, ids = self._find(query)

@@ -259,6 +259,10 @@ def not_implemented(message: str) -> ODataError:
     return ODataError(501, "0x80060888", f"{message} has not yet been implemented.")
 
 
+def recurrence_not_daily() -> ODataError:
+    return ODataError(400, "0x8004d2a0", "Bulk Delete and Duplicate Detection recurrence must be specified as daily.")
+
+
 def not_supported(message: str, table: str) -> ODataError:
     text = f"This action is not supported. The '{message}' method does not support entities of type '{table}'."
     return ODataError(405, "0x80040315", text)

@@ -105,7 +105,7 @@ def query(*conditions: dict[str, Any], **extra: Any) -> dict[str, Any]:
     return {"@odata.type": f"{ACTION}QueryExpression", "EntityName": "contact", "Criteria": criteria}
 
 
-def bulk_delete(org: InProcess, *queries: dict[str, Any]) -> Any:
+def bulk_delete(org: InProcess, *queries: dict[str, Any], **changes: str) -> Any:
     """The body as Microsoft's Python client builds it."""
     body = {
         "JobName": "Bulk delete contact records @ 2026-01-05T10:00:00Z",
@@ -115,6 +115,7 @@ def bulk_delete(org: InProcess, *queries: dict[str, Any]) -> Any:
         "RecurrencePattern": "",
         "StartDateTime": "2026-01-05T10:00:00Z",
         "QuerySet": list(queries),
+        **changes,
     }
     return org.api("POST", "BulkDelete", body)
 
@@ -161,3 +162,18 @@ def test_5_7_a_query_that_cannot_be_read_deletes_nothing(org: InProcess, bad: di
     key = org.create("contacts", lastname="Safe")
     assert bulk_delete(org, bad).error[:2] == (400, "0x80040203")
     assert org.get(f"contacts({key})").status == 200
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        ({"RecurrencePattern": "FREQ=WEEKLY;INTERVAL=1"}, "0x8004d2a0"),
+        ({"StartDateTime": "soon"}, "0x80040239"),
+    ],
+)
+def test_5_7_a_job_that_cannot_be_planned_deletes_nothing(org: InProcess, changes: dict[str, str], code: str) -> None:
+    key = org.create("contacts", lastname="Planned")
+    wanted = query(condition("lastname", "Equal", "Planned"))
+    assert bulk_delete(org, wanted, **changes).error[:2] == (400, code)
+    assert org.get(f"contacts({key})").status == 200
+    assert bulk_delete(org, wanted, RecurrencePattern="FREQ=DAILY;INTERVAL=1").status == 200
