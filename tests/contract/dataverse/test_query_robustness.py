@@ -1,5 +1,6 @@
 """Queries that were made up: some can be read, most cannot, and none makes a fault of the emulator's own."""
 
+from collections.abc import Iterator
 from urllib.parse import quote
 
 import pytest
@@ -97,10 +98,11 @@ def ask(org: InProcess, target: str) -> None:
 
 
 @pytest.fixture(scope="module")
-def people() -> InProcess:
+def people() -> Iterator[InProcess]:
     org = InProcess(people=40)
     assert org.sign_in().status == 200
-    return org
+    yield org
+    org.close()
 
 
 @many
