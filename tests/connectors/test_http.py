@@ -303,6 +303,25 @@ async def test_calls_that_meet_one_refusal_replace_the_token_once(server: Server
     assert tokens.number == 2
 
 
+async def test_a_token_does_not_grow_old_while_its_call_waits_for_a_turn(server: Server) -> None:
+    clock = FakeClock()
+
+    class HourlyTokens(Tokens):
+        async def token(self) -> str:
+            return f"token of {clock.now():%H}"
+
+    async def checked(request: web.Request) -> web.Response:
+        return web.Response(
+            status=200 if request.headers["Authorization"] == f"Bearer token of {clock.now():%H}" else 401
+        )
+
+    server.handlers = [checked]
+    client = HttpClient(Side.CRM, server.url, HourlyTokens(), Pacer(clock, rules=[Rule(1, 3600.0)]), clock)
+    await asyncio.gather(*(client.request("x", "GET", "/") for _ in range(3)))
+    await client.close()
+    assert len(server.requests) == 3
+
+
 async def test_every_answer_is_watched(server: Server) -> None:
     server.handlers = [status(503, Retry_After="0", Left="1"), status(200, Left="2")]
     clock = FakeClock()
@@ -509,6 +528,18 @@ async def test_a_call_that_stops_waiting_leaves_its_turn_to_the_next() -> None:
     assert second.cancelled()
 
 
+async def test_after_it_takes_fewer_the_calls_already_made_count() -> None:
+    clock = FakeClock()
+    pacer = Pacer(clock, rules=[Rule(100, 300.0)], concurrent_max=4)
+    for _ in range(10):
+        async with pacer.turn():
+            pass
+    pacer.allow(4)
+    async with pacer.turn():
+        pass
+    assert sum(clock.slept) == 300.0
+
+
 async def test_a_side_that_takes_fewer_calls_gets_fewer() -> None:
     clock = FakeClock()
     pacer = Pacer(clock, rules=[Rule(100, 300.0)], concurrent_max=4)
@@ -518,3 +549,16 @@ async def test_a_side_that_takes_fewer_calls_gets_fewer() -> None:
             pass
     assert sum(clock.slept) >= 300.0
     assert pacer.at_once == 2
+
+
+@pytest.mark.parametrize("calls", [3, 7, 11, 13])
+@pytest.mark.parametrize("window_s", [0.1, 60.0, 300.0])
+async def test_what_rounding_leaves_of_a_wait_is_no_wait(calls: int, window_s: float) -> None:
+    """A clock that counts microseconds never gets through a shorter one."""
+    clock = FakeClock()
+    pacer = Pacer(clock, rules=[Rule(calls, window_s)], concurrent_max=1)
+    for _ in range(8 * calls):
+        async with pacer.turn():
+            clock.advance(0.000_007)
+    assert min(clock.slept) > 0.000_001
+    assert len(clock.slept) <= 8 * calls

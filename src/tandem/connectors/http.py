@@ -169,23 +169,22 @@ class HttpClient:
     async def _attempt(
         self, call: Call, method: str, url: URL, headers: Mapping[str, str], body: bytes | None, timeout_s: float
     ) -> Response:
-        if self._tokens is None:
-            return await self._send_and_judge(call, method, url, headers, body, timeout_s)
-        token = await self._tokens.token()
         try:
-            return await self._send_and_judge(call, method, url, _signed(headers, token), body, timeout_s)
+            return await self._send_and_judge(call, method, url, headers, body, timeout_s)
         except TokenRefusedError:
-            # Of several calls that meet the same refusal the first one replaces the token for all.
-            if await self._tokens.token() == token:
-                self._tokens.invalidate()
-            fresh = await self._tokens.token()
-            return await self._send_and_judge(call, method, url, _signed(headers, fresh), body, timeout_s)
+            if self._tokens is None:
+                raise
+            return await self._send_and_judge(call, method, url, headers, body, timeout_s)
 
     async def _send_and_judge(
         self, call: Call, method: str, url: URL, headers: Mapping[str, str], body: bytes | None, timeout_s: float
     ) -> Response:
+        token: str | None = None
         try:
             async with self._pacer.turn():
+                if self._tokens is not None:  # Now, and not before the wait: a token may not outlive it.
+                    token = await self._tokens.token()
+                    headers = {**headers, "Authorization": f"Bearer {token}"}
                 response = await self._send(call, method, url, headers, body, timeout_s)
         except BudgetSpentError as error:
             raise _not_now(call, "budget", "the calls for today are used up", error.retry_after_s) from None
@@ -198,7 +197,14 @@ class HttpClient:
             return response
         if isinstance(error_of_side, TransientError):
             self._pacer.pause(error_of_side.retry_after_s or 0.0)
+        if isinstance(error_of_side, TokenRefusedError):
+            await self._replace(token)
         raise error_of_side
+
+    async def _replace(self, refused: str | None) -> None:
+        """Of several calls that meet the same refusal the first one replaces the token for all."""
+        if self._tokens is not None and await self._tokens.token() == refused:
+            self._tokens.invalidate()
 
     async def _send(
         self, call: Call, method: str, url: URL, headers: Mapping[str, str], body: bytes | None, timeout_s: float
@@ -251,10 +257,6 @@ def _trust(ca_file: str | None) -> ssl.SSLContext:
         return ssl.create_default_context(cafile=ca_file)
     except OSError:  # ssl.SSLError is one
         raise ConfigError(f"ca_file {ca_file} cannot be read as PEM certificates.") from None
-
-
-def _signed(headers: Mapping[str, str], token: str) -> Mapping[str, str]:
-    return {**headers, "Authorization": f"Bearer {token}"}
 
 
 def _not_now(call: Call, code: str, reason: str, retry_after_s: float) -> RemoteError:

@@ -19,6 +19,9 @@ RETRY_AFTER_MAX_S = 60.0
 """A side that asks for a longer wait gets it from the runtime: a call does not sleep for minutes, and none is sent."""
 
 
+_TICK_S: Final = 1e-6
+"""Less than a clock tells apart: what rounding leaves of a wait that is over."""
+
 _SECONDS: Final = re.compile(r"\s*([0-9]{1,7}(?:\.[0-9]{1,6})?)\s*")
 
 
@@ -63,7 +66,7 @@ class _Window:
         if 2 * left > self.rule.calls or self._last_began is None or not self._seen:
             return 0.0
         oldest_goes_s = self.rule.window_s - (now - self._seen[0]).total_seconds()
-        if left == 0:
+        if left <= 0:  # Below zero once the side has said that it takes less.
             return oldest_goes_s
         return max(0.0, oldest_goes_s / left - (now - self._last_began).total_seconds())
 
@@ -209,7 +212,7 @@ class Pacer:
                     window.ended(self._clock.now())
 
     async def _wait(self) -> None:
-        while (seconds := self._wait_s()) > 0:
+        while (seconds := self._wait_s()) > _TICK_S:
             await self._clock.sleep(seconds)
 
     def _wait_s(self) -> float:

@@ -65,7 +65,7 @@ class DynamicsConnector:
             ca_file=ca_file,
             on_call=self._count_sign_in,
         )
-        pacer = Pacer(clock, rules=[first_rule()], concurrent_max=at_once_max)
+        self._pacer = pacer = Pacer(clock, rules=[first_rule()], concurrent_max=at_once_max)
         pace = ServicePace(pacer, at_once_max=at_once_max)
         self._http = HttpClient(
             Side.CRM, resource, tokens, pacer, clock, ca_file=ca_file, classify=classify_response, watch=pace.note
