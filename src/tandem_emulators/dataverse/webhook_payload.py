@@ -150,7 +150,7 @@ def _value(column: Column, row: Mapping[str, Any]) -> Any:
 
 
 def _reference(table_name: str, record_id: str) -> Json:
-    rest = {"Name": None, "KeyAttributes": [], "RowVersion": None}
+    rest: Json = {"Name": None, "KeyAttributes": [], "RowVersion": None}
     return {"__type": f"EntityReference:{_XRM}", "Id": record_id, "LogicalName": table_name, **rest}
 
 
