@@ -1,6 +1,7 @@
 """Everybody by ranges of ids and by files: the same people with the same values, wherever one was interrupted."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
 
 import pytest
 
@@ -10,13 +11,46 @@ from tandem.connectors.marketo.full_read import Way
 from tandem.core.record import PERSON, Cursor, RecordId, Values
 from tandem.ports import Page
 from tests.connectors.marketo.conftest import Connect
-from tests.connectors.marketo.emulator import Emulator
+from tests.connectors.marketo.emulator import Emulator, running
 
 FIELDS = [
     *("email", "firstName", "lastName", "phone", "unsubscribed", "leadScore", "annualRevenue", "company"),
     *("createdAt", "dateOfBirth", "mktoPersonNotes", "id"),
 ]
-PART = 6_000
+PART = 1_500
+
+
+ODD: dict[str, Any] = {
+    "email": "odd@files.example",
+    "lastName": 'O\'Neil, "Jr"',
+    "mktoPersonNotes": 'a "b"\r\nc,\n"',
+    "leadScore": -3,
+}
+
+
+def a_person(number: int) -> dict[str, Any]:
+    return {
+        "email": f"person{number}@files.example",
+        "firstName": "Zoë" if number % 3 else None,
+        "lastName": f"Person {number}",
+        "unsubscribed": number % 2 == 0,
+        "leadScore": number or None,
+        "annualRevenue": None,
+        "dateOfBirth": "1980-02-29" if number % 5 == 0 else None,
+    }
+
+
+@pytest.fixture(scope="module")
+def emulator_of_module() -> Iterator[Emulator]:
+    """People of three months: three windows."""
+    with running(0, "--limits", "off", "--set", "activity_lag_s=0") as emulator:
+        for month in range(3):
+            for number in range(20):
+                values = a_person(20 * month + number)
+                emulator.control("people/create", {"entity": "person", "values": values})
+            emulator.control("clock", {"advance_s": 33 * 86_400})
+        emulator.control("people/create", {"entity": "person", "values": ODD})
+        yield emulator
 
 
 async def collect(pages: AsyncIterator[Page]) -> list[Page]:
@@ -35,14 +69,6 @@ def values_of(pages: list[Page]) -> dict[RecordId, Values]:
 
 @pytest.fixture
 def by_files(connect: Connect, emulator: Emulator) -> MarketoConnector:
-    odd = {
-        "email": "odd@files.example",
-        "lastName": 'O\'Neil, "Jr"',
-        "mktoPersonNotes": 'a "b"\r\nc,\n"',
-        "leadScore": -3,
-    }
-    if not [raw for raw in emulator.records("person") if raw.get("email") == odd["email"]]:
-        emulator.control("people/create", {"entity": "person", "values": odd})
     emulator.control("counters/reset", {})
     return connect(full_read=Way.FILES, extract_part_bytes=PART)
 
