@@ -1,15 +1,21 @@
 """Everybody by ranges of ids and by files: the same people with the same values, wherever one was interrupted."""
 
-from collections.abc import AsyncIterator, Iterator
-from typing import Any
+from collections.abc import AsyncIterator, Iterator, Mapping
+from typing import Any, cast
 
+import msgspec
 import pytest
 
+from tandem.connectors.marketo.budget import DayLedger
+from tandem.connectors.marketo.client import MarketoClient
 from tandem.connectors.marketo.connector import MarketoConnector
-from tandem.connectors.marketo.extract import end_of_records
-from tandem.connectors.marketo.full_read import Way
-from tandem.core.record import PERSON, Cursor, RecordId, Values
+from tandem.connectors.marketo.extract import end_of_records, rows_of_file
+from tandem.connectors.marketo.full_read import FullRead, Way
+from tandem.connectors.marketo.wire import Envelope, RowReader, UnreadableError
+from tandem.core.record import PERSON, Cursor, RecordId, Value, Values
+from tandem.core.schema import FieldKind
 from tandem.ports import Page
+from tests.connectors.fake_clock import FakeClock
 from tests.connectors.marketo.conftest import Connect
 from tests.connectors.marketo.emulator import Emulator, running
 
@@ -162,6 +168,68 @@ async def test_a_small_subscription_is_read_by_ranges(connect: Connect, emulator
     emulator.control("counters/reset", {})
     await everyone(connect())
     assert requests(emulator, "bulk.leads.export.create") == 0
+
+
+class PeopleFrom:
+    """A subscription whose first people are gone: `first` is the lowest id that is left, one person for each id."""
+
+    def __init__(self, first: int) -> None:
+        self.first = first
+        self.calls = 0
+
+    async def query(self, operation: str, path: str, params: Mapping[str, str]) -> Envelope:
+        self.calls += 1
+        ids = [int(id_) for id_ in params["filterValues"].split(",")]
+        rows = [{"id": id_, "createdAt": f"{2000 + id_ // 300}-01-01T00:00:00Z"} for id_ in ids if id_ >= self.first]
+        return Envelope(success=True, result=msgspec.Raw(msgspec.json.encode(rows)))
+
+
+@pytest.mark.parametrize(
+    ("first", "year"), [(1, 1999), (650, 2001), (901, 2002), (29_999, 2098), (50_000, None), (90_001, None)]
+)
+async def test_files_begin_before_the_first_person_that_is_left(first: int, year: int | None) -> None:
+    people = PeopleFrom(first)
+    clock = FakeClock()
+    full_read = FullRead(
+        cast(MarketoClient, people),
+        clock,
+        DayLedger(clock, share=1_000),
+        way=Way.FILES,
+        ranges_at_once=5,
+        calls_per_s=2.5,
+        bytes_a_day=0,
+        part_bytes=1,
+    )
+    found = await full_read._find_first_creation(90_000)
+    assert (found.year if found else None) == year
+    assert people.calls <= 100
+
+
+@pytest.mark.parametrize(
+    ("cell", "kind", "value"),
+    [
+        ("null", FieldKind.TEXT, None),
+        ("", FieldKind.TEXT, None),
+        ("Null", FieldKind.TEXT, "Null"),
+        ("-12", FieldKind.INTEGER, -12),
+        ("12.50", FieldKind.NUMBER, 12.5),
+        ("12", FieldKind.NUMBER, 12),
+        ("null", FieldKind.NUMBER, None),
+        ("1", FieldKind.BOOLEAN, True),
+        ("null", FieldKind.BOOLEAN, False),
+        ("2026-03-01T12:00:00Z", FieldKind.DATETIME, "2026-03-01T12:00:00Z"),
+        ("2026-03-01", FieldKind.DATE, "2026-03-01"),
+    ],
+)
+def test_a_cell_is_a_value_of_its_fields_type(cell: str, kind: FieldKind, value: Value) -> None:
+    rows = RowReader(["field"], {"field": kind})
+    [reading] = rows_of_file(rows, f"7,{cell}\n".encode(), has_header=False)
+    assert (reading.id, reading.values) == ("7", (value,))
+
+
+def test_a_file_that_is_none_is_unreadable() -> None:
+    with pytest.raises(UnreadableError):
+        rows_of_file(RowReader(["score"], {"score": FieldKind.INTEGER}), b"7,Ann\n", has_header=False)
 
 
 @pytest.mark.parametrize(

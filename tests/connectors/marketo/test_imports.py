@@ -203,6 +203,11 @@ def test_creates_of_one_key_are_never_in_one_file() -> None:
     assert fit_for_file([a_create("k"), a_create("K")], 2) == []
 
 
+def test_nobody_is_created_by_a_file_with_an_address_as_the_key() -> None:
+    creates = [Write(ActionKind.CREATE, None, {"email": f"{n}@x.example"}, lookup="email") for n in range(3)]
+    assert fit_for_file(creates, 2) == []
+
+
 def test_a_file_ends_before_it_is_too_large() -> None:
     writes = [an_update(n, notes="é" * 10_000) for n in range(700)]
     body, count = render_file(writes, "id")

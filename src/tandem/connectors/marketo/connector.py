@@ -17,7 +17,7 @@ from tandem.connectors.marketo.deletes import delete
 from tandem.connectors.marketo.errors import unreadable
 from tandem.connectors.marketo.feed import FeedCadence, PersonFeed
 from tandem.connectors.marketo.full_read import FullRead, Way
-from tandem.connectors.marketo.imports import Importer
+from tandem.connectors.marketo.imports import NOT_OUR_KEYS, Importer
 from tandem.connectors.marketo.objects import object_of
 from tandem.connectors.marketo.schema import create_person_fields, fetch_schema, has_entity
 from tandem.connectors.marketo.wire import RowReader, UnreadableError
@@ -33,9 +33,6 @@ SCHEMA_KEPT: Final = timedelta(days=1)
 
 EXTRACT_BYTES_A_DAY: Final = 250_000_000
 """Half of what a subscription may extract a day, all programs together."""
-
-NOT_OUR_KEYS: Final = frozenset({None, "email"})
-"""A file upserts: people are never created by one with an address as their key."""
 
 _MUNCHKIN_ID = re.compile(r"^(\d{3}-\w{3}-\d{3})\.mktorest\.com$", re.IGNORECASE)
 

@@ -39,6 +39,9 @@ SEARCH_DAYS_MAX: Final = 8192
 SMALL: Final = 6_000
 """Ids that are read by ranges without another thought: 20 calls."""
 
+LOOKS_MAX: Final = 100
+"""Calls to find the first person: a small part of what a file is chosen to save."""
+
 
 class Way(StrEnum):
     """How everybody is read."""
@@ -129,14 +132,13 @@ class FullRead:
     # --- which way
 
     async def _find_first_creation(self, highest: int) -> datetime | None:
-        """When the first person of those that are left was created: looked for in ranges that double forward."""
-        start = 1
-        while start <= highest:
+        """When the first person of those that are left was created, less a day: ids grow with time, so it is one of the
+        first range that has anybody. None where that is far from the start: most ids are nobody's."""
+        for start in range(1, min(highest, LOOKS_MAX * BATCH_MAX) + 1, BATCH_MAX):
             answer = await self._sample(start, ["createdAt"])
             times = [parse_time(each.created_at) for each in answer.rows(WireCreated) if each.created_at]
             if times:
                 return min(times) - timedelta(days=1)
-            start = max(BATCH_MAX + 1, 2 * start)
         return None
 
     async def _are_files_cheaper(self, highest: int, since: datetime, now: datetime, rows: RowReader) -> bool:

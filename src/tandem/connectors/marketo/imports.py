@@ -29,6 +29,9 @@ from tandem.ports import Clock, Stale, Taken, Write, WriteResult, Written
 PATH: Final = "/bulk/v1/leads"
 OPERATION: Final = "bulk.leads.import"
 FIRST_POLL_S: Final = 5.0
+NOT_OUR_KEYS: Final = frozenset({None, "email"})
+"""A file upserts: people are never created by one with an address as their key."""
+
 FAILURE_COLUMN: Final = "Import Failure Reason"
 
 _Results = dict[int, WriteResult]
@@ -170,6 +173,8 @@ def fit_for_file(writes: Sequence[Write], rows_min: int) -> list[int]:
     """The places of the writes that one file can hold; none where fewer than `rows_min` would go into it."""
     if writes[0].kind is ActionKind.CREATE:
         lookup = writes[0].lookup
+        if lookup in NOT_OUR_KEYS:
+            return []
         places = [place for place, write in enumerate(writes) if lookup and write.values.get(lookup) is not None]
         keys = {_folded(writes[place].values[lookup or ""]) for place in places}
         return places if len(keys) == len(places) >= rows_min else []
