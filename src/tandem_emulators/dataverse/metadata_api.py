@@ -84,6 +84,8 @@ class MetadataApi:
 
     def handle(self, request: Request, caller: Caller, segments: Sequence[str], root: str) -> Reply:
         name = split_segment(segments[0])[0]
+        if name in ("$metadata", METADATA_FUNCTION, *METADATA_ACTIONS) and len(segments) > 1:
+            raise errors.segment_not_found(segments[1])
         if name == "$metadata":
             _allow(request, "GET")
             return self._document(request)

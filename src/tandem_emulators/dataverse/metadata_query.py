@@ -134,7 +134,7 @@ def _evaluate(node: Any, row: Mapping[str, Any], depth: int) -> Any:
             return not value(node.operand)
         case ast.Compare() if type(node.comparator) in _COMPARISONS:
             left, right = value(node.left), value(node.right)
-            if isinstance(node.left, ast.GUID) or isinstance(node.right, ast.GUID):
+            if "MetadataId" in (_name(node.left), _name(node.right)):
                 left, right = str(left).lower(), str(right).lower()
             return _COMPARISONS[type(node.comparator)](left, right)
         case ast.Call(func=ast.Identifier(name=name), args=[first, second]) if name in _TEXT_FUNCTIONS:
@@ -148,6 +148,11 @@ def _evaluate(node: Any, row: Mapping[str, Any], depth: int) -> Any:
             return found.get(name) if isinstance(found, dict) else None
         case _:
             return _literal(node)
+
+
+def _name(node: Any) -> str | None:
+    """An id compares without case, quoted or not."""
+    return str(node.name) if isinstance(node, ast.Identifier) else None
 
 
 def _literal(node: Any) -> Any:

@@ -36,6 +36,8 @@ _TABLE_FILES = (
 _EXTRA_COLUMNS = {"account": "account.sales-columns", "contact": "contact.sales-columns"}
 # Rows of these are never deleted, so what points to them never loses its link.
 _PERMANENT = frozenset({"systemuser", "businessunit", "transactioncurrency", "organization", "owner", "team"})
+# Keys that are not named after their table; activities share the name of theirs.
+_KEYS_NAMED_OTHERWISE = {"owner": "ownerid", "task": "activityid", "opportunityclose": "activityid"}
 _PRINCIPALS = frozenset({"systemuser", "team"})
 _FOREIGN_PREFIXES = ("adx_", "msfp_", "mspp_")
 
@@ -155,7 +157,7 @@ def one_to_many_metadata(schema_name: str, parent: str, child: str, column: str,
         "SchemaName": schema_name,
         "MetadataId": stable_id("relationship", schema_name),
         "ReferencedEntity": parent,
-        "ReferencedAttribute": "ownerid" if parent == "owner" else f"{parent}id",
+        "ReferencedAttribute": _KEYS_NAMED_OTHERWISE.get(parent, f"{parent}id"),
         "ReferencingEntity": child,
         "ReferencingAttribute": column,
         "ReferencedEntityNavigationPropertyName": schema_name,

@@ -122,6 +122,8 @@ def test_attributes_are_expanded_in_one_call(crm: Running) -> None:
         ("EntityDefinitions(LogicalName='lead')/Attributes(LogicalName='nothing')", 404),
         ("EntityDefinitions(nothing)", 400),
         ("EntityDefinitions?$top=5", 400),
+        ("$metadata/x", 404),
+        ("RetrieveMetadataChanges()/x", 404),
         ("EntityDefinitions?$filter=nonsense((", 400),
         (f"EntityDefinitions(LogicalName='lead')/Attributes/{CRM}EnumAttributeMetadata", 404),
         ("EntityDefinitions(LogicalName='lead')/Nothing", 404),
@@ -207,6 +209,19 @@ class TestForms:
         rows = crm.get(f"EntityDefinitions?$select=LogicalName&$filter={condition}").rows
         assert {row["LogicalName"] for row in rows} >= some
         assert len(rows) < 10
+
+    @pytest.mark.parametrize("quote", ["", "'"])
+    def test_an_id_is_filtered_without_regard_to_case_and_quotes(self, crm: Running, quote: str) -> None:
+        key = crm.get("EntityDefinitions(LogicalName='lead')").body["MetadataId"].upper()
+        query = f"EntityDefinitions?$select=LogicalName&$filter=MetadataId eq {quote}{key}{quote}"
+        assert [row["LogicalName"] for row in crm.get(query).rows] == ["lead"]
+
+    def test_relationships_end_at_the_keys_of_their_tables(self, crm: Running) -> None:
+        keys = {row["LogicalName"]: row["PrimaryIdAttribute"] for row in crm.get("EntityDefinitions").rows}
+        rows = crm.get(f"RelationshipDefinitions/{CRM}OneToManyRelationshipMetadata").rows
+        ends = {row["SchemaName"]: (row["ReferencedEntity"], row["ReferencedAttribute"]) for row in rows}
+        wrong = {name: end for name, end in ends.items() if end[0] in keys and keys[end[0]] != end[1]}
+        assert wrong == {}
 
     def test_attributes_are_filtered_inside_an_expansion(self, crm: Running) -> None:
         inner = "Attributes($select=LogicalName;$filter=LogicalName eq 'subject' or LogicalName eq 'lastname')"
