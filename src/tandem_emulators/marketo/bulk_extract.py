@@ -28,15 +28,19 @@ def make_jobs(subscription: Subscription) -> ExportJobs:
     return ExportJobs(subscription, families)
 
 
-def handlers(jobs: ExportJobs) -> dict[str, Handler]:
-    def create(subscription: Subscription, call: Call) -> Reply:
+class ExtractCalls:
+    """The six calls, with the jobs they speak of."""
+
+    def __init__(self, jobs: ExportJobs) -> None:
+        self._jobs = jobs
+
+    def create(self, subscription: Subscription, call: Call) -> Reply:
         body = call.body()
-        format_name = str(body.get("format") or "CSV")
-        job = jobs.create(
+        job = self._jobs.create(
             family=_family(call),
             target=_target(call),
             user=call.user,
-            format_name=checked_format(format_name).upper(),
+            format_name=checked_format(str(body.get("format") or "CSV")).upper(),
             fields=_fields(body),
             headers=_headers(body),
             filter_=_filter(body),
@@ -44,38 +48,57 @@ def handlers(jobs: ExportJobs) -> dict[str, Handler]:
         )
         return Reply([_shown(job, call.now_s)])
 
-    def enqueue(subscription: Subscription, call: Call) -> Reply:
-        return Reply([_shown(jobs.enqueue(_job(jobs, call), call.now_s), call.now_s)])
+    def enqueue(self, subscription: Subscription, call: Call) -> Reply:
+        return Reply([_shown(self._jobs.enqueue(self._job(call), call.now_s), call.now_s)])
 
-    def cancel(subscription: Subscription, call: Call) -> Reply:
-        return Reply([_shown(jobs.cancel(_job(jobs, call), call.now_s), call.now_s)])
+    def cancel(self, subscription: Subscription, call: Call) -> Reply:
+        return Reply([_shown(self._jobs.cancel(self._job(call), call.now_s), call.now_s)])
 
-    def status(subscription: Subscription, call: Call) -> Reply:
-        job = _job(jobs, call)
-        return Reply([_shown(job, jobs.told_at_s(job, call.now_s))])
+    def status(self, subscription: Subscription, call: Call) -> Reply:
+        job = self._job(call)
+        return Reply([_shown(job, self._jobs.told_at_s(job, call.now_s))])
 
-    def file(subscription: Subscription, call: Call) -> FileReply:
-        job = jobs.find(_family(call), _target(call), call.user, call.path["exportId"], call.now_s)
-        content = jobs.file(job, call.now_s) if job else None
+    def file(self, subscription: Subscription, call: Call) -> FileReply:
+        job = self._find(call)
+        content = self._jobs.file(job, call.now_s) if job else None
         if content is None:
             raise HttpError(404, "Not Found")
         return _ranged(content, call.headers.get("range"))
 
-    def list_jobs(subscription: Subscription, call: Call) -> Reply:
+    def list(self, subscription: Subscription, call: Call) -> Reply:
         wanted = {_spelled(name) for name in call.texts("status")}
-        after, mark = subscription.position(call.text("nextPageToken"), "exports", call.operation.name, wanted)
-        found = jobs.recent(_family(call), _target(call), call.user, call.now_s)
-        shown = [(job.number, _shown(job, jobs.told_at_s(job, call.now_s))) for job in found if job.number > after]
+        after, mark = subscription.position(call.text("nextPageToken"), "exports", call.operation.name, sorted(wanted))
+        found = self._jobs.recent(_family(call), _target(call), call.user, call.now_s)
+        shown = [
+            (job.number, _shown(job, self._jobs.told_at_s(job, call.now_s))) for job in found if job.number > after
+        ]
         chosen = [each for each in shown if not wanted or each[1]["status"].lower() in wanted]
         size = call.batch_size()
         page, token = subscription.page(chosen[: size + 1], size, mark, lambda each: each[0])
         return Reply([job for _, job in page], token)
 
-    calls: dict[str, Handler] = {
-        "create": create, "enqueue": enqueue, "cancel": cancel, "status": status, "file": file, "list": list_jobs,
-    }  # fmt: skip
+    def _job(self, call: Call) -> ExportJob:
+        job = self._find(call)
+        if job is None:
+            raise ApiError("1013", "Object not found")
+        return job
+
+    def _find(self, call: Call) -> ExportJob | None:
+        return self._jobs.find(_family(call), _target(call), call.user, call.path["exportId"], call.now_s)
+
+
+def handlers(jobs: ExportJobs) -> dict[str, Handler]:
+    calls = ExtractCalls(jobs)
+    named: dict[str, Handler] = {
+        "create": calls.create,
+        "enqueue": calls.enqueue,
+        "cancel": calls.cancel,
+        "status": calls.status,
+        "file": calls.file,
+        "list": calls.list,
+    }
     families = ("leads", "activities", "customobjects", "programmembers")
-    return {f"bulk.{family}.export.{name}": handler for family in families for name, handler in calls.items()}
+    return {f"bulk.{family}.export.{name}": handler for family in families for name, handler in named.items()}
 
 
 def _family(call: Call) -> str:
@@ -84,13 +107,6 @@ def _family(call: Call) -> str:
 
 def _target(call: Call) -> str:
     return call.path.get("apiName", "")
-
-
-def _job(jobs: ExportJobs, call: Call) -> ExportJob:
-    job = jobs.find(_family(call), _target(call), call.user, call.path["exportId"], call.now_s)
-    if job is None:
-        raise ApiError("1013", "Object not found")
-    return job
 
 
 def _fields(body: Mapping[str, Any]) -> list[str] | None:

@@ -20,34 +20,7 @@ from tandem_emulators.kit.emulator import Emulator, Options
 from tandem_emulators.kit.errors import ControlError
 from tandem_emulators.kit.faults import FaultRule
 from tandem_emulators.kit.http import Request
-from tandem_emulators.marketo import (
-    assets,
-    bulk_extract,
-    bulk_import,
-    campaign_calls,
-    custom_activities,
-    custom_activity_types,
-    custom_object_calls,
-    custom_object_fields,
-    custom_object_schema,
-    envelope,
-    feeds,
-    identity,
-    lead_end,
-    lead_read,
-    lead_schema,
-    lead_sync,
-    lists,
-    named_accounts,
-    object_calls,
-    object_writes,
-    partition_calls,
-    program_calls,
-    program_views,
-    push,
-    settings,
-    stats,
-)
+from tandem_emulators.marketo import bulk_extract, bulk_import, campaign_calls, envelope, identity, settings, stats
 from tandem_emulators.marketo.call import ASSETS, Call, Match, Parameters, Routes, read_parameters, without_dots
 from tandem_emulators.marketo.errors import (
     ApiError,
@@ -58,13 +31,14 @@ from tandem_emulators.marketo.errors import (
     timed_out,
 )
 from tandem_emulators.marketo.flow import Flows
+from tandem_emulators.marketo.handlers import HANDLERS
 from tandem_emulators.marketo.limits import Limits
 from tandem_emulators.marketo.messages import message_of
 from tandem_emulators.marketo.office import Office
 from tandem_emulators.marketo.seed import seed_people
 from tandem_emulators.marketo.settings import Settings
 from tandem_emulators.marketo.store import Store
-from tandem_emulators.marketo.subscription import Handler, Subscription
+from tandem_emulators.marketo.subscription import Subscription
 
 BULK = "/bulk/"  # never compressed
 BODY_BYTES_MAX = 1_000_000
@@ -104,7 +78,7 @@ class MarketoEmulator(Emulator):
         self._exports = bulk_extract.make_jobs(self._subscription)
         self._flows = Flows(self._subscription)
         self._handlers = {
-            **_HANDLERS,
+            **HANDLERS,
             **stats.handlers(self._limits),
             **bulk_import.handlers(self._imports),
             **bulk_extract.handlers(self._exports),
@@ -303,29 +277,6 @@ class MarketoEmulator(Emulator):
 
 def build(options: Options) -> MarketoEmulator:
     return MarketoEmulator(options)
-
-
-_HANDLERS: dict[str, Handler] = {
-    **lead_read.HANDLERS,
-    **lead_sync.HANDLERS,
-    **lead_end.HANDLERS,
-    **lead_schema.HANDLERS,
-    **lists.HANDLERS,
-    **feeds.HANDLERS,
-    **object_calls.HANDLERS,
-    **object_writes.HANDLERS,
-    **custom_object_calls.HANDLERS,
-    **custom_object_fields.HANDLERS,
-    **custom_object_schema.HANDLERS,
-    **named_accounts.HANDLERS,
-    **partition_calls.HANDLERS,
-    **program_calls.HANDLERS,
-    **program_views.HANDLERS,
-    **push.HANDLERS,
-    **custom_activity_types.HANDLERS,
-    **custom_activities.HANDLERS,
-    **assets.HANDLERS,
-}
 
 
 def _credentials(seed: int, number: int = 0) -> tuple[str, identity.Service]:

@@ -52,6 +52,23 @@ class Answer:
         return only["code"], only["message"]
 
 
+def check_answer(answer: Answer) -> None:
+    """An envelope, or one of the few things that are none: a file, or a status with a text."""
+    if answer.status != 200:
+        assert answer.status in (206, 404, 413, 414, 416), answer.status
+        return
+    if answer.headers["content-type"].startswith("text/csv"):
+        return
+    body = answer.body
+    assert REQUEST_ID.fullmatch(body["requestId"])
+    if body["success"]:
+        assert isinstance(body.get("result", []), list)
+        return
+    [error] = body["errors"]
+    assert error["code"] not in ("500", "611"), error
+    assert error["message"]
+
+
 def _check_definition(method: str, target: str, body: bytes, answer: Answer) -> None:
     operation = swagger.operation_of(method, target, body)
     if operation is None or answer.status != 200 or operation["response"].startswith("ObservableOf"):

@@ -12,11 +12,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.contract.marketo.client import REQUEST_ID, Answer, InProcess
+from tests.contract.marketo.client import InProcess, check_answer
 from tests.contract.marketo.swagger import DATA
 from tests.contract.marketo.upload import BOUNDARY, upload
 
-DEADLINE_MS = 2_000
+DEADLINE_MS = 10_000  # what hangs, hangs longer; what is slow on a busy machine does not
 once = settings(
     max_examples=8,
     deadline=DEADLINE_MS,
@@ -57,23 +57,6 @@ def busy() -> Any:
     marketo.call("POST", "/rest/v1/activities/external/type/car/approve.json")
     yield marketo
     marketo.close()
-
-
-def check(answer: Answer) -> None:
-    """An envelope, or one of the few things that are none: a file, or a status with a text."""
-    if answer.status != 200:
-        assert answer.status in (206, 404, 413, 414, 416), answer.status
-        return
-    if answer.headers["content-type"].startswith("text/csv"):
-        return
-    body = answer.body
-    assert REQUEST_ID.fullmatch(body["requestId"])
-    if body["success"]:
-        assert isinstance(body.get("result", []), list)
-        return
-    [error] = body["errors"]
-    assert error["code"] not in ("500", "611"), error
-    assert error["message"]
 
 
 def bodies(definition: str, depth: int = 0) -> st.SearchStrategy[Any]:
@@ -127,12 +110,12 @@ def test_any_request_gets_an_answer(busy: InProcess, operation: dict[str, Any]) 
             st.dictionaries(st.sampled_from([*stated, "_method", "batchSize"]), texts, max_size=5), label="query"
         )
         if has_file:
-            check(upload(busy, path, data.draw(st.binary(max_size=60)), form=query))
+            check_answer(upload(busy, path, data.draw(st.binary(max_size=60)), form=query))
             return
         target = path + ("?" + urlencode(query) if query else "")
         headers = {"Authorization": f"Bearer {busy.token}", "Content-Type": "application/json"}
         body = None if body_of is None else json.dumps(data.draw(bodies(body_of), label="body")).encode()
-        check(busy.send(operation["method"], target, body, headers))
+        check_answer(busy.send(operation["method"], target, body, headers))
 
     answered()
 
@@ -154,7 +137,7 @@ def test_any_file_is_imported_or_refused(busy: InProcess, path: str) -> None:
         delimiter = {"csv": ",", "tsv": "\t", "ssv": ";"}[format_]
         content = "\n".join(delimiter.join(row) for row in [header, *rows]).encode()
         answer = upload(busy, path, content, format=format_, programMemberStatus="Visited")
-        check(answer)
+        check_answer(answer)
         busy.advance(3_600)
         busy.sign_in()
         if answer.body["success"]:
@@ -192,7 +175,7 @@ def test_any_multipart_body_is_taken_or_613(busy: InProcess) -> None:
     )
     def answered(pieces: list[bytes], kind: str) -> None:
         headers = {"Authorization": f"Bearer {busy.token}", "Content-Type": kind}
-        check(busy.send("POST", "/bulk/v1/leads.json?format=csv", b"".join(pieces), headers))
+        check_answer(busy.send("POST", "/bulk/v1/leads.json?format=csv", b"".join(pieces), headers))
         busy.advance(3_600)
         busy.sign_in()
 
@@ -219,10 +202,10 @@ def test_any_extract_is_made_or_refused(busy: InProcess) -> None:
     )
     def extracted(base: str, fields: list[str], filter_: dict[str, Any]) -> None:
         answer = busy.post(f"/bulk/v1/{base}/export/create.json", {"fields": fields, "filter": filter_})
-        check(answer)
+        check_answer(answer)
         if answer.body["success"]:
             number = answer.body["result"][0]["exportId"]
-            check(busy.call("POST", f"/bulk/v1/{base}/export/{number}/enqueue.json"))
+            check_answer(busy.call("POST", f"/bulk/v1/{base}/export/{number}/enqueue.json"))
             busy.advance(3_600)
             busy.sign_in()
             assert busy.get(f"/bulk/v1/{base}/export/{number}/file.json").status == 200

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.contract.marketo.client import REQUEST_ID, Answer, InProcess, Running
+from tests.contract.marketo.client import InProcess, Running, check_answer
 from tests.contract.marketo.conftest import Start
 
 JSON_CALLS = [
@@ -144,18 +144,6 @@ texts = st.text(st.characters(codec="utf-8"), max_size=20) | st.sampled_from(
 once = settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 
 
-def check(answer: Answer) -> None:
-    assert answer.status == 200
-    body = answer.body
-    assert REQUEST_ID.fullmatch(body["requestId"])
-    if body["success"]:
-        assert isinstance(body.get("result", []), list)
-        return
-    [error] = body["errors"]
-    assert error["code"] not in ("500", "611"), error
-    assert error["message"]
-
-
 @pytest.fixture(scope="module")
 def busy() -> Any:
     marketo = InProcess(people=30)
@@ -184,7 +172,7 @@ def test_any_json_gets_an_envelope(busy: Running, path: str) -> None:
     @once
     @given(body=bodies | steps | values)
     def answered(body: object) -> None:
-        check(busy.send("POST", path, msgspec.json.encode(body), headers(busy)))
+        check_answer(busy.send("POST", path, msgspec.json.encode(body), headers(busy)))
 
     answered()
 
@@ -194,7 +182,7 @@ def test_any_parameters_get_an_envelope(busy: Running, path: str) -> None:
     @once
     @given(parameters=st.dictionaries(st.sampled_from(NAMES), texts, max_size=6))
     def answered(parameters: dict[str, str]) -> None:
-        check(busy.get(path, **parameters))
+        check_answer(busy.get(path, **parameters))
 
     answered()
 
