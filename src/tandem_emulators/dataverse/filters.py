@@ -36,7 +36,6 @@ from tandem_emulators.dataverse.query import (
     Source,
     Sources,
     Test,
-    every,
 )
 from tandem_emulators.dataverse.schema import Column, Schema, Table
 from tandem_emulators.dataverse.values import parse_day, parse_guid, parse_time
@@ -262,10 +261,6 @@ def key_order(source: Source, order: list[Order]) -> list[Order]:
     if any(term.fields == (Field(source, key),) for term in order):
         return order
     return [*order, Order(key.name, (source.field(key),))]
-
-
-def conjunction(*conditions: Condition | None) -> Condition:
-    return every([condition for condition in conditions if condition is not None])
 
 
 def _lookup_named(table: Table, name: str) -> Column | None:

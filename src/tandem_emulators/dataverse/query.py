@@ -4,7 +4,6 @@ A query stands on a source: a table under an alias, with further sources joined 
 sources and an operator in FetchXML's words, the widest vocabulary of the four.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -155,10 +154,6 @@ class Sources:
             source.links.append(Link(joined, target.key, column.name))
             self._by_lookup[key] = joined
         return self._by_lookup[key]
-
-
-def every(conditions: Sequence[Condition]) -> Condition:
-    return conditions[0] if len(conditions) == 1 else AllOf(tuple(conditions))
 
 
 def iter_sources(source: Source) -> list[Source]:
