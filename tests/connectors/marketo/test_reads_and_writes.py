@@ -254,6 +254,16 @@ async def test_a_spent_quota_stops_at_once_until_midnight(
     assert clock.slept == []
 
 
+async def test_a_read_that_takes_marketo_too_long_is_halved(connector: MarketoConnector, emulator: Emulator) -> None:
+    people = [RecordId(str(raw["id"])) for raw in emulator.records("person")[:40]]
+    await connector.fetch_schema(PERSON)
+    emulator.control("counters/reset", {})
+    emulator.fault("leads.query", "body", body={"code": "604"}, times=5)
+    readings = await connector.fetch_records(PERSON, FIELDS, people)
+    assert [reading.presence for reading in readings] == [Presence.PRESENT] * 40
+    assert emulator.counters()["requests"]["leads.query"] == 5 + 2
+
+
 async def test_after_a_spent_quota_no_call_is_made_until_midnight_us_central(
     connector: MarketoConnector, emulator: Emulator, clock: EmulatorClock
 ) -> None:

@@ -34,6 +34,7 @@ FILES: Final = (".file", ".failures", ".warnings")
 """Operations that answer a file: 404 says that there is none."""
 
 DAY_SPENT: Final = "607"
+TIMED_OUT: Final = "604"
 SYSTEM_ERROR: Final = "611"
 TOO_MANY_JOBS: Final = "1029"
 
@@ -43,7 +44,7 @@ BUSY: Final = frozenset({"606", "608", "611", "614", "615", "713", "719", "1016"
 PAUSES_S: Final[Mapping[str, float]] = {"606": 5.0, "615": 1.0}
 """So long no other call begins either. 606 is about 20 seconds that slide: a quarter of them frees a quarter."""
 
-OPEN: Final = frozenset({"500", "502", "604"})
+OPEN: Final = frozenset({"500", "502", TIMED_OUT})
 """The call may have done its work, or a part of it."""
 
 REMEDIES: Final[dict[str, str]] = {
@@ -95,6 +96,8 @@ _TOO_MANY = "Too many results"
 
 class TooManyResultsError(RejectedError):
     """A filter matched more than 1,000 records: ask for fewer values."""
+
+    CODE: Final = "1003"
 
 
 class _Names(TypedDict):

@@ -9,9 +9,10 @@ from collections.abc import Coroutine, Iterable, Sequence
 from typing import Any, Final, TypeVar
 
 from tandem.connectors.marketo.client import MarketoClient
-from tandem.connectors.marketo.errors import TooManyResultsError
+from tandem.connectors.marketo.errors import TIMED_OUT, TooManyResultsError
 from tandem.connectors.marketo.objects import object_of
 from tandem.connectors.marketo.wire import RowReader
+from tandem.core.errors import TransientError
 from tandem.core.record import Entity, Presence, RecordId, Value
 from tandem.ports import Reading
 
@@ -44,11 +45,12 @@ async def find_records(
 async def _find_part(
     client: MarketoClient, entity: Entity, rows: RowReader, by: str, texts: Sequence[str]
 ) -> list[Reading]:
-    """Halves the values while they match more than the 1,000 records that Marketo answers at most."""
+    """Halves the values while they match more than the 1,000 records that Marketo answers at most, or take it more
+    time than it has."""
     try:
         return await _query(client, entity, rows, by, texts)
-    except TooManyResultsError:
-        if len(texts) == 1:
+    except (TooManyResultsError, TransientError) as error:
+        if len(texts) == 1 or error.code not in (TooManyResultsError.CODE, TIMED_OUT):
             raise
         middle = len(texts) // 2
         first = await _find_part(client, entity, rows, by, texts[:middle])
