@@ -14,6 +14,7 @@ from tandem_emulators.dataverse import errors, schema_errors
 from tandem_emulators.dataverse.csdl import render_csdl
 from tandem_emulators.dataverse.metadata import SETS, Metadata, parse_key, split_segment
 from tandem_emulators.dataverse.metadata_changes import MetadataChanges
+from tandem_emulators.dataverse.metadata_render import BASE_LANGUAGE
 from tandem_emulators.dataverse.options import parse_preferences
 from tandem_emulators.dataverse.payload import decode_body
 from tandem_emulators.dataverse.schema import Column, Schema, Table
@@ -98,7 +99,10 @@ class MetadataApi:
             return self._changing(request, lambda: self._act(name, request, root))
         if request.method == "GET":
             seen = Metadata(self._seen(request), self.metadata.is_secured)
-            return _json(seen.serve(segments, dict(request.query()), root))
+            body = seen.serve(segments, dict(request.query()), root)
+            if self.settings.user_language != BASE_LANGUAGE:
+                _speak(body, self.settings.user_language)
+            return _json(body)
         _allow(request, "POST", "PUT", "DELETE")
         self.writer.security.require_customizing(caller, _privilege(request.method, segments))
         return self._changing(request, lambda: self._write(request, segments, root))
@@ -307,6 +311,19 @@ def _privilege(method: str, segments: Sequence[str]) -> str:
     names = [split_segment(segment)[0] for segment in segments[:2]]
     what = [_CUSTOMIZED[name] for name in names if name in _CUSTOMIZED][-1]
     return f"prv{_VERBS[method]}{what}"
+
+
+def _speak(value: Any, language: int) -> None:
+    """Make the text in this language the user's own wherever a label has one."""
+    if isinstance(value, list):
+        for one in value:
+            _speak(one, language)
+    elif isinstance(value, dict):
+        own = [one for one in value.get("LocalizedLabels") or () if one["LanguageCode"] == language]
+        if own:
+            value["UserLocalizedLabel"] = own[0]
+        for one in value.values():
+            _speak(one, language)
 
 
 def _parameters(segment: str, request: Request) -> dict[str, str]:

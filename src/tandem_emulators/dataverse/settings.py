@@ -75,6 +75,8 @@ class Settings:
     copy_ends_delta_tokens: bool = False
     # How long the index of a new alternate key is built: half of it Pending, half InProgress.
     key_index_s: float = 1.0
+    # The language of the caller: which of a label's texts is the user's own. Standard tables have English texts only.
+    user_language: int = 1033
     # How long after a change a metadata read without Consistency: Strong may show the definitions as they were.
     metadata_cache_s: float = 0.0
     # The unmanaged solutions that a change of the schema may name.

@@ -120,6 +120,14 @@ class TestTables:
         assert org.api("PUT", path, change).status == 204
         assert len(org.get(path).body["DisplayName"]["LocalizedLabels"]) == 1
 
+    def test_a_caller_of_another_language_reads_its_own_texts(self, org: InProcess) -> None:
+        name = make_table(org, DisplayName=label("Bank", _1031="Geldhaus"))
+        org.set("/settings", user_language=1031)
+        found = org.get(f"EntityDefinitions(LogicalName='{name}')").body
+        org.set("/settings", user_language=1033)
+        assert found["DisplayName"]["UserLocalizedLabel"]["Label"] == "Geldhaus"
+        assert found["DisplayCollectionName"]["UserLocalizedLabel"]["Label"] == "Banks"
+
     def test_only_a_custom_table_that_nothing_points_to_is_deleted(self, org: InProcess) -> None:
         assert org.api("DELETE", "EntityDefinitions(LogicalName='lead')").error[:2] == (400, "0x80047008")
         name = make_table(org)
