@@ -110,7 +110,7 @@ class Transport:
         return Response(status, {}, content)
 
 
-RECORDS: Final = frozenset({"leads.sync", "companies.sync", "bulk.leads.import"})
+RECORDS: Final = frozenset({"leads.sync", "companies.sync", "leads.delete", "bulk.leads.import"})
 """Calls that write records; the probe of a failing Marketo writes none, but looks like one."""
 
 
@@ -136,6 +136,7 @@ def envelope(result: list[dict[str, Any]], **more: Any) -> bytes:
 
 _ACTIVITY: Final = {"marketoGUID": "1", "leadId": 1, "activityDate": "2026-03-01T12:00:00Z"}
 HONEST: Final = {
+    "leads.delete": envelope([{"id": 1, "status": "deleted"}]),
     "activities.pagingtoken": envelope([], nextPageToken="AAAA"),
     "activities.query": envelope([{**_ACTIVITY, "activityTypeId": 12}], nextPageToken="BBBB", moreResult=False),
     "activities.leadchanges": envelope(
@@ -246,6 +247,7 @@ WRITES: Final[dict[str, Work]] = {
     "update": lambda c: c.write(PERSON, UPDATES[:2]),
     "create": lambda c: c.write(PERSON, CREATES[:2]),
     "company": lambda c: c.write(COMPANY, UPDATES[:1]),
+    "delete": lambda c: c.write(PERSON, [Write(ActionKind.DELETE, RecordId("1"), {})]),
     "update by file": lambda c: c.write(PERSON, UPDATES),
     "create by file": lambda c: c.write(PERSON, CREATES),
 }
