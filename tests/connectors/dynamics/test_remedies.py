@@ -9,6 +9,7 @@ import pytest
 from tandem.connectors.dynamics.connector import DynamicsConnector
 from tandem.core.errors import AccessError, CursorExpiredError, RejectedError, RemoteError, TransientError
 from tandem.core.record import CONTACT, LEAD, Cursor
+from tandem.core.schema import NewField
 from tests.connectors.dynamics.conftest import Connect
 from tests.connectors.dynamics.emulator import Emulator
 from tests.connectors.fake_clock import FakeClock
@@ -109,7 +110,19 @@ async def test_a_token_that_is_never_taken_ends_in_words(connector: DynamicsConn
     assert caught.value.code == "401"
 
 
-async def test_a_changed_schema_asks_for_a_full_read(connector: DynamicsConnector, emulator: Emulator) -> None:
+async def test_a_changed_schema_asks_for_a_full_read(
+    connector: DynamicsConnector, connect: Connect, emulator: Emulator
+) -> None:
+    pages = [page async for page in connector.fetch_changes(CONTACT, None, ["lastname"])]
+    new = NewField("new_by_an_admin", "By an Admin", "String")
+    await connect(emulator).create_fields(CONTACT, [new])
+    with pytest.raises(CursorExpiredError, match="full read is due") as caught:
+        await _read(connector, pages[-1].cursor)
+    assert caught.value.code == "0x80044352"
+    assert await connector.fetch_records(CONTACT, [new.name], []) == []
+
+
+async def test_a_token_that_is_too_old_asks_for_a_full_read(connector: DynamicsConnector, emulator: Emulator) -> None:
     pages = [page async for page in connector.fetch_changes(CONTACT, None, ["lastname"])]
     emulator.control("clock", {"advance_s": 100 * 86_400})
     with pytest.raises(CursorExpiredError, match="full read is due") as caught:
