@@ -240,7 +240,7 @@ class Connector(Protocol):
         timeout, or a file's time in the side's queue."""
 
     async def write(self, entity: Entity, writes: Sequence[Write]) -> Sequence[WriteResult]:
-        """At most ``batch_size`` writes of one kind in one HTTP call (a file takes several, and so does a call that takes
+        """At most ``batch_size`` writes of one kind in one HTTP call (a file takes several, and so does a call that is
         all or nothing and has to be split); the results in the order given.
 
         Raises:

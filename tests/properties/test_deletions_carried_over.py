@@ -1,4 +1,4 @@
-"""Deletions under the rule ``propagate``: each arrives once, through every fault of the call, and nothing comes back."""
+"""Deletions under the rule ``propagate``: each arrives once, whatever befalls the call, and nothing comes back."""
 
 import asyncio
 from dataclasses import replace
