@@ -39,6 +39,7 @@ SWITCHES: Final[list[dict[str, Any]]] = [
     {"user_time_zone": "Asia/Tokyo"},
     {"allow_public_client": False},
     {"token_lifetime_s": 60},
+    {"user_language": 1031},
     {"limits": "off"},
     {"servers": 3},
     {"dop_hint": 1},
@@ -114,4 +115,4 @@ async def test_the_contract_holds_under_every_switch(
 
 def test_every_switch_has_its_place(small_emulator: Emulator) -> None:
     placed = {name for switch in SWITCHES for name in switch} | set(ELSEWHERE)
-    assert set(small_emulator.control("settings")) == placed
+    assert set(small_emulator.control("settings")) == placed, "give the new switch a line in SWITCHES or ELSEWHERE"
