@@ -40,3 +40,23 @@ def current_organization(organization: Organization, base_url: str, root: str) -
     }
     context = f"{root}$metadata#{NAMESPACE}RetrieveCurrentOrganizationResponse"
     return {"@odata.context": context, "Detail": detail}
+
+
+def organization_info(organization: Organization, solutions: str, root: str) -> Row:
+    """Any other environment than production is a sandbox; the solutions are those that a change may name."""
+    kind = "Customer" if organization.environment == "production" else "CustomerTest"
+    found = [
+        {
+            "Id": organization.id_of(f"solution/{name}"),
+            "FriendlyName": name,
+            "SolutionUniqueName": name,
+            "VersionNumber": "1.0.0.0",
+            "PublisherId": organization.id_of("publisher"),
+            "PublisherIdName": "Default Publisher",
+            "PublisherUniqueName": "DefaultPublisher",
+        }
+        for name in solutions.split(",")
+        if name
+    ]
+    context = f"{root}$metadata#{NAMESPACE}RetrieveOrganizationInfoResponse"
+    return {"@odata.context": context, "organizationInfo": {"InstanceType": kind, "Solutions": found}}

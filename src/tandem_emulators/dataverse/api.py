@@ -36,6 +36,7 @@ _FUNCTIONS = {
     "WhoAmI": "whoami",
     "RetrieveVersion": "version",
     "RetrieveCurrentOrganization": "organization",
+    "RetrieveOrganizationInfo": "organization",
     record_counts.NAME: "record_counts",
     initialize_from.NAME: "initialize_from",
 }
@@ -149,6 +150,9 @@ class WebApi:
             return json_reply(about.who_am_i(self._organization, call.caller, call.root))
         if name == "RetrieveVersion":
             return json_reply(about.version(call.root))
+        if name == "RetrieveOrganizationInfo":
+            solutions = self._writer.settings.solutions
+            return json_reply(about.organization_info(self._organization, solutions, call.root))
         return json_reply(about.current_organization(self._organization, call.request.base_url, call.root))
 
     # Entity sets.

@@ -556,5 +556,10 @@ def acs_not_supported() -> ODataError:
     return ODataError(400, "0x80050209", text)
 
 
+def step_not_allowed() -> ODataError:
+    text = "Custom SdkMessageProcessingStep is not allowed on the specified message and entity."
+    return ODataError(400, "0x80044187", text)
+
+
 def no_post_image() -> ODataError:
     return ODataError(400, "0x8004416e", "PreEvent step registration does not support Post Image.")

@@ -15,6 +15,8 @@ from tandem_emulators.dataverse.store import Row, Store
 
 REGISTRATION_TABLES = frozenset({"serviceendpoint", "sdkmessageprocessingstep", "sdkmessageprocessingstepimage"})
 MESSAGES = ("Create", "Update", "Delete")
+# What can be called for every table, but not be listened to: its rows have events of their own.
+_BULK_MESSAGES = ("CreateMultiple", "UpdateMultiple", "UpsertMultiple")
 _WEBHOOK = 8
 _ACS = 1
 _POST_OPERATION = 40
@@ -99,8 +101,15 @@ def load_steps(store: Store) -> Steps:
 
 
 def check_registration(store: Store, event: RowEvent) -> None:
-    """Refuse what cannot be registered: an endpoint of the retired kind, the row after a step that comes before it."""
+    """Refuse what cannot be registered: an endpoint of the retired kind, the row after a step that comes before it.
+
+    And a step on a message whose filter allows none.
+    """
     row = {**event.before, **event.changes}
+    if event.table.name == "sdkmessageprocessingstep" and row.get("sdkmessagefilterid"):
+        found = store.find(store.schema.tables["sdkmessagefilter"], row["sdkmessagefilterid"])
+        if found is not None and not found["iscustomprocessingstepallowed"]:
+            raise errors.step_not_allowed()
     if event.table.name == "serviceendpoint" and row.get("authtype") == _ACS:
         raise errors.acs_not_supported()
     if event.table.name == "sdkmessageprocessingstepimage" and row.get("imagetype") in (_POST, _BOTH):
@@ -114,7 +123,7 @@ def ensure_registry(store: Store, organization: Organization) -> None:
     """The messages, and a filter for each message and table; tables may have come since the last time."""
     message_table, filter_table = store.schema.tables["sdkmessage"], store.schema.tables["sdkmessagefilter"]
     with store.transaction():
-        for message in MESSAGES:
+        for message in (*MESSAGES, *_BULK_MESSAGES):
             message_id = organization.id_of(f"sdkmessage/{message}")
             if not store.exists(message_table, message_id):
                 store.insert(message_table, {**message_table.defaults, "sdkmessageid": message_id, "name": message})
@@ -122,6 +131,7 @@ def ensure_registry(store: Store, organization: Organization) -> None:
                 filter_id = organization.id_of(f"sdkmessagefilter/{message}/{table}")
                 if not store.exists(filter_table, filter_id):
                     about = {"primaryobjecttypecode": table, "secondaryobjecttypecode": "none"}
+                    about |= {"iscustomprocessingstepallowed": message in MESSAGES}
                     ids = {"sdkmessagefilterid": filter_id, "sdkmessageid": message_id}
                     store.insert(filter_table, {**filter_table.defaults, **ids, **about})
 

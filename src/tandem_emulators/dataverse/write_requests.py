@@ -94,7 +94,7 @@ class WriteRequests:
     def _require_version(self, table: Table, must_match: str | None, version: int) -> None:
         if must_match is None or must_match == "*":
             return
-        if not table.metadata.get("IsOptimisticConcurrencyEnabled", True):
+        if not table.metadata.get("IsOptimisticConcurrencyEnabled", False):
             raise errors.no_concurrency(table.name)
         if etag_version(unquote(must_match), strong=self.writer.settings.strong_etags) != version:
             raise errors.version_mismatch()
