@@ -131,9 +131,9 @@ def ensure_registry(store: Store, organization: Organization) -> None:
                 filter_id = organization.id_of(f"sdkmessagefilter/{message}/{table}")
                 if not store.exists(filter_table, filter_id):
                     about = {"primaryobjecttypecode": table, "secondaryobjecttypecode": "none"}
-                    about |= {"iscustomprocessingstepallowed": message in MESSAGES}
                     ids = {"sdkmessagefilterid": filter_id, "sdkmessageid": message_id}
-                    store.insert(filter_table, {**filter_table.defaults, **ids, **about})
+                    allowed = {"iscustomprocessingstepallowed": message in MESSAGES}
+                    store.insert(filter_table, {**filter_table.defaults, **ids, **about, **allowed})
 
 
 def _rows(store: Store, table_name: str) -> list[Row]:

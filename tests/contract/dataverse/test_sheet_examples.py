@@ -179,7 +179,7 @@ LENGTHS: Final = {
 def test_10_lengths(org: InProcess, table: str) -> None:
     words = LENGTHS[table].split()
     expected = dict(zip(words[::2], map(int, words[1::2]), strict=True))
-    found = {}
+    found: dict[str, int] = {}
     for kind in ("String", "Memo"):
         path = f"EntityDefinitions(LogicalName='{table}')/Attributes/{CRM}{kind}AttributeMetadata"
         rows = org.get(f"{path}?$select=LogicalName,MaxLength").rows
