@@ -15,7 +15,7 @@ import msgspec
 from tandem_emulators.marketo.delimited import render_rows
 from tandem_emulators.marketo.errors import ApiError
 from tandem_emulators.marketo.extract_rows import Extract, Filter
-from tandem_emulators.marketo.limits import day_start_s, local_day
+from tandem_emulators.marketo.limits import day_start_s, local_day, midnight_zone
 from tandem_emulators.marketo.subscription import Subscription
 
 AT_WORK_MAX = 2
@@ -214,10 +214,10 @@ class ExportJobs:
         self._next_start_s = self._find_next_start()
 
     def _check_quota(self, now_s: float) -> None:
-        quota = self._subscription.settings.export_quota_bytes
-        used = self._store.number(
-            "SELECT sum(size) FROM export_job WHERE finish_s BETWEEN ? AND ?", (day_start_s(local_day(now_s)), now_s)
-        )
+        settings = self._subscription.settings
+        quota, zone = settings.export_quota_bytes, midnight_zone(settings)
+        since_s = day_start_s(local_day(now_s, zone), zone)
+        used = self._store.number("SELECT sum(size) FROM export_job WHERE finish_s BETWEEN ? AND ?", (since_s, now_s))
         if used >= quota:
             raise ApiError("1029", f"Export daily quota {quota // 1_000_000}MB exceeded.")
 

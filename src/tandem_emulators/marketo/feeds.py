@@ -64,7 +64,9 @@ def _type(raw: dict[str, Any]) -> dict[str, Any]:
 
 def paging_token(subscription: Subscription, call: Call) -> Reply:
     since = _instant(call.required("sinceDatetime"))
-    return Reply(next_page_token=subscription.tokens.write_feed(subscription.log.start(int(since.timestamp()))))
+    later_s = 1 if subscription.settings.paging_token_since == "exclusive" else 0
+    start = subscription.log.start(int(since.timestamp()) + later_s)
+    return Reply(next_page_token=subscription.tokens.write_feed(start, call.now_s))
 
 
 def _instant(text: str) -> datetime:
@@ -138,11 +140,12 @@ def _members(subscription: Subscription, list_id: int | None) -> frozenset[int] 
 
 
 def _read(subscription: Subscription, call: Call, wanted: Wanted, show: Callable[[Entry], dict[str, Any]]) -> Reply:
-    token = subscription.tokens.read_feed(call.required("nextPageToken"))
+    lifetime_s = subscription.settings.paging_token_lifetime_s
+    token = subscription.tokens.read_feed(call.required("nextPageToken"), call.now_s, lifetime_s)
     page: Page = subscription.log.read(token, int(call.now_s * 1000), wanted, call.batch_size())
     subscription.counters.read(len(page.entries))
     shown = [show(entry) for entry in page.entries]
-    return Reply(shown, subscription.tokens.write_feed(page.token), page.more)
+    return Reply(shown, subscription.tokens.write_feed(page.token, call.now_s), page.more)
 
 
 def _activity(entry: Entry) -> dict[str, Any]:

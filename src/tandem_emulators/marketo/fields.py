@@ -60,6 +60,7 @@ class ValueRules:
     truncates: bool = False
     empty_clears: bool = True
     any_email: bool = False
+    trims: bool = False
 
 
 Converter = Callable[[Any], Any]
@@ -80,7 +81,7 @@ def convert(field: Field, value: Any, rules: ValueRules) -> Any:
     if converted is None:
         raise bad_value(field.name, value)
     if isinstance(converted, str) and field.data_type in _TEXTUAL:
-        return _fit(field, converted, rules)
+        return _fit(field, converted.strip() if rules.trims else converted, rules)
     return converted
 
 
@@ -93,6 +94,8 @@ def converter(field: Field, rules: ValueRules) -> Converter:
     match field.data_type:
         case "string" | "phone" | "url":
             length = field.length or STRING_LENGTH
+            if rules.trims:
+                return slowly
             return lambda value: value if type(value) is str and 0 < len(value) <= length else slowly(value)
         case "integer" | "score" | "percent":
             return lambda value: value if type(value) is int and -(2**31) <= value < 2**31 else slowly(value)

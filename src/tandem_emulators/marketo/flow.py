@@ -19,7 +19,7 @@ from tandem_emulators.marketo.log import Activity
 from tandem_emulators.marketo.people import Author, Lead
 from tandem_emulators.marketo.program_writer import ProgramWriter
 from tandem_emulators.marketo.subscription import Subscription
-from tandem_emulators.marketo.webhooks import Caller, Outcome, Webhook
+from tandem_emulators.marketo.webhooks import BATCH_CAMPAIGN, Caller, Outcome, Webhook
 
 CALL_WEBHOOK, REQUEST_CAMPAIGN = 110, 47
 SOURCE = "Marketo Flow Action"
@@ -170,6 +170,11 @@ class Flows:
         writer.flush()
 
     def _call_webhook(self, step: Step, lead: Lead, author: Author, now_s: float) -> None:
+        """Only a trigger campaign calls; in a batch campaign the step fails (7.1)."""
+        campaign = self._subscription.campaigns.find(author.campaign_id or 0)
+        if campaign is not None and campaign.type == "batch":
+            self._take_in(Outcome(lead.id, campaign.id, _webhook(step), error=BATCH_CAMPAIGN), now_s)
+            return
         company = self._subscription.leads.companies([lead]).get(lead.company_id, {})
         fields = list(self._subscription.fields)
         values = self._subscription.leads.view(lead, company, [field.name for field in fields])

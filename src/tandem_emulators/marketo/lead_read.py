@@ -50,7 +50,8 @@ def query(subscription: Subscription, call: Call) -> Reply:
     rest = [number for number in ids if number > after][: size + 1]
     page, token = subscription.page(rest, size, mark, lambda number: number)
     loaded = subscription.leads.load(page)
-    return Reply(render(subscription, [loaded[number] for number in page], names), token)
+    shown = page if subscription.settings.query_order == "ascending" else page[::-1]
+    return Reply(render(subscription, [loaded[number] for number in shown], names), token)
 
 
 def filter_values(call: Call) -> list[str]:

@@ -1,18 +1,20 @@
 """Quotas and usage, on the emulator's clock (2.4).
 
-A day ends at midnight in Chicago. The rate is a sliding window. Calls answered with 601, 602, 604, 605, 608 or 611
-are free; a call refused for its rate does not itself fill the window, or a client that backs off badly would never
-get out of it. What was counted is stored, so a restart on the same file goes on counting.
+A day ends at midnight in Chicago, by switch at UTC-6 in summer, too. The rate is a sliding window. Calls answered
+with 601, 602, 604, 605, 608 or 611 are free; a call refused for its rate does not itself fill the window, or a client
+that backs off badly would never get out of it. What was counted is stored, so a restart on the same file goes on
+counting.
 """
 
 from collections import Counter, deque
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, timedelta, timezone, tzinfo
 
 from tandem_emulators.marketo.errors import UNCHARGED, concurrency_reached, quota_reached, rate_exceeded
 from tandem_emulators.marketo.fields import SUBSCRIPTION_ZONE
 from tandem_emulators.marketo.settings import Settings
 from tandem_emulators.marketo.store import Store
 
+_STANDARD = timezone(timedelta(hours=-6))
 _TABLE = """
 CREATE TABLE IF NOT EXISTS usage (day TEXT NOT NULL, kind TEXT NOT NULL, name TEXT NOT NULL, count INTEGER NOT NULL,
     PRIMARY KEY (day, kind, name)) WITHOUT ROWID;
@@ -27,6 +29,7 @@ class Limits:
         self._recent: deque[float] = deque()
         self._today = date.min
         self._today_s = (0.0, 0.0)
+        self._midnight = ""
         self._calls: dict[date, Counter[str]] = {}
         self._errors: dict[date, Counter[str]] = {}
         store.db.executescript(_TABLE)
@@ -84,11 +87,13 @@ class Limits:
         ]
 
     def day(self, now_s: float) -> date:
-        """The day in Chicago; worked out anew only when the clock leaves the one it was in."""
+        """The subscription's day; worked out anew only when the clock leaves the one it was in."""
         begin_s, end_s = self._today_s
-        if not begin_s <= now_s < end_s:
-            self._today = local_day(now_s)
-            self._today_s = (day_start_s(self._today), day_start_s(self._today + timedelta(days=1)))
+        if not begin_s <= now_s < end_s or self._midnight != self._settings.quota_midnight:
+            self._midnight = self._settings.quota_midnight
+            zone = midnight_zone(self._settings)
+            self._today = local_day(now_s, zone)
+            self._today_s = (day_start_s(self._today, zone), day_start_s(self._today + timedelta(days=1), zone))
         return self._today
 
     def _last(self, counts: dict[date, Counter[str]], now_s: float, days: int) -> list[tuple[date, Counter[str]]]:
@@ -98,9 +103,13 @@ class Limits:
         return [(day, counts.get(day, Counter())) for day in wanted]
 
 
-def local_day(now_s: float) -> date:
-    return datetime.fromtimestamp(now_s, SUBSCRIPTION_ZONE).date()
+def midnight_zone(settings: Settings) -> tzinfo:
+    return SUBSCRIPTION_ZONE if settings.quota_midnight == "daylight" else _STANDARD
 
 
-def day_start_s(day: date) -> float:
-    return datetime(day.year, day.month, day.day, tzinfo=SUBSCRIPTION_ZONE).timestamp()
+def local_day(now_s: float, zone: tzinfo) -> date:
+    return datetime.fromtimestamp(now_s, zone).date()
+
+
+def day_start_s(day: date, zone: tzinfo) -> float:
+    return datetime(day.year, day.month, day.day, tzinfo=zone).timestamp()

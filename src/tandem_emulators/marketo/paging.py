@@ -2,7 +2,8 @@
 
 A token is a small struct, enciphered with a keyed four-round Feistel network over its two halves, so that it looks
 like block-cipher output and a client cannot be tempted to look inside. A token that was tampered with, or that
-belongs to another query, is refused with 1003.
+belongs to another query, is refused with 1003. The token of a feed holds the moment it was given: how long it is good
+for is a switch.
 """
 
 import base64
@@ -13,7 +14,7 @@ from dataclasses import dataclass
 
 from tandem_emulators.marketo.errors import ApiError, invalid
 
-_LAYOUT = struct.Struct(">4sBxxxqqq")  # check, kind, three numbers: 32 bytes, 56 characters of base32
+_LAYOUT = struct.Struct(">3sBIqqq")  # check, kind, time, three numbers: 32 bytes, 56 characters of base32
 _HALF = _LAYOUT.size // 2
 
 
@@ -38,39 +39,41 @@ class Tokens:
     def __init__(self, secret: str) -> None:
         self._secret = secret.encode()
 
-    def write_feed(self, token: FeedToken) -> str:
-        return self._write(1, token.since_s, token.committed_ms, token.activity_id)
+    def write_feed(self, token: FeedToken, now_s: float) -> str:
+        return self._write(1, min(max(int(now_s), 0), 2**32 - 1), token.since_s, token.committed_ms, token.activity_id)
 
-    def read_feed(self, text: str) -> FeedToken:
-        return FeedToken(*self._read(1, text))
+    def read_feed(self, text: str, now_s: float, lifetime_s: float) -> FeedToken:
+        given_s, *numbers = self._read(1, text)
+        if 0 < lifetime_s <= now_s - given_s:
+            raise _refused(text)
+        return FeedToken(*numbers)
 
     def write_position(self, token: PositionToken) -> str:
-        return self._write(2, token.query, token.after, 0)
+        return self._write(2, 0, token.query, token.after, 0)
 
     def read_position(self, text: str | None, query: int) -> int:
         """Where the result set goes on; 0 for its beginning."""
         if not text:
             return 0
-        found, after, _ = self._read(2, text)
+        _, found, after, _ = self._read(2, text)
         if found != query:
             raise _refused(text)
         return after
 
     def _write(self, kind: int, *numbers: int) -> str:
-        check = hashlib.blake2b(repr((kind, numbers)).encode(), key=self._secret, digest_size=4).digest()
+        check = hashlib.blake2b(repr((kind, numbers)).encode(), key=self._secret, digest_size=3).digest()
         return base64.b32encode(self._cipher(_LAYOUT.pack(check, kind, *numbers), (0, 1, 2, 3))).decode()
 
-    def _read(self, kind: int, text: str) -> tuple[int, int, int]:
+    def _read(self, kind: int, text: str) -> tuple[int, ...]:
         try:
             plain = self._uncipher(base64.b32decode(text))
-            check, found, first, second, third = _LAYOUT.unpack(plain)
+            check, found, *numbers = _LAYOUT.unpack(plain)
         except (binascii.Error, ValueError, struct.error) as refusal:
             raise _refused(text) from refusal
-        numbers = (first, second, third)
-        expected = hashlib.blake2b(repr((found, numbers)).encode(), key=self._secret, digest_size=4).digest()
+        expected = hashlib.blake2b(repr((found, tuple(numbers))).encode(), key=self._secret, digest_size=3).digest()
         if found != kind or check != expected:
             raise _refused(text)
-        return numbers
+        return tuple(numbers)
 
     def _cipher(self, block: bytes, rounds: tuple[int, ...]) -> bytes:
         left, right = block[:_HALF], block[_HALF:]

@@ -17,17 +17,22 @@ class Settings:
     rate_calls: int = 100
     rate_window_s: int = 20
     concurrent_calls: int = 10
+    quota_midnight: str = "daylight"  # daylight | standard: "CST" is Chicago's time, or always UTC-6
     token_lifetime_s: int = 3600
     access_token_in_query: bool = False
     activity_lag_s: float = 5.0  # each activity commits after its own delay between nothing and this
     late_share: float = 0.0  # share of activities that commits `late_delay_s` after that, out of order
     late_delay_s: float = 0.0
+    paging_token_lifetime_s: float = 0.0  # after which a feed's token is refused (1003); 0 is never
+    paging_token_since: str = "inclusive"  # inclusive | exclusive: whether a date token shows what is of its second
     feed_block: int = 3_000  # log entries looked at per call: selective queries see short and empty pages
     api_change_attributes: bool = True  # Request Id, Modifying User, API Method Name on changes by API
     list_feed_members_max: int = 10_000
     external_person_id: bool = False
     over_length: str = "reject"  # reject | truncate
     empty_string: str = "clears"  # clears | kept, on leads
+    whitespace: str = "kept"  # kept | trimmed, at both ends of a lead's texts
+    query_order: str = "ascending"  # ascending | descending: the order of ids in a page of leads
     company_fields: str = "refused"  # refused | unmanaged (taken where the lead has no company of its own)
     company_detach: str = "refused"  # refused | ignored, for externalCompanyId = null
     missing_lead: str = "error"  # error | empty, for get lead by id
@@ -54,8 +59,12 @@ class Settings:
 
 CHOICES = {
     "limits": ("published", "off"),
+    "quota_midnight": ("daylight", "standard"),
+    "paging_token_since": ("inclusive", "exclusive"),
     "over_length": ("reject", "truncate"),
     "empty_string": ("clears", "kept"),
+    "whitespace": ("kept", "trimmed"),
+    "query_order": ("ascending", "descending"),
     "company_fields": ("refused", "unmanaged"),
     "company_detach": ("refused", "ignored"),
     "missing_lead": ("error", "empty"),

@@ -53,7 +53,9 @@ class Subscription:
 
     def rules(self) -> ValueRules:
         return ValueRules(
-            truncates=self.settings.over_length == "truncate", empty_clears=self.settings.empty_string == "clears"
+            truncates=self.settings.over_length == "truncate",
+            empty_clears=self.settings.empty_string == "clears",
+            trims=self.settings.whitespace == "trimmed",
         )
 
     def writer(self, author: Author, now_s: float) -> LeadWriter:

@@ -22,7 +22,7 @@ import msgspec
 from tandem_emulators.kit.errors import ControlError
 
 TIMEOUT_S = 30
-EMPTY_RESPONSE, FAILED = "1001", "1002"
+BATCH_CAMPAIGN, EMPTY_RESPONSE, FAILED = "1000", "1001", "1002"
 _TOKEN = re.compile(r"\{\{([\w .]+?)(?::default=([^}]*))?\}\}")
 _LOCAL = frozenset({"127.0.0.1", "localhost", "::1"})
 

@@ -66,6 +66,37 @@ def test_when_marketo_says_that_the_day_is_spent_it_is_until_midnight() -> None:
     assert ledger.left == 1_000
 
 
+@pytest.mark.parametrize(
+    ("now", "again"),
+    [
+        (datetime(2026, 7, 10, 4, 0, tzinfo=UTC), datetime(2026, 7, 10, 5, 0, tzinfo=UTC)),
+        (datetime(2026, 7, 10, 5, 10, tzinfo=UTC), datetime(2026, 7, 10, 6, 0, tzinfo=UTC)),
+        (datetime(2026, 7, 10, 6, 0, tzinfo=UTC), datetime(2026, 7, 11, 5, 0, tzinfo=UTC)),
+        (datetime(2026, 1, 10, 6, 10, tzinfo=UTC), datetime(2026, 1, 11, 6, 0, tzinfo=UTC)),
+    ],
+)
+def test_a_day_that_ends_at_midnight_cst_all_the_year_does_not_cost_us_another(now: datetime, again: datetime) -> None:
+    """Adobe writes "CST": if that is meant, a summer's day begins an hour later than in Chicago."""
+    clock = FakeClock(now)
+    ledger = DayLedger(clock, share=1_000)
+    ledger.close_day()
+    with pytest.raises(BudgetSpentError) as caught:
+        ledger.spend()
+    assert caught.value.retry_after_s == (again - now).total_seconds()
+    clock.advance(caught.value.retry_after_s)
+    assert ledger.left == 1_000
+
+
+def test_what_marketo_counts_in_that_hour_is_not_taken_for_todays() -> None:
+    clock = FakeClock(datetime(2026, 7, 10, 5, 10, tzinfo=UTC))
+    ledger = DayLedger(clock, share=1_000)
+    ledger.note_usage(ours=999, others=0)
+    assert ledger.left == 1_000
+    clock.advance(3600)
+    ledger.note_usage(ours=999, others=0)
+    assert ledger.left == 0
+
+
 def test_the_forecast_says_when_the_share_is_used_up_at_this_rate() -> None:
     clock = FakeClock(NOON)
     ledger = DayLedger(clock, share=1_000)

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from tandem.core.errors import CursorExpiredError
 from tandem.core.record import RecordId
 from tandem.ports import Missing, Refused, Taken, Written
 from tests.conformance.connector_contract import Follower
@@ -20,9 +21,13 @@ SWITCHES: list[dict[str, Any]] = [
     {"limits": "published"},
     {"token_lifetime_s": 20},
     {"access_token_in_query": True},
+    {"quota_midnight": "standard"},
     {"activity_lag_s": 5.0},
     {"late_share": 0.5, "late_delay_s": 60.0},
     {"feed_block": 1},
+    {"paging_token_since": "exclusive"},
+    {"whitespace": "trimmed"},
+    {"query_order": "descending"},
     {"api_change_attributes": False},
     {"external_person_id": True},
     {"over_length": "truncate"},
@@ -131,11 +136,39 @@ async def test_a_field_that_is_written_once_reads_back_as_it_was(emulator: Emula
     assert reading.values == ("+44 1",)
 
 
+async def test_what_is_stored_otherwise_than_sent_is_seen_by_the_read_back(emulator: Emulator) -> None:
+    emulator.settings(whitespace="trimmed")
+    world = MarketoWorld(emulator)
+    try:
+        [written] = await world.connector.write(world.entity, [world.a_create(name=" Ann  Bee ")])
+        assert isinstance(written, Written)
+        [reading] = await world.connector.fetch_records(world.entity, [world.name], [written.id])
+    finally:
+        emulator.settings(whitespace="kept")
+        await world.connector.close()
+    assert reading.values == ("Ann  Bee",)
+
+
+async def test_a_token_that_marketo_no_longer_knows_ends_the_cursor(emulator: Emulator) -> None:
+    """How long a paging token is good for is documented nowhere."""
+    world = MarketoWorld(emulator)
+    follower = Follower(world)
+    try:
+        await follower.follow()
+        emulator.settings(paging_token_lifetime_s=600)
+        world.pass_time(601)
+        with pytest.raises(CursorExpiredError):
+            await follower.follow()
+    finally:
+        emulator.settings(paging_token_lifetime_s=0)
+        await world.connector.close()
+
+
 ELSEWHERE = frozenset(
     {
         *("daily_calls", "rate_calls", "rate_window_s", "concurrent_calls", "timeouts"),  # published facts
         *("list_feed_members_max", "program_members_max"),  # of calls that the connector does not make
-        *("write_once_fields", "partition_name_required"),  # below
+        *("write_once_fields", "partition_name_required", "paging_token_lifetime_s"),  # below
         *("import_start_s", "import_rows_per_s"),  # test_imports
         *("export_start_s", "export_run_s", "export_status_refresh_s", "export_quota_bytes"),  # test_full_read
     }

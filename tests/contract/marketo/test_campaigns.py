@@ -322,6 +322,18 @@ class TestWebhooks:
         assert told(entry)["Error Type"] == error
         assert marketo.lead(lead, "leadScore") == {"leadScore": 3}
 
+    def test_a_batch_campaign_calls_none(self, marketo: Running, receiver: Receiver) -> None:
+        """7.1: webhooks work in trigger campaigns only; the call fails with 1000."""
+        lead = marketo.create(email="a@b.example", leadScore=3)
+        members = create(marketo, "list", name="Everybody")
+        marketo.post(f"/rest/v1/lists/{members}/leads.json", {"input": [{"id": lead}]})
+        step = {"step": "call_webhook", "name": "Enrich", "url": receiver.url, "mappings": {"leadScore": "score.new"}}
+        batch = create(marketo, "campaign", name="Nightly", type="batch", list="Everybody", flow=[step])
+        marketo.control("POST", "/people/run-flow", {"ids": [lead], "campaign": batch})
+        [entry], _ = marketo.activities(marketo.start_of_feed(), 110)
+        assert (told(entry)["Error Type"], entry["campaignId"]) == ("1000", batch)
+        assert receiver.requests == []
+
     def test_a_mapping_that_does_not_fit_fills_nothing_and_its_neighbours_are_filled(
         self, marketo: Running, receiver: Receiver
     ) -> None:

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from tests.contract.marketo.client import REQUEST_ID, Running
+from tests.contract.marketo.client import REQUEST_ID, InProcess, Running
 from tests.contract.marketo.conftest import Start
 
 DESCRIBE = "/rest/v1/leads/describe.json"
@@ -119,6 +119,22 @@ def test_the_daily_quota_comes_back_at_midnight_in_chicago(start: Start) -> None
     assert marketo.get(PARTITIONS).error[0] == "607"
     marketo.control("POST", "/clock", {"now": "2026-11-23T06:00:00+00:00"})
     assert marketo.get(PARTITIONS).body["success"] is True
+
+
+@pytest.mark.parametrize(("midnight", "error"), [("daylight", None), ("standard", "607")])
+def test_in_summer_the_day_may_end_at_midnight_cst_by_switch(midnight: str, error: str | None) -> None:
+    """ "CST" in the documentation: whether it means daylight time, too, is not said."""
+    marketo = InProcess(limits="published", settings={"quota_midnight": midnight, "daily_calls": "1"})
+    marketo.control("POST", "/clock", {"now": "2026-07-09T12:00:00+00:00", "frozen": True})
+    marketo.sign_in()
+    assert marketo.get(PARTITIONS).body["success"] is True
+    marketo.control("POST", "/clock", {"now": "2026-07-10T05:10:00+00:00"})
+    marketo.sign_in()
+    errors = marketo.get(PARTITIONS).body.get("errors", [{"code": None}])
+    assert errors[0]["code"] == error
+    marketo.control("POST", "/clock", {"now": "2026-07-10T06:00:00+00:00"})
+    assert marketo.get(PARTITIONS).body["success"] is (error is not None)
+    marketo.close()
 
 
 def test_the_eleventh_call_at_once_is_refused(start: Start) -> None:

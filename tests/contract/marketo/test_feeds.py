@@ -254,6 +254,27 @@ class TestTime:
         token = marketo.start_of_feed("2026-03-02T12:00:05Z")
         assert [entry["leadId"] for entry in marketo.changes(token, "city")[0]] == [late]
 
+    @pytest.mark.parametrize(("since", "count"), [("inclusive", 1), ("exclusive", 0)])
+    def test_whether_a_date_token_includes_its_second_is_a_switch(
+        self, marketo: Running, since: str, count: int
+    ) -> None:
+        marketo.set(paging_token_since=since)
+        marketo.control("POST", "/clock", {"now": NOON, "frozen": True})
+        marketo.sign_in()
+        marketo.create(email="a@b.example")
+        assert len(marketo.changes(marketo.start_of_feed(NOON), "city")[0]) == count
+
+    def test_a_token_may_end_by_switch(self, marketo: Running) -> None:
+        marketo.set(paging_token_lifetime_s=600)
+        token = marketo.start_of_feed()
+        marketo.advance(500)
+        _, token = marketo.changes(token, "city")
+        marketo.advance(500)
+        marketo.changes(token, "city")
+        marketo.advance(101)
+        refused = marketo.get(CHANGES, nextPageToken=token, fields="city")
+        assert refused.error == ("1003", f"Invalid token value: [{token}]")
+
     def test_a_write_reads_at_once_but_its_activity_comes_within_the_lag(self, lagging: Running) -> None:
         token = lagging.start_of_feed()
         number = lagging.create(email="a@b.example")

@@ -1,5 +1,7 @@
 """Describing and reading people: fact sheet 3.1, 3.2 and 2.5."""
 
+from typing import Any
+
 import pytest
 
 from tests.contract.marketo.client import Running
@@ -159,6 +161,16 @@ def test_pages_are_walked_with_the_token_until_it_is_gone(marketo: Running) -> N
             break
         token = {"nextPageToken": body["nextPageToken"]}
     assert (seen, sizes) == (ids, [2, 2, 1])
+
+
+def test_the_order_of_a_page_is_a_switch(marketo: Running) -> None:
+    """No order is promised; every page holds the people that it would."""
+    ids = [marketo.create(email=f"p{number}@b.example") for number in range(5)]
+    marketo.set(query_order="descending")
+    query: dict[str, Any] = {"filterType": "id", "filterValues": ",".join(map(str, ids)), "batchSize": 3}
+    first = marketo.get(LEADS, **query).body
+    second = marketo.get(LEADS, **query, nextPageToken=first["nextPageToken"]).body
+    assert [[lead["id"] for lead in page["result"]] for page in (first, second)] == [ids[2::-1], ids[:2:-1]]
 
 
 def test_a_token_belongs_to_its_query(marketo: Running) -> None:

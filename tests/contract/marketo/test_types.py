@@ -161,6 +161,13 @@ def test_too_long_is_cut_where_the_switch_says_so(typed: Running) -> None:
     typed.set(over_length="reject")
 
 
+def test_blanks_at_the_ends_go_where_the_switch_says_so(typed: Running) -> None:
+    typed.set(whitespace="trimmed")
+    write(typed, "f_string", "  kept  inside ")
+    assert typed.lead(1, "f_string") == {"f_string": "kept  inside"}
+    typed.set(whitespace="kept")
+
+
 def test_an_empty_text_stays_where_the_switch_says_so(typed: Running) -> None:
     typed.set(empty_string="kept")
     write(typed, "f_string", "")

@@ -23,6 +23,8 @@ STRETCH_MAX: Final = 40.0
 """A change is seen after ten minutes at the latest."""
 
 _MIDNIGHT_ZONE: Final = "America/Chicago"
+_STANDARD: Final = timezone(timedelta(hours=-6))
+"""The documentation's own word is "CST". Taken literally, a summer's day begins an hour after Chicago's midnight."""
 
 
 class DayLedger:
@@ -40,12 +42,13 @@ class DayLedger:
         self._resets_at = end_of_central_day(self._clock.now())
         self._used = 0
         self._others = 0
-        self._is_closed = False
+        self._closed_until = self._clock.now()
 
     def spend(self) -> None:
         """Raises BudgetSpentError: no call is left today."""
         if self.left == 0:
-            raise BudgetSpentError((self._resets_at - self._clock.now()).total_seconds())
+            again_at = self._closed_until if self._is_closed else self._resets_at
+            raise BudgetSpentError((again_at - self._clock.now()).total_seconds())
         self._used += 1
         minute = self._clock.now().replace(second=0, microsecond=0)
         before = self._minutes.pop()[1] if self._minutes and self._minutes[-1][0] == minute else 0
@@ -58,15 +61,21 @@ class DayLedger:
 
     def note_usage(self, *, ours: int, others: int) -> None:
         """What Marketo counts of today. The call that asked may or may not be in it; it is counted on top, for the
-        budget must never be too large."""
+        budget must never be too large. In the hour in which Marketo's day may still be yesterday it says nothing."""
         self._turn_day()
+        if quota_returns_at(self._clock.now()) < self._resets_at:
+            return
         self._used = max(self._used, ours + 1)
         self._others = max(self._others, others)
 
     def close_day(self) -> None:
         """Marketo said that the day's calls are used up (607): none is left, whatever we counted."""
         self._turn_day()
-        self._is_closed = True
+        self._closed_until = quota_returns_at(self._clock.now())
+
+    @property
+    def _is_closed(self) -> bool:
+        return self._clock.now() < self._closed_until
 
     @property
     def left(self) -> int:
@@ -126,7 +135,16 @@ class DayLedger:
 
 def end_of_central_day(now: datetime) -> datetime:
     """The next midnight of US Central time, when the daily quota starts anew."""
-    local = now.astimezone(_central())
+    return _end_of_day(now, _central())
+
+
+def quota_returns_at(now: datetime) -> datetime:
+    """When a day that Marketo calls spent may be over: the next midnight by either reading of "CST"."""
+    return min(end_of_central_day(now), _end_of_day(now, _STANDARD))
+
+
+def _end_of_day(now: datetime, zone: tzinfo) -> datetime:
+    local = now.astimezone(zone)
     midnight = (local + timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0)
     return midnight.astimezone(UTC)
 
@@ -134,5 +152,5 @@ def end_of_central_day(now: datetime) -> datetime:
 def _central() -> tzinfo:
     try:
         return ZoneInfo(_MIDNIGHT_ZONE)
-    except ZoneInfoNotFoundError:  # a machine without time zones: the documentation's own word is "CST"
-        return timezone(timedelta(hours=-6))
+    except ZoneInfoNotFoundError:  # a machine without time zones
+        return _STANDARD

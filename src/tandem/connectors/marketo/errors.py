@@ -13,7 +13,7 @@ from typing import Final, TypedDict
 import msgspec
 
 from tandem.connectors.http import Call, Response, TokenRefusedError, classify_status
-from tandem.connectors.marketo.budget import end_of_central_day
+from tandem.connectors.marketo.budget import quota_returns_at
 from tandem.connectors.marketo.wire import WireReason, WireResult, parse_envelope
 from tandem.core.errors import (
     AccessError,
@@ -140,7 +140,7 @@ def _of_code(call: Call, reason: WireReason, request_id: str, now: datetime) -> 
         case _ if code in OPEN:
             return TransientError(f"{about}, it failed on the way.", **names)
         case "607":  # DAY_SPENT
-            wait_s = (end_of_central_day(now) - now).total_seconds()
+            wait_s = (quota_returns_at(now) - now).total_seconds()
             text = f"{about}, the subscription's calls of today are used up (all programs together)."
             return TransientError(text, **names, retry_after_s=wait_s)
         case "1029" if "quota" in reason.message.lower():
