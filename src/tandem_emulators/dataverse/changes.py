@@ -145,8 +145,9 @@ class Changes:
         self._require_tracked(table)
         token = parse_token(text)
         too_old = self.rows.clock.now() - token.issued_at > timedelta(days=self.expire_after_days())
-        if too_old or token.version < int(self.rows.store.meta(f"schema/{table.name}") or 0):
-            raise errors.version_stamp_expired()
+        settings, reshaped_at = self.rows.settings, int(self.rows.store.meta(f"schema/{table.name}") or 0)
+        if too_old or (settings.schema_ends_delta_tokens and token.version < reshaped_at):
+            raise errors.version_stamp_expired(settings.expired_token_status)
         return token
 
     def expire_after_days(self) -> int:

@@ -72,6 +72,7 @@ class DataverseEmulator(Emulator):
     least: ClassVar[Mapping[str, float]] = {
         **dict.fromkeys(("servers", "requests_limit", "execution_limit_ms", "concurrency_limit", "limits_window_s"), 1),
         **dict.fromkeys(("token_lifetime_s", "dop_hint"), 1),
+        **dict.fromkeys(("duplicate_status", "closed_environment_status", "expired_token_status"), 400),
         **dict.fromkeys(("webhook_timeout_s", "pressing_adds_s", "webhook_delay_s", "sign_ins_per_minute"), 0),
     }
 
@@ -172,7 +173,7 @@ class DataverseEmulator(Emulator):
         base = request.base_url
         uri = f"{base}/{self.organization.tenant_id}/oauth2/authorize"
         challenge = f"Bearer authorization_uri={uri}, resource_id={base}/"
-        return Reply(401, b"", {"www-authenticate": challenge})
+        return Reply(401, self.settings.challenge_body.encode(), {"www-authenticate": challenge})
 
     def _as_member(self, request: Request, user_id: str, operation: str) -> Reply:
         try:

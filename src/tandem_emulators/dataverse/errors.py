@@ -415,24 +415,25 @@ def no_roles() -> ODataError:
     return ODataError(403, "0x80042f09", "The user has not been assigned any roles.")
 
 
-def admin_mode() -> ODataError:
+def admin_mode(status: int = 403) -> ODataError:
     text = (
         "User does not have required privileges (or role membership) to access the org when it is in Admin Only mode."
     )
-    return ODataError(403, "0x8004a113", text)
+    return ODataError(status, "0x8004a113", text)
 
 
-def organization_disabled() -> ODataError:
+def organization_disabled(status: int = 403) -> ODataError:
     text = (
         "The Dynamics 365 organization you are attempting to access is currently disabled.  "
         "Please contact your system administrator"
     )
-    return ODataError(403, "0x8004a104", text)
+    return ODataError(status, "0x8004a104", text)
 
 
-def version_stamp_expired() -> ODataError:
+def version_stamp_expired(status: int = 400) -> ODataError:
+    """The status is documented nowhere: a switch (sheet section 4.3)."""
     text = "Version stamp associated with the client has expired. Please perform a full sync."
-    return ODataError(400, "0x80044352", text)
+    return ODataError(status, "0x80044352", text)
 
 
 def not_tracked(table: str) -> ODataError:

@@ -36,11 +36,11 @@ class Membership:
     def caller(self, user_id: str, request: Request) -> Caller:
         """Raises the 403 of section 1.4 or 2.6 that this user or this impersonation meets."""
         if not self.settings.organization_enabled:
-            raise errors.organization_disabled()
+            raise errors.organization_disabled(self.settings.closed_environment_status)
         self._require_member(user_id)
         caller = Caller(user_id, self.security.is_administrator(user_id))
         if self.settings.admin_mode and not caller.is_administrator:
-            raise errors.admin_mode()
+            raise errors.admin_mode(self.settings.closed_environment_status)
         if self.settings.user_state == "no_role":
             raise errors.no_roles()
         found = self._with_bypasses(self._impersonated(caller, request.headers), request.headers)

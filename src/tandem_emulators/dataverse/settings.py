@@ -23,6 +23,10 @@ class Settings:
     user_state: str = "enabled"
     admin_mode: bool = False
     organization_enabled: bool = True
+    # The status that goes with the codes of those two.
+    closed_environment_status: int = 403
+    # What stands in the body of a 401.
+    challenge_body: str = ""
     # Which tables refuse a change of a closed row that does not open it again.
     read_only_when_inactive: str = "lead"
     # Whether a status alone moves the row into the state it belongs to; else it is refused.
@@ -51,6 +55,10 @@ class Settings:
     # For how many days a deleted row can be restored; 0 is no recycle bin.
     recycle_bin_days: int = 0
     untracked_tables: str = ""
+    # Whether a change of a table's definition, or a copy that says so, ends the table's delta tokens at once.
+    schema_ends_delta_tokens: bool = True
+    # The status that goes with 0x80044352 where a delta token has ended.
+    expired_token_status: int = 400
     # Where the signed-in user lives: formatted times, and what Today means.
     user_time_zone: str = "UTC"
     # Service protection: each user has these on each web server. `servers` is how many of them share the load.

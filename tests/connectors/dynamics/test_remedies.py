@@ -103,6 +103,28 @@ async def test_a_token_that_has_expired_is_replaced_and_nobody_hears_of_it(
     assert emulator.requests()["token"] == before + 1
 
 
+@pytest.mark.parametrize("settings", [{"admin_mode": True}, {"organization_enabled": False}], ids=str)
+@pytest.mark.parametrize("status", [400, 401, 500, 503])
+async def test_a_closed_environment_is_known_by_its_code_whatever_its_status(
+    connect: Connect, emulator: Emulator, settings: dict[str, Any], status: int
+) -> None:
+    with (
+        emulator.settings(closed_environment_status=status, **settings),
+        pytest.raises(AccessError, match="administration mode|is disabled"),
+    ):
+        await connect(emulator).fetch_identity()
+
+
+@pytest.mark.parametrize("body", ["", '{"error":{"code":"0x80048306","message":"no"}}', "<html>401</html>", "[]"])
+async def test_a_revoked_token_is_replaced_whatever_the_refusal_says(
+    connector: DynamicsConnector, emulator: Emulator, body: str
+) -> None:
+    await connector.fetch_identity()
+    with emulator.settings(challenge_body=body):
+        emulator.control("tokens/revoke", {})
+        assert await connector.fetch_identity()
+
+
 async def test_a_token_that_is_never_taken_ends_in_words(connector: DynamicsConnector, emulator: Emulator) -> None:
     emulator.fault("whoami", "status", status=401, times=None)
     with pytest.raises(AccessError, match=r"crm\.url") as caught:
@@ -122,10 +144,16 @@ async def test_a_changed_schema_asks_for_a_full_read(
     assert await connector.fetch_records(CONTACT, [new.name], []) == []
 
 
-async def test_a_token_that_is_too_old_asks_for_a_full_read(connector: DynamicsConnector, emulator: Emulator) -> None:
+@pytest.mark.parametrize("status", [400, 403, 410, 500])
+async def test_a_token_that_is_too_old_asks_for_a_full_read_whatever_the_status(
+    connector: DynamicsConnector, emulator: Emulator, status: int
+) -> None:
     pages = [page async for page in connector.fetch_changes(CONTACT, None, ["lastname"])]
     emulator.control("clock", {"advance_s": 100 * 86_400})
-    with pytest.raises(CursorExpiredError, match="full read is due") as caught:
+    with (
+        emulator.settings(expired_token_status=status),
+        pytest.raises(CursorExpiredError, match="full read is due") as caught,
+    ):
         await _read(connector, pages[-1].cursor)
     assert caught.value.code == "0x80044352"
 

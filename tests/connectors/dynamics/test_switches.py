@@ -37,6 +37,7 @@ SWITCHES: Final[list[dict[str, Any]]] = [
     {"version_raised_after_write": "contact"},
     {"address_rows": False},
     {"user_time_zone": "Asia/Tokyo"},
+    {"schema_ends_delta_tokens": False},
     {"allow_public_client": False},
     {"token_lifetime_s": 60},
     {"user_language": 1031},
@@ -70,6 +71,9 @@ ELSEWHERE: Final = {
     "user_state": "no way in (test_remedies)",
     "admin_mode": "no way in (test_remedies)",
     "organization_enabled": "no way in (test_remedies)",
+    "closed_environment_status": "no way in (test_remedies)",
+    "challenge_body": "a token that has ended (test_remedies)",
+    "expired_token_status": "a full read is due (test_remedies)",
 }
 
 HEART: Final[list[Callable[..., Awaitable[None]]]] = [

@@ -376,3 +376,34 @@ def test_10_cascades(org: InProcess, relation: str, cascade: dict[str, str]) -> 
     path = f"RelationshipDefinitions(SchemaName='{relation}')/{CRM}OneToManyRelationshipMetadata"
     found = org.get(f"{path}?$select=CascadeConfiguration").body["CascadeConfiguration"]
     assert {name: found[name] for name in cascade} == cascade
+
+
+# What the documentation is silent about: each a switch.
+
+
+def test_13_a_published_column_ends_delta_tokens_or_not(fresh: InProcess) -> None:
+    tracked = fresh.get("leads?$select=subject", Prefer="odata.track-changes").body["@odata.deltaLink"]
+    fresh.set("/schema/changed", entity="lead")
+    assert fresh.get(tracked).error[:2] == (400, "0x80044352")
+    fresh.set("/settings", expired_token_status=410)
+    assert fresh.get(tracked).error[:2] == (410, "0x80044352")
+    fresh.set("/settings", schema_ends_delta_tokens=False)
+    assert fresh.get(tracked).rows == []
+
+
+def test_13_the_status_of_a_closed_environment_is_unknown(fresh: InProcess) -> None:
+    fresh.set("/settings", admin_mode=True)
+    assert fresh.get("WhoAmI").error[:2] == (403, "0x8004a113")
+    fresh.set("/settings", closed_environment_status=503)
+    assert fresh.get("WhoAmI").error[:2] == (503, "0x8004a113")
+    fresh.set("/settings", organization_enabled=False)
+    assert fresh.get("WhoAmI").error[:2] == (503, "0x8004a104")
+    assert fresh.control("POST", "/settings", {"closed_environment_status": 7}).status == 400
+
+
+def test_13_the_body_of_a_401_is_unknown(fresh: InProcess) -> None:
+    fresh.token = "ended"
+    fresh.set("/settings", challenge_body="Unauthorized")
+    answer = fresh.get("WhoAmI")
+    assert (answer.status, answer.raw) == (401, b"Unauthorized")
+    assert answer.headers["www-authenticate"].startswith(f"Bearer authorization_uri={fresh.url}/")
