@@ -110,7 +110,7 @@ async def test_a_closed_environment_is_known_by_its_code_whatever_its_status(
 ) -> None:
     with (
         emulator.settings(closed_environment_status=status, **settings),
-        pytest.raises(AccessError, match="administration mode|is disabled"),
+        pytest.raises(AccessError, match=r"administration mode|is disabled"),
     ):
         await connect(emulator).fetch_identity()
 
