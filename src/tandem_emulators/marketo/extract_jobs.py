@@ -183,7 +183,8 @@ class ExportJobs:
             self._store.run("UPDATE export_job SET error = ?, file = '' WHERE id = ?", (error.message, job_id))
             return
         self._subscription.counters.read(len(rows))
-        content = render_rows([order.header, *rows], format_name.lower())
+        has_header = bool(rows) or self._subscription.settings.export_empty_header
+        content = render_rows([order.header, *rows] if has_header else [], format_name.lower())
         checksum = "sha256:" + hashlib.sha256(content).hexdigest()
         self._store.run(
             "UPDATE export_job SET records = ?, size = ?, checksum = ?, file = ? WHERE id = ?",

@@ -176,7 +176,15 @@ class LeadWriter:
         )
         lead = Lead(number, now_s, now_s, partition_id, change.company_id, values)
         self._activities.append(self._new_lead(lead))
+        if self._settings.new_lead_changes:
+            self._tell_first_values(lead)
         return lead
+
+    def _tell_first_values(self, lead: Lead) -> None:
+        for name, value in lead.values.items():
+            found = self._fields.find_exact(name)
+            if found is not None:
+                self._activities += self.changed(lead.id, found, None, value)
 
     def change(self, lead: Lead, change: Change) -> bool:
         """Apply what differs; whether anything did."""

@@ -37,6 +37,7 @@ class Settings:
     company_detach: str = "refused"  # refused | ignored, for externalCompanyId = null
     missing_lead: str = "error"  # error | empty, for get lead by id
     merge_losers_in_deleted_feed: bool = False
+    new_lead_changes: bool = False  # the first values of a new lead are changes (13), too
     custom_fields_move_updated_at: bool = False
     program_members_max: int = 100_000  # members of a program that a query other than by lead looks through
     write_once_fields: str = ""  # names, comma-separated: a value that is there stays, and the API does not say so
@@ -52,6 +53,7 @@ class Settings:
     export_start_s: float = 2.0  # an extract waits so long in the queue when a worker is free
     export_run_s: float = 10.0  # and runs so long
     export_status_refresh_s: float = 60.0  # the status of an extract is not told more often anew
+    export_empty_header: bool = True  # whether the file of an extract without a row has its header all the same
     export_quota_bytes: int = 500_000_000
     lead_export_updated_at: bool = True  # whether the subscription has the filter updatedAt (else 1035)
     timeouts: dict[str, float] = field(default_factory=dict)  # operation -> seconds; the published ones at the start

@@ -245,3 +245,12 @@ def test_a_file_that_is_none_is_unreadable() -> None:
 )
 def test_a_part_ends_behind_its_last_whole_record(part: bytes, end: int) -> None:
     assert end_of_records(part) == end
+
+
+async def test_months_without_anybody_may_have_no_header_either(by_files: MarketoConnector, emulator: Emulator) -> None:
+    """The documentation says nothing of a file without rows; it is no reason to give files up."""
+    emulator.control("clock", {"advance_s": 70 * 86_400})
+    emulator.settings(export_empty_header=False)
+    pages = await everyone(by_files)
+    assert len(values_of(pages)) == len(emulator.records("person"))
+    assert requests(emulator, "leads.query") == 1  # a look for the first person, and no range

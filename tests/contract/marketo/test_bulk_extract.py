@@ -135,11 +135,17 @@ def test_a_list_that_goes_away_fails_the_extract_of_it(january: Running) -> None
     assert january.get(f"{LEADS}/{export_id}/file.json").status == 404
 
 
-def test_no_row_is_still_a_header(january: Running) -> None:
+@pytest.mark.parametrize(("header", "content"), [(True, b"firstName,lastName\n"), (False, b"")])
+def test_no_row_is_still_a_header_unless_the_switch_says_otherwise(
+    january: Running, header: bool, content: bytes
+) -> None:
+    january.set(export_empty_header=header)
     export_id = create(january).result[0]["exportId"]
     job(january, LEADS, export_id, "enqueue")
     january.advance(60)
-    assert january.get(f"{LEADS}/{export_id}/file.json").raw == b"firstName,lastName\n"
+    told = job(january, LEADS, export_id)
+    assert (told["numberOfRecords"], told["fileSize"]) == (0, len(content))
+    assert january.get(f"{LEADS}/{export_id}/file.json").raw == content
 
 
 @pytest.mark.parametrize(("name", "delimiter"), [("CSV", ","), ("TSV", "\t"), ("SSV", ";")])

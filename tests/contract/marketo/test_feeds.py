@@ -106,6 +106,15 @@ def test_a_new_lead_is_told_once_without_its_first_values(marketo: Running) -> N
     assert named["Lead Source"] == "Web"
 
 
+def test_by_switch_the_first_values_are_changes_too(marketo: Running) -> None:
+    marketo.set(new_lead_changes=True)
+    number = marketo.create(email="a@b.example", city="X")
+    entries, _ = marketo.changes(marketo.start_of_feed(), "city", "email", "title")
+    assert {entry["leadId"] for entry in entries} == {number}
+    told = [(each["name"], each["oldValue"], each["newValue"]) for entry in entries for each in entry["fields"]]
+    assert sorted(told) == [("city", None, "X"), ("email", None, "a@b.example")]
+
+
 @pytest.mark.parametrize(
     ("field", "kind", "value", "shown"),
     [

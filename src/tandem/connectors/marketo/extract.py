@@ -59,6 +59,9 @@ class ExtractReader:
         extract = await self._with_jobs(extract, rows)
         job = await self._look(extract.jobs[0])
         match job.status.lower():
+            case "completed" if job.number_of_records == 0:
+                behind = msgspec.structs.replace(place, extract=_next_window(extract))
+                return full_page([], behind), behind
             case "completed":
                 return await self._read_part(place, extract, job, rows)
             case "created" | "queued" | "processing":

@@ -116,11 +116,12 @@ class WireCreated(msgspec.Struct, rename="camel"):
 
 
 class WireExport(msgspec.Struct, rename="camel"):
-    """A bulk extract's job."""
+    """A bulk extract's job. `number_of_records` is -1 where it is not told."""
 
     export_id: str = ""
     status: str = ""
     file_size: int = 0
+    number_of_records: int = -1
 
 
 class WireImport(msgspec.Struct):
