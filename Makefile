@@ -41,8 +41,10 @@ soak: $(DEVELOPMENT) ## the laws with many fresh examples, and the long fault te
 	$(PYTEST) --hypothesis-profile=soak --hypothesis-seed=$(SEED) --randomly-seed=$(SEED) --timeout=3600 \
 		-m "soak or not soak" $(wildcard tests/properties tests/faults)
 
-bench: $(BENCHMARKING) ## one table of costs beside their peers: rows, store, calls of a first copy and of a quiet pass
+bench: $(BENCHMARKING) ## costs beside their peers: rows, store, passes; then both connectors, which takes a while
 	$(BIN)/python -m benchmarks
+	$(BIN)/python -m benchmarks dynamics
+	$(BIN)/python -m benchmarks marketo
 
 check: $(DEVELOPMENT) ## lint, import rules and types, without the tests
 	$(BIN)/ruff check
