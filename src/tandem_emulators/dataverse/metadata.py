@@ -119,6 +119,7 @@ class Metadata:
         rendered = self._parts_of(table).get(part)
         if rendered is None:
             return _property(render_table(table), rest, context)
+        _refuse_expand(options, f"{part[:-1]}Metadata")
         if part_key is None:
             _end(rest[1:])
             return _collection(context, rendered(), options)
@@ -245,14 +246,19 @@ def _option_set(column: Column, name: str) -> Row | None:
 
 
 def _walk(rows: list[Row], key: str | None, rest: Sequence[str], options: Options, context: str, kind: str) -> Row:
-    if options.expand:
-        raise errors.no_property(next(iter(options.expand)), f"{NAMESPACE}{kind}")
+    _refuse_expand(options, kind)
     if key is None:
         _end(rest)
         return _collection(context, rows, options)
     wanted = parse_key(key, kind)
     found = _one(rows, wanted, f"Could not find an item of {kind} with the key {wanted.value}.")
     return _single(context, found, options) if not rest else _property(found, rest, context)
+
+
+def _refuse_expand(options: Options, kind: str) -> None:
+    """What is below keys, relationships and choices is not served; an answer without it would be no answer."""
+    if options.expand:
+        raise errors.no_property(next(iter(options.expand)), f"{NAMESPACE}{kind}")
 
 
 def _one(rows: Sequence[Row], key: Key, text: str) -> Row:

@@ -11,6 +11,7 @@ from datetime import timedelta
 from random import Random
 from typing import TYPE_CHECKING
 
+from tandem_emulators.dataverse.computed import full_name
 from tandem_emulators.dataverse.store import Row
 from tandem_emulators.kit import people
 from tandem_emulators.kit.people import Person
@@ -144,7 +145,7 @@ class SalesSeeder:
             contact = self._contact_of(index)
             yield {
                 "opportunityid": self.opportunity_id(index),
-                "name": f"{people.company(self.base.organization.seed, contact.company_index).name[:200]}: {index + 1}",
+                "name": self._opportunity_name(index),
                 **self._customer(contact, rng),
                 **self._value(rng),
                 **self._outcome(rng),
@@ -160,6 +161,10 @@ class SalesSeeder:
 
     def opportunity_id(self, index: int) -> str:
         return self._id(f"opportunity/{index}")
+
+    def _opportunity_name(self, index: int) -> str:
+        company = people.company(self.base.organization.seed, self._contact_of(index).company_index)
+        return f"{company.name[:200]}: {index + 1}"
 
     def _contact_of(self, index: int) -> Person:
         return self.contacts[index * 7 % len(self.contacts)]
@@ -216,17 +221,18 @@ class SalesSeeder:
                 yield from self._pair(index, number, contact, rng.choice(stakeholders))
 
     def _pair(self, index: int, number: int, contact: Person, role: str) -> Iterator[Row]:
-        """From the opportunity to the contact, who has the role, and back."""
+        """From the opportunity to the contact, who has the role, and back. The second record gives the name."""
         ids = [self._id(f"connection/{index}/{number}/{way}") for way in ("forth", "back")]
-        deal = (self.opportunity_id(index), "opportunity", None)
-        person = (self.base.contact_id(contact.index), "contact", self.role_id(role))
+        deal = (self.opportunity_id(index), "opportunity", None, self._opportunity_name(index))
+        called = full_name(contact.first_name[:50], contact.last_name[:50])
+        person = (self.base.contact_id(contact.index), "contact", self.role_id(role), called)
         owner, made = self.base.owner(contact.owner_index), self.base.made(0.5)
         for is_master, (own, other), (first, second) in ((1, ids, (deal, person)), (0, ids[::-1], (person, deal))):
             yield {
                 "connectionid": own,
                 "relatedconnectionid": other,
                 "ismaster": is_master,
-                "name": role if second is person else None,
+                "name": second[3],
                 "record1id": first[0],
                 "record1idobjecttypecode": first[1],
                 "record1roleid": first[2],

@@ -160,12 +160,15 @@ class TestSales:
 
     def test_connections_come_in_pairs_that_mirror_each_other(self, seeded: DataverseEmulator) -> None:
         by_id = {row["connectionid"]: row for row in rows(seeded, "connection")}
+        called = {row["opportunityid"]: row["name"] for row in rows(seeded, "opportunity")}
+        called |= {row["contactid"]: row["fullname"] for row in rows(seeded, "contact")}
         roles = {row["connectionroleid"] for row in rows(seeded, "connectionrole")}
         assert len(by_id) > POPULATION // 10
         for row in by_id.values():
             other = by_id[row["relatedconnectionid"]]
             assert (row["record1id"], row["record2id"]) == (other["record2id"], other["record1id"])
             assert row["ismaster"] != other["ismaster"]
+            assert row["name"] == called[row["record2id"]]
             assert {row["record1roleid"], row["record2roleid"]} - {None} <= roles
 
     def test_lists_have_members_of_their_kind(self, seeded: DataverseEmulator) -> None:

@@ -407,3 +407,10 @@ def test_13_the_body_of_a_401_is_unknown(fresh: InProcess) -> None:
     answer = fresh.get("WhoAmI")
     assert (answer.status, answer.raw) == (401, b"Unauthorized")
     assert answer.headers["www-authenticate"].startswith(f"Bearer authorization_uri={fresh.url}/")
+
+
+@pytest.mark.parametrize("part", ["Keys", "Keys(LogicalName='aadobjectid_membershiptype')", "ManyToOneRelationships"])
+def test_6_what_is_not_served_below_a_part_is_refused_and_not_left_out(org: InProcess, part: str) -> None:
+    answer = org.get(f"EntityDefinitions(LogicalName='team')/{part}?$expand=AsyncJob")
+    assert answer.error[:2] == (400, "0x80060888")
+    assert "'AsyncJob'" in answer.error[2]
