@@ -97,12 +97,12 @@ def browse_programs(subscription: Subscription, call: Call) -> Reply:
 
 def get_program(subscription: Subscription, call: Call) -> Reply:
     program = subscription.programs.find(call.path_integer("id"))
-    return _found([_program(program)] if program else [])
+    return _found([_whole_program(program)] if program else [])
 
 
 def program_by_name(subscription: Subscription, call: Call) -> Reply:
     program = subscription.programs.find(call.required("name"))
-    return _found([_program(program)] if program else [])
+    return _found([_whole_program(program)] if program else [])
 
 
 def nothing(subscription: Subscription, call: Call) -> Reply:
@@ -165,6 +165,7 @@ def _list(row: tuple[Any, ...]) -> dict[str, Any]:
         **_times(created_s, updated_s),
         "folder": values.get("folder", GROUP_LISTS),
         "workspace": values.get("workspaceName", "Default"),
+        "computedUrl": _url("ST", number),
     }
 
 
@@ -177,8 +178,9 @@ def _folder_shown(number: int) -> dict[str, Any]:
         "description": "",
         "createdAt": f"{_EPOCH}+0000",
         "updatedAt": f"{_EPOCH}+0000",
+        "url": None,
         "folderId": {"id": number, "type": "Folder"},
-        "folderType": "Folder",
+        "folderType": "Marketing Folder",
         "parent": parent if number != 1 else None,
         "path": "/" if number == 1 else f"/{name}",
         "isArchive": False,
@@ -194,12 +196,23 @@ def _program(program: Program) -> dict[str, Any]:
         "name": program.name,
         "description": program.description,
         **_times(program.created_s, program.updated_s),
+        "url": _url("PG", program.id),
         "type": program.type,
         "channel": program.channel,
-        "folder": {"id": 11, "type": "Folder", "folderName": FOLDERS[11]},
+        "folder": {"type": "Folder", "value": 11, "folderName": FOLDERS[11]},
         "status": "",
         "workspace": program.workspace,
     }
+
+
+def _whole_program(program: Program) -> dict[str, Any]:
+    """What browsing leaves out, too; programs here have neither."""
+    return _program(program) | {"tags": [], "costs": []}
+
+
+def _url(kind: str, number: int) -> str:
+    """Where a person sees it; nobody does here."""
+    return f"https://app-int.marketo.com/#{kind}{number}A1"
 
 
 def _times(created_s: int, updated_s: int) -> dict[str, str]:

@@ -28,6 +28,7 @@ def test_a_list_is_made_found_changed_and_deleted(marketo: Running) -> None:
     marketo.sign_in()
     made = make(marketo, "Fair", description="Visitors")
     assert made["createdAt"] == "2021-11-23T22:57:24Z+0000"
+    assert made["computedUrl"].endswith(f"marketo.com/#ST{made['id']}A1")
     assert (made["description"], made["folder"]) == ("Visitors", {"id": 36, "type": "Folder"})
     assert marketo.get(f"{LIST}/{made['id']}.json").result == [made]
     assert marketo.get(f"{LIST}/byName.json", name="Fair").result == [made]
@@ -89,14 +90,18 @@ def test_programs_are_read_as_assets(marketo: Running) -> None:
     [program] = marketo.get("/rest/asset/v1/programs.json", maxReturn=200, offset=0).result
     assert (program["id"], program["type"], program["channel"]) == (number, "Event", "Webinar")
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ\+0000", program["updatedAt"])
-    assert marketo.get(f"/rest/asset/v1/program/{number}.json").result == [program]
-    assert marketo.get("/rest/asset/v1/program/byName.json", name="Webinar").result == [program]
+    assert program["url"].endswith(f"marketo.com/#PG{number}A1")
+    assert program["folder"] == {"type": "Folder", "value": 11, "folderName": "Marketing Activities"}
+    whole = [program | {"tags": [], "costs": []}]
+    assert marketo.get(f"/rest/asset/v1/program/{number}.json").result == whole
+    assert marketo.get("/rest/asset/v1/program/byName.json", name="Webinar").result == whole
     assert nothing(marketo.get("/rest/asset/v1/programs.json", offset=200, maxReturn=200).body)
 
 
 def test_folders_can_be_found_to_put_lists_in(marketo: Running) -> None:
     [folder] = marketo.get("/rest/asset/v1/folder/byName.json", name="Group Lists").result
     assert folder["folderId"] == {"id": 36, "type": "Folder"}
+    assert (folder["url"], folder["folderType"]) == (None, "Marketing Folder")
     assert marketo.get("/rest/asset/v1/folder/36.json", type="Folder").result == [folder]
     assert folder in marketo.get("/rest/asset/v1/folders.json").result
 
