@@ -19,13 +19,14 @@ def version(root: str) -> Row:
     return {"@odata.context": f"{root}$metadata#{NAMESPACE}RetrieveVersionResponse", "Version": VERSION}
 
 
-def current_organization(organization: Organization, base_url: str, root: str) -> Row:
+def current_organization(organization: Organization, base_url: str, root: str, *, is_newer: bool) -> Row:
+    """Newer builds add the type and list the endpoints as pairs (sheet section 6.5)."""
     endpoints = {
         "WebApplication": f"{base_url}/",
         "OrganizationService": f"{base_url}/XRMServices/2011/Organization.svc",
         "OrganizationDataService": f"{base_url}/XRMServices/2011/OrganizationData.svc",
     }
-    detail = {
+    detail: Row = {
         "OrganizationId": organization.organization_id,
         "FriendlyName": "Contoso",
         "OrganizationVersion": VERSION,
@@ -38,13 +39,15 @@ def current_organization(organization: Organization, base_url: str, root: str) -
         "State": "Enabled",
         "Endpoints": {"Count": 3, "IsReadOnly": False, "Keys": [*endpoints], "Values": [*endpoints.values()]},
     }
+    if is_newer:
+        pairs = [{"key": name, "value": url} for name, url in endpoints.items()]
+        detail |= {"OrganizationType": _kind_of(organization), "Endpoints": pairs}
     context = f"{root}$metadata#{NAMESPACE}RetrieveCurrentOrganizationResponse"
     return {"@odata.context": context, "Detail": detail}
 
 
 def organization_info(organization: Organization, solutions: str, root: str) -> Row:
-    """Any other environment than production is a sandbox; the solutions are those that a change may name."""
-    kind = "Customer" if organization.environment == "production" else "CustomerTest"
+    """The solutions are those that a change may name."""
     found = [
         {
             "Id": organization.id_of(f"solution/{name}"),
@@ -59,4 +62,9 @@ def organization_info(organization: Organization, solutions: str, root: str) -> 
         if name
     ]
     context = f"{root}$metadata#{NAMESPACE}RetrieveOrganizationInfoResponse"
-    return {"@odata.context": context, "organizationInfo": {"InstanceType": kind, "Solutions": found}}
+    return {"@odata.context": context, "organizationInfo": {"InstanceType": _kind_of(organization), "Solutions": found}}
+
+
+def _kind_of(organization: Organization) -> str:
+    """Any other environment than production is a sandbox."""
+    return "Customer" if organization.environment == "production" else "CustomerTest"

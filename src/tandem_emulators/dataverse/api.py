@@ -153,7 +153,9 @@ class WebApi:
         if name == "RetrieveOrganizationInfo":
             solutions = self._writer.settings.solutions
             return json_reply(about.organization_info(self._organization, solutions, call.root))
-        return json_reply(about.current_organization(self._organization, call.request.base_url, call.root))
+        is_newer = self._writer.settings.newer_organization_detail
+        detail = about.current_organization(self._organization, call.request.base_url, call.root, is_newer=is_newer)
+        return json_reply(detail)
 
     # Entity sets.
 

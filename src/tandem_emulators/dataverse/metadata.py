@@ -90,6 +90,8 @@ def split_segment(segment: str) -> tuple[str, str | None]:
 class Metadata:
     schema: Schema
     is_secured: Callable[[Table, str], bool]
+    # As older answers have it: a global choice stands in GlobalOptionSet only.
+    global_choices_apart: bool = False
 
     def serve(self, segments: Sequence[str], query: Mapping[str, str], root: str) -> Row:
         """The body for a path of definitions. Segments are those after the service root."""
@@ -182,9 +184,8 @@ class Metadata:
         wanted = parse_key(key, "AttributeMetadata")
         for column in columns:
             if wanted.names(column.metadata):
-                context = f"{context}('{column.name}')"
                 if rest:
-                    return self._of_column(table, column, rest, context, options)
+                    return self._of_column(table, column, rest, f"{context}('{column.name}')", options)
                 row = self._expanded(table, column, options, context, cast)
                 return _single(narrowed, row, options)
         raise errors.no_column(wanted.value, table.name)
@@ -192,7 +193,7 @@ class Metadata:
     def _of_column(self, table: Table, column: Column, rest: Sequence[str], context: str, options: Options) -> Row:
         context = f"{context}/{rest[0]}"
         if rest[0] in OPTION_SET_EXPANSIONS and len(rest) == 1:
-            found = _option_set(column, rest[0])
+            found = self._option_set(column, rest[0])
             if found is None:
                 raise errors.segment_not_found(rest[0])
             return _single(context, found, options)
@@ -203,11 +204,18 @@ class Metadata:
         for name, inner in options.expand.items():
             if name not in OPTION_SET_EXPANSIONS or cast is None:
                 raise errors.no_property(name, f"{NAMESPACE}{cast or 'AttributeMetadata'}")
-            found = _option_set(column, name)
+            found = self._option_set(column, name)
             path = f"{context}({row['MetadataId']})/{NAMESPACE}{cast}/{name}{inner.context}/$entity"
             row[f"{name}@odata.context"] = path
             row[name] = metadata_query.select(found, inner) if found is not None else None
         return row
+
+    def _option_set(self, column: Column, name: str) -> Row | None:
+        """A global choice shows in both properties; a local one has no global choice."""
+        option_set = column.metadata.get("OptionSet")
+        is_global = bool((option_set or {}).get("IsGlobal"))
+        shown = is_global if name == "GlobalOptionSet" else not (is_global and self.global_choices_apart)
+        return render_option_set(option_set) if shown else None
 
     def column_row(self, table: Table, column: Column, *, is_cast: bool) -> Row:
         row = render_column(table, column, is_cast=is_cast)
@@ -236,13 +244,6 @@ class Metadata:
         row = render_option_set(option_set) or {}
         kind = "BooleanOptionSet" if "TrueOption" in row else "OptionSet"
         return {"@odata.type": f"#{NAMESPACE}{kind}Metadata", **row}
-
-
-def _option_set(column: Column, name: str) -> Row | None:
-    """A global choice shows in both properties; a local one has no global choice."""
-    option_set = column.metadata.get("OptionSet")
-    is_global = bool((option_set or {}).get("IsGlobal"))
-    return render_option_set(option_set) if name == "OptionSet" or is_global else None
 
 
 def _walk(rows: list[Row], key: str | None, rest: Sequence[str], options: Options, context: str, kind: str) -> Row:

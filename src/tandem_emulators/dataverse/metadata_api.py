@@ -98,7 +98,7 @@ class MetadataApi:
             self.writer.security.require_customizing(caller, _ACTION_PRIVILEGES[name])
             return self._changing(request, lambda: self._act(name, request, root))
         if request.method == "GET":
-            seen = Metadata(self._seen(request), self.metadata.is_secured)
+            seen = Metadata(self._seen(request), self.metadata.is_secured, self.settings.global_choices_apart)
             body = seen.serve(segments, dict(request.query()), root)
             if self.settings.user_language != BASE_LANGUAGE:
                 _speak(body, self.settings.user_language)

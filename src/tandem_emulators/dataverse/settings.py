@@ -85,6 +85,10 @@ class Settings:
     key_index_s: float = 1.0
     # The language of the caller: which of a label's texts is the user's own. Standard tables have English texts only.
     user_language: int = 1033
+    # Whether OptionSet is null beside a GlobalOptionSet, as older answers have it; newer ones fill both.
+    global_choices_apart: bool = False
+    # Whether RetrieveCurrentOrganization answers as newer builds do: with a type, and endpoints as pairs.
+    newer_organization_detail: bool = False
     # How long after a change a metadata read without Consistency: Strong may show the definitions as they were.
     metadata_cache_s: float = 0.0
     # The unmanaged solutions that a change of the schema may name.

@@ -57,6 +57,8 @@ SWITCHES: Final[list[dict[str, Any]]] = [
     {"key_index_s": 120.0},
     {"metadata_cache_s": 30.0},
     {"solutions": "Default"},
+    {"global_choices_apart": True},
+    {"newer_organization_detail": True},
     {"copy_keeps_organization_id": False},
     {"copy_keeps_environment_id": False},
     {"copy_ends_sign_ins": True},

@@ -414,3 +414,48 @@ def test_6_what_is_not_served_below_a_part_is_refused_and_not_left_out(org: InPr
     answer = org.get(f"EntityDefinitions(LogicalName='team')/{part}?$expand=AsyncJob")
     assert answer.error[:2] == (400, "0x80060888")
     assert "'AsyncJob'" in answer.error[2]
+
+
+PICKLISTS: Final = f"EntityDefinitions(LogicalName='account')/Attributes/{CRM}PicklistAttributeMetadata"
+CHOICES: Final = "$select=LogicalName&$expand=OptionSet($select=Options),GlobalOptionSet($select=Options)"
+
+
+@pytest.mark.parametrize("of_one", [False, True])
+def test_6_1_the_contexts_of_expanded_choices(org: InProcess, of_one: bool) -> None:
+    """`…/Attributes(<guid>)/….PicklistAttributeMetadata/OptionSet(Options)/$entity`, in a list and for one column."""
+    name, cast = "accountcategorycode", f"{CRM}PicklistAttributeMetadata"
+    if of_one:
+        one = f"EntityDefinitions(LogicalName='account')/Attributes(LogicalName='{name}')/{cast}"
+        row = org.get(f"{one}?{CHOICES}").body
+    else:
+        answer = org.get(f"{PICKLISTS}?{CHOICES}&$filter=LogicalName eq '{name}'")
+        assert answer.body["@odata.context"].endswith(
+            f"#EntityDefinitions('account')/Attributes/{cast}(LogicalName,OptionSet(Options),GlobalOptionSet(Options))"
+        )
+        [row] = answer.rows
+    place = f"EntityDefinitions('account')/Attributes({row['MetadataId']})/{cast}/OptionSet(Options)/$entity"
+    assert row["OptionSet@odata.context"] == f"{org.url}/api/data/v9.2/$metadata#{place}"
+
+
+def test_6_1_a_global_choice_stands_in_both_properties_or_in_its_own(fresh: InProcess) -> None:
+    one = "EntityDefinitions(LogicalName='lead')/Attributes(LogicalName='budgetstatus')"
+    path = f"{one}/{CRM}PicklistAttributeMetadata?{CHOICES}"
+    both = fresh.get(path).body
+    assert both["OptionSet"]["Options"] == both["GlobalOptionSet"]["Options"] != []
+    fresh.set("/settings", global_choices_apart=True)
+    apart = fresh.get(path).body
+    assert apart["OptionSet"] is None
+    assert apart["GlobalOptionSet"] == both["GlobalOptionSet"]
+    assert fresh.get(path.replace("budgetstatus", "leadqualitycode")).body["OptionSet"] is not None
+
+
+def test_6_5_newer_builds_tell_the_type_and_endpoints_as_pairs(fresh: InProcess) -> None:
+    path = "RetrieveCurrentOrganization(AccessType=Microsoft.Dynamics.CRM.EndpointAccessType'Default')"
+    names = ["WebApplication", "OrganizationService", "OrganizationDataService"]
+    older = fresh.get(path).body["Detail"]
+    assert older["Endpoints"]["Keys"] == names
+    assert "OrganizationType" not in older
+    fresh.set("/settings", newer_organization_detail=True)
+    newer = fresh.get(path).body["Detail"]
+    assert [pair["key"] for pair in newer["Endpoints"]] == names
+    assert newer["OrganizationType"] == "Customer"
