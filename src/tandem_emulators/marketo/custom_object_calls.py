@@ -44,11 +44,15 @@ def head(kind: CustomType) -> dict[str, Any]:
 
 
 def relationships(version: Version) -> list[dict[str, Any]]:
+    """The links; the id of a person or a company is `Id` here (4.3)."""
     return [
         {
             "field": field.name,
             "type": "child",
-            "relatedTo": {"name": _target_name(field.related_to.name), "field": field.related_to.field},
+            "relatedTo": {
+                "name": _target_name(field.related_to.name),
+                "field": "Id" if field.related_to.field == "id" else field.related_to.field,
+            },
         }
         for field in version.links()
         if field.related_to is not None

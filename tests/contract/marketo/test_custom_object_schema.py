@@ -98,7 +98,7 @@ class TestDrafts:
         assert car["dedupeFields"] == ["vin"]
         assert car["searchableFields"] == [["vin"], ["marketoGUID"], ["leadID"]]
         assert car["relationships"] == [
-            {"field": "leadID", "type": "child", "relatedTo": {"name": "Lead", "field": "id"}}
+            {"field": "leadID", "type": "child", "relatedTo": {"name": "Lead", "field": "Id"}}
         ]
         shown = {field["name"]: field for field in car["fields"]}
         assert shown["leadID"]["dataType"] == "integer"

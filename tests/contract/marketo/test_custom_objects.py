@@ -30,7 +30,7 @@ def test_only_approved_types_are_listed_and_described(marketo: Running) -> None:
     [described] = marketo.get("/rest/v1/customobjects/car/describe.json").result
     assert {name: value for name, value in described.items() if name != "fields"} == listed
     assert described["relationships"] == [
-        {"field": "leadID", "type": "child", "relatedTo": {"name": "Lead", "field": "id"}}
+        {"field": "leadID", "type": "child", "relatedTo": {"name": "Lead", "field": "Id"}}
     ]
     assert [field["name"] for field in described["fields"]] == [
         "marketoGUID", "createdAt", "updatedAt", "leadID", "vin", "year",
