@@ -167,11 +167,20 @@ class LeadBatch:
     def run(self, records: list[dict[str, Any]]) -> list[dict[str, Any]]:
         rows = [self._read(record) for record in records]
         keys = [row.key for row in rows if isinstance(row, Row) and row.key is not None]
-        self._ids = self._lookup.find(keys) if keys else {}
+        self._ids = self._seen(self._lookup.find(keys)) if keys else {}
         self._leads = self._subscription.leads.load([ids[0] for ids in self._ids.values()])
         results = [self._answer(row) for row in rows]
         self._writer.flush()
         return results
+
+    def _seen(self, ids: dict[Any, list[int]]) -> dict[Any, list[int]]:
+        """By switch, an upsert that comes close behind another one does not see whom that created (3.3)."""
+        race_s = self._subscription.settings.upsert_race_s
+        if race_s <= 0 or self._action != "createOrUpdate":
+            return ids
+        leads = self._subscription.leads.load([number for numbers in ids.values() for number in numbers])
+        old = {number for number, lead in leads.items() if lead.created_s <= self._now_s - race_s}
+        return {key: kept for key, numbers in ids.items() if (kept := [number for number in numbers if number in old])}
 
     def use_partition(self, name: Any) -> None:
         """New people go to that partition, and those who are there already must be in it.

@@ -40,6 +40,7 @@ class Settings:
     new_lead_changes: bool = False  # the first values of a new lead are changes (13), too
     custom_fields_move_updated_at: bool = False
     program_members_max: int = 100_000  # members of a program that a query other than by lead looks through
+    upsert_race_s: float = 0.0  # an upsert does not see who was created so shortly before: racing ones make twins
     write_once_fields: str = ""  # names, comma-separated: a value that is there stays, and the API does not say so
     dedupe_fields: str = ""  # names, comma-separated: the rule of a sync without lookupField, in place of e-mail
     partition_name_required: bool = False  # a new lead without partitionName is skipped with 1009

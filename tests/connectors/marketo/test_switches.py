@@ -29,6 +29,7 @@ SWITCHES: list[dict[str, Any]] = [
     {"whitespace": "trimmed"},
     {"query_order": "descending"},
     {"new_lead_changes": True},
+    {"upsert_race_s": 5.0},
     {"api_change_attributes": False},
     {"external_person_id": True},
     {"over_length": "truncate"},

@@ -120,6 +120,19 @@ def test_the_same_key_twice_in_a_batch_is_one_person(marketo: Running) -> None:
     assert marketo.lead(first["id"], "city") == {"city": "Y"}
 
 
+def test_racing_upserts_make_twins_by_switch_and_create_only_does_not(marketo: Running) -> None:
+    """3.3: closely spaced upserts of one key can create duplicates; createOnly is a way out."""
+    marketo.set(upsert_race_s=5)
+    first, second = (marketo.sync({"email": "a@b.example"}) for _ in range(2))
+    assert [result["status"] for result in (*first, *second)] == ["created", "created"]
+    marketo.sync({"email": "c@b.example"}, action="createOnly")
+    [refused] = marketo.sync({"email": "c@b.example"}, action="createOnly")
+    assert refused["reasons"][0]["code"] == "1005"
+    marketo.advance(6)
+    [ambiguous] = marketo.sync({"email": "a@b.example"})
+    assert ambiguous["reasons"][0]["code"] == "1007"
+
+
 def test_301_records_are_refused_as_a_whole(marketo: Running) -> None:
     records = [{"email": f"p{number}@b.example"} for number in range(301)]
     assert marketo.post(LEADS, {"input": records}).error[0] == "1003"
