@@ -22,6 +22,7 @@ _READ_ONLY_TABLES = frozenset(
 BYPASS_PLUGINS = ("prvBypassCustomPlugins", "148a9eaf-d0c4-4196-9852-c3a38e35f6a1")
 BYPASS_LOGIC = ("prvBypassCustomBusinessLogic", str(uuid5(NAMESPACE_URL, "prvBypassCustomBusinessLogic")))
 ACT_ON_BEHALF = ("prvActOnBehalfOfAnotherUser", str(uuid5(NAMESPACE_URL, "prvActOnBehalfOfAnotherUser")))
+OVERRIDE_CREATED = ("prvOverrideCreatedOnCreatedBy", str(uuid5(NAMESPACE_URL, "prvOverrideCreatedOnCreatedBy")))
 # What customizing takes, by what is done to what; the integration role has it until it is revoked.
 _CUSTOMIZED = ("Entity", "Attribute", "EntityKey", "Relationship", "OptionSet")
 CUSTOMIZING = frozenset(f"prv{verb}{what}" for verb in ("Create", "Write", "Delete") for what in _CUSTOMIZED) | {
@@ -54,6 +55,7 @@ class Security:
             for kind, (name, _) in table.privileges.items()
             if kind in ("Read", "AppendTo") or table.name not in _READ_ONLY_TABLES
         } | CUSTOMIZING
+        self._granted.add(OVERRIDE_CREATED[0])
         self._write_only = {
             table.name: frozenset(name for name, column in table.columns.items() if column.metadata.get("IsWriteOnly"))
             for table in schema.tables.values()
@@ -115,7 +117,7 @@ class Security:
 
     def change(self, change: Mapping[str, Any]) -> None:
         known = {name for table in self._schema.tables.values() for name, _ in table.privileges.values()}
-        known |= _UNGRANTED | CUSTOMIZING
+        known |= _UNGRANTED | CUSTOMIZING | {OVERRIDE_CREATED[0]}
         grant, revoke = _names(change, "grant", known), _names(change, "revoke", known)
         close, reopen = self._columns(change, "revoke_columns"), self._columns(change, "grant_columns")
         unknown = set(change) - {"grant", "revoke", "revoke_columns", "grant_columns", "user", "administrator"}

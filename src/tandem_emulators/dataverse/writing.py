@@ -21,7 +21,7 @@ from tandem_emulators.dataverse.organization import Organization
 from tandem_emulators.dataverse.ownership import Ownership
 from tandem_emulators.dataverse.payload import Payload, PayloadReader
 from tandem_emulators.dataverse.schema import Schema, Table
-from tandem_emulators.dataverse.security import Caller, Security
+from tandem_emulators.dataverse.security import OVERRIDE_CREATED, Caller, Security
 from tandem_emulators.dataverse.settings import Settings
 from tandem_emulators.dataverse.states import States
 from tandem_emulators.dataverse.store import Row, Store
@@ -73,6 +73,8 @@ class Writer:
         self._require(caller, table, "Create", "Create")
         payload = self.payload(terms.references).read(table, body, creating=True)
         self._require_rights(caller, table, payload)
+        if payload.columns.get("overriddencreatedon") is not None:
+            self.security.require_named(caller, OVERRIDE_CREATED)
         self.deep_insert.make_parents(caller, table, payload, terms)
         changes = {**terms.key_columns, **payload.columns, **terms.preset}
         chosen = str(record_id or changes.get(table.key) or self.new_id())

@@ -10,12 +10,6 @@ CRM: Final = "Microsoft.Dynamics.CRM."
 NOBODY: Final = "11111111-1111-1111-1111-111111111111"
 
 
-def choices(org: InProcess, table: str, column: str, kind: str = "Picklist") -> dict[int, str]:
-    path = f"EntityDefinitions(LogicalName='{table}')/Attributes(LogicalName='{column}')/{CRM}{kind}AttributeMetadata"
-    options = org.get(f"{path}?$select=LogicalName&$expand=OptionSet").body["OptionSet"]["Options"]
-    return {option["Value"]: option["Label"]["UserLocalizedLabel"]["Label"] for option in options}
-
-
 # 2. URLs, headers, errors.
 
 
@@ -158,226 +152,6 @@ def test_4_1_which_tables_are_tracked_and_whether_that_can_change(
     assert locked is not found["CanChangeTrackingBeEnabled"]["Value"]
 
 
-# 10. Standard tables.
-
-LENGTHS: Final = {
-    "lead": "firstname 50 lastname 50 subject 300 companyname 100 jobtitle 100 emailaddress1 100 emailaddress3 100 "
-    "telephone1 50 mobilephone 20 fax 50 websiteurl 200 description 2000 sic 20 address1_line1 250 address1_city 80 "
-    "address1_stateorprovince 50 address1_postalcode 20 address1_country 80",
-    "contact": "mobilephone 50 employeeid 50 externaluseridentifier 50",
-    "account": "name 160 accountnumber 20",
-    "opportunity": "name 300",
-    "team": "name 160",
-    "connection": "name 500",
-    "connectionrole": "name 100",
-    "list": "listname 128",
-    "campaign": "name 128",
-}
-
-
-@pytest.mark.parametrize("table", LENGTHS)
-def test_10_lengths(org: InProcess, table: str) -> None:
-    words = LENGTHS[table].split()
-    expected = dict(zip(words[::2], map(int, words[1::2]), strict=True))
-    found: dict[str, int] = {}
-    for kind in ("String", "Memo"):
-        path = f"EntityDefinitions(LogicalName='{table}')/Attributes/{CRM}{kind}AttributeMetadata"
-        rows = org.get(f"{path}?$select=LogicalName,MaxLength").rows
-        found |= {row["LogicalName"]: row["MaxLength"] for row in rows}
-    assert {name: found[name] for name in expected} == expected
-
-
-STATES: Final = {
-    "account": ({0: ("Active", 1), 1: ("Inactive", 2)}, {1: "Active", 2: "Inactive"}),
-    "contact": ({0: ("Active", 1), 1: ("Inactive", 2)}, {1: "Active", 2: "Inactive"}),
-    "opportunity": (
-        {0: ("Open", 1), 1: ("Won", 3), 2: ("Lost", 4)},
-        {1: "In Progress", 2: "On Hold", 3: "Won", 4: "Canceled", 5: "Out-Sold"},
-    ),
-    "connection": ({0: ("Active", 1), 1: ("Inactive", 2)}, {1: "Active", 2: "Inactive"}),
-    "list": ({0: ("Active", 0), 1: ("Inactive", 1)}, {0: "Active", 1: "Inactive"}),
-    "campaign": (
-        {0: ("Active", 0), 1: ("Inactive", 6)},
-        {
-            0: "Proposed",
-            1: "Ready To Launch",
-            2: "Launched",
-            3: "Completed",
-            4: "Canceled",
-            5: "Suspended",
-            6: "Inactive",
-        },
-    ),
-    "transactioncurrency": ({0: ("Active", 1), 1: ("Inactive", 2)}, {1: "Active", 2: "Inactive"}),
-    "connectionrole": ({0: ("Active", 1), 1: ("Inactive", 2)}, {1: "Active", 2: "Inactive"}),
-}
-
-
-@pytest.mark.parametrize("table", STATES)
-def test_10_states_with_their_default_statuses(org: InProcess, table: str) -> None:
-    states, statuses = STATES[table]
-    path = f"EntityDefinitions(LogicalName='{table}')/Attributes(LogicalName='statecode')/{CRM}StateAttributeMetadata"
-    options = org.get(f"{path}?$expand=OptionSet").body["OptionSet"]["Options"]
-    assert {o["Value"]: (o["Label"]["UserLocalizedLabel"]["Label"], o["DefaultStatus"]) for o in options} == states
-    assert choices(org, table, "statuscode", "Status") == statuses
-
-
-def numbered(text: str) -> dict[int, str]:
-    return {int(number): label for number, _, label in (part.partition(" ") for part in text.split(", "))}
-
-
-@pytest.mark.parametrize(
-    ("table", "column", "expected"),
-    [
-        (
-            "lead",
-            "leadsourcecode",
-            "1 Advertisement, 2 Employee Referral, 3 External Referral, 4 Partner, 5 Public Relations, 6 Seminar, "
-            "7 Trade Show, 8 Web, 9 Word of Mouth, 10 Other",
-        ),
-        ("lead", "leadqualitycode", "1 Hot, 2 Warm, 3 Cold"),
-        ("contact", "leadsourcecode", "1 Default Value"),
-        (
-            "systemuser",
-            "accessmode",
-            "0 Read-Write, 1 Administrative, 2 Read, 3 Support User, 4 Non-interactive, 5 Delegated Admin",
-        ),
-        ("customeraddress", "addresstypecode", "1 Bill To, 2 Ship To, 3 Primary, 4 Other"),
-        (
-            "connectionrole",
-            "category",
-            "1 Business, 2 Family, 3 Social, 4 Sales, 5 Other, 1000 Stakeholder, 1001 Sales Team, 1002 Service",
-        ),
-    ],
-)
-def test_10_options(org: InProcess, table: str, column: str, expected: str) -> None:
-    assert choices(org, table, column) == numbered(expected)
-
-
-@pytest.mark.parametrize(
-    ("table", "column", "numbers"),
-    [
-        ("lead", "budgetstatus", range(4)),
-        ("lead", "need", range(4)),
-        ("lead", "purchasetimeframe", range(5)),
-        ("lead", "purchaseprocess", range(3)),
-        ("lead", "salesstage", range(1)),
-        ("lead", "preferredcontactmethodcode", range(1, 6)),
-        ("account", "customertypecode", range(1, 13)),
-        ("account", "industrycode", range(1, 34)),
-        ("account", "accountcategorycode", range(1, 3)),
-        ("opportunity", "salesstage", range(4)),
-        ("campaign", "typecode", range(1, 6)),
-        ("team", "teamtype", range(4)),
-        ("list", "createdfromcode", (1, 2, 4)),
-    ],
-)
-def test_10_numbers_of_options(org: InProcess, table: str, column: str, numbers: range | tuple[int, ...]) -> None:
-    assert sorted(choices(org, table, column)) == list(numbers)
-
-
-COLUMNS: Final = {
-    "lead": "estimatedvalue:Double estimatedamount:Money estimatedclosedate:DateTime donotsendmm:Boolean",
-    "contact": "birthdate:DateTime anniversary:DateTime parentcustomerid:Customer originatingleadid:Lookup "
-    "gendercode:Picklist familystatuscode:Picklist",
-    "account": "revenue:Money revenue_base:Money numberofemployees:Integer opendeals:Integer openrevenue:Money "
-    "originatingleadid:Lookup territoryid:Lookup primarycontactid:Lookup parentaccountid:Lookup",
-    "opportunity": "customerid:Customer actualclosedate:DateTime estimatedvalue:Money actualvalue:Money "
-    "budgetamount:Money isrevenuesystemcalculated:Boolean pricelevelid:Lookup campaignid:Lookup",
-    "systemuser": "domainname:String internalemailaddress:String azureactivedirectoryobjectid:Uniqueidentifier "
-    "applicationid:Uniqueidentifier isdisabled:Boolean accessmode:Picklist islicensed:Boolean "
-    "isintegrationuser:Boolean parentsystemuserid:Lookup fullname:String",
-    "connection": "record1id:Lookup record2id:Lookup record1roleid:Lookup relatedconnectionid:Lookup ismaster:Boolean",
-}
-
-
-@pytest.mark.parametrize("table", COLUMNS)
-def test_10_columns_and_their_types(org: InProcess, table: str) -> None:
-    expected = dict(pair.split(":") for pair in COLUMNS[table].split())
-    rows = org.get(f"EntityDefinitions(LogicalName='{table}')/Attributes?$select=LogicalName,AttributeType").rows
-    found = {row["LogicalName"]: row["AttributeType"] for row in rows}
-    assert {name: found.get(name) for name in expected} == expected
-
-
-COMMON: Final = [
-    "createdon",
-    "createdby",
-    "createdonbehalfby",
-    "modifiedon",
-    "modifiedby",
-    "modifiedonbehalfby",
-    "versionnumber",
-    "importsequencenumber",
-    "overriddencreatedon",
-]
-TIME_ZONES: Final = ["timezoneruleversionnumber", "utcconversiontimezonecode"]
-OWNED: Final = ["ownerid", "owninguser", "owningteam", "owningbusinessunit"]
-
-
-@pytest.mark.parametrize(
-    ("table", "more"),
-    [(name, OWNED + TIME_ZONES) for name in ("account", "contact", "opportunity", "lead", "list", "campaign")]
-    + [("connection", OWNED), ("systemuser", TIME_ZONES)]
-    + [(name, []) for name in ("team", "connectionrole", "transactioncurrency")],
-)
-def test_10_columns_of_every_table(org: InProcess, table: str, more: list[str]) -> None:
-    """The real definitions of teams, connections and their like have no columns of time zones."""
-    rows = org.get(f"EntityDefinitions(LogicalName='{table}')/Attributes?$select=LogicalName").rows
-    found = {row["LogicalName"] for row in rows}
-    assert {*COMMON, *more} - found == set()
-
-
-@pytest.mark.parametrize(
-    ("table", "column", "expected"),
-    [
-        ("lead", "customerid", {"customerid_account", "customerid_contact"}),
-        ("lead", "parentaccountid", {"parentaccountid"}),
-        ("lead", "parentcontactid", {"parentcontactid"}),
-        ("lead", "campaignid", {"campaignid"}),
-        ("lead", "qualifyingopportunityid", {"qualifyingopportunityid"}),
-        ("lead", "masterid", {"masterid"}),
-        ("contact", "parentcustomerid", {"parentcustomerid_account", "parentcustomerid_contact"}),
-        ("opportunity", "customerid", {"customerid_account", "customerid_contact"}),
-        ("opportunity", "originatingleadid", {"originatingleadid"}),
-        ("customeraddress", "parentid", {"parentid_account", "parentid_contact"}),
-    ],
-)
-def test_10_lookups_and_their_navigation(org: InProcess, table: str, column: str, expected: set[str]) -> None:
-    select = "$select=ReferencingEntityNavigationPropertyName"
-    path = f"EntityDefinitions(LogicalName='{table}')/ManyToOneRelationships"
-    rows = org.get(f"{path}?{select}&$filter=ReferencingAttribute eq '{column}'").rows
-    assert {row["ReferencingEntityNavigationPropertyName"] for row in rows} >= expected
-
-
-def test_10_read_only_columns_of_the_sheet(org: InProcess) -> None:
-    read_only = {"lead": "fullname masterid merged", "contact": "fullname accountid parentcontactid masterid merged"}
-    read_only |= {"systemuser": "fullname", "connection": "name"}
-    for table, names in read_only.items():
-        select = "$select=LogicalName,IsValidForUpdate"
-        rows = org.get(f"EntityDefinitions(LogicalName='{table}')/Attributes?{select}").rows
-        found = {row["LogicalName"]: row["IsValidForUpdate"] for row in rows}
-        assert {name: found[name] for name in names.split()} == dict.fromkeys(names.split(), False), table
-
-
-@pytest.mark.parametrize(
-    ("relation", "cascade"),
-    [
-        ("opportunity_customer_accounts", {"Assign": "Cascade", "Delete": "Cascade", "Merge": "Cascade"}),
-        ("opportunity_customer_contacts", {"Assign": "Cascade", "Delete": "Cascade", "Merge": "Cascade"}),
-        ("contact_customer_accounts", {"Assign": "Cascade", "Delete": "Cascade"}),
-        ("lead_customer_accounts", {"Delete": "Cascade"}),
-        ("contact_customer_contacts", {"Delete": "RemoveLink"}),
-        ("opportunity_parent_account", {"Delete": "RemoveLink", "Merge": "Cascade"}),
-        ("opportunity_parent_contact", {"Delete": "RemoveLink", "Merge": "Cascade"}),
-        ("transactioncurrency_opportunity", {"Delete": "Restrict"}),
-    ],
-)
-def test_10_cascades(org: InProcess, relation: str, cascade: dict[str, str]) -> None:
-    path = f"RelationshipDefinitions(SchemaName='{relation}')/{CRM}OneToManyRelationshipMetadata"
-    found = org.get(f"{path}?$select=CascadeConfiguration").body["CascadeConfiguration"]
-    assert {name: found[name] for name in cascade} == cascade
-
-
 # What the documentation is silent about: each a switch.
 
 
@@ -459,3 +233,166 @@ def test_6_5_newer_builds_tell_the_type_and_endpoints_as_pairs(fresh: InProcess)
     newer = fresh.get(path).body["Detail"]
     assert [pair["key"] for pair in newer["Endpoints"]] == names
     assert newer["OrganizationType"] == "Customer"
+
+
+def test_5_1_bringing_the_time_of_creation_along_takes_a_privilege(fresh: InProcess) -> None:
+    old = {"name": "Old", "overriddencreatedon": "2019-05-01T08:00:00Z"}
+    assert fresh.api("POST", "accounts", old).status == 204
+    fresh.set("/privileges", revoke=["prvOverrideCreatedOnCreatedBy"])
+    status, code, text = fresh.api("POST", "accounts", old).error
+    assert (status, code) == (403, "0x80040220")
+    assert "prvOverrideCreatedOnCreatedBy" in text
+    assert fresh.api("POST", "accounts", {"name": "New", "overriddencreatedon": None}).status == 204
+
+
+def test_2_2_preferences_may_come_in_several_headers(org: InProcess) -> None:
+    first, second = "odata.maxpagesize=2", 'odata.include-annotations="*"'
+    answer = org.get("contacts?$select=lastname", Prefer=first, prefer=second)
+    assert answer.headers["preference-applied"] == f"{first},{second}"
+    joined = org.get("contacts?$select=lastname", Prefer=f"{second}, {first}")
+    assert set(joined.headers["preference-applied"].split(",")) == {first, second}
+
+
+@pytest.mark.parametrize("option", ["$skip=1", "$search=x", "$format=json", "$levels=1", "$compute=1"])
+def test_3_2_options_that_are_not_supported(org: InProcess, option: str) -> None:
+    status, code, _ = org.get(f"contacts?{option}").error
+    assert (status, code) == (400, "0x80060888")
+
+
+@pytest.mark.parametrize(
+    ("condition", "table", "other"),
+    [
+        (f"OwnershipType eq {CRM}OwnershipTypes'UserOwned'", "contact", "connectionrole"),
+        ("ObjectTypeCode eq 1", "account", "contact"),
+        ("CanChangeTrackingBeEnabled/Value eq true", "contact", "team"),
+        ("ChangeTrackingEnabled eq true", "lead", "asyncoperation"),
+        ("LogicalName eq 'lead'", "lead", "account"),
+    ],
+)
+def test_6_1_conditions_on_definitions(org: InProcess, condition: str, table: str, other: str) -> None:
+    found = {row["LogicalName"] for row in org.get(f"EntityDefinitions?$select=LogicalName&$filter={condition}").rows}
+    assert table in found
+    assert other not in found
+
+
+OPTION: Final = "Value Label Description Color IsManaged ExternalValue ParentValues Tag MetadataId HasChanged"
+
+
+@pytest.mark.parametrize(
+    ("column", "kind", "more"),
+    [
+        ("gendercode", "Picklist", set()),
+        ("statecode", "State", {"DefaultStatus", "InvariantName"}),
+        ("statuscode", "Status", {"State", "TransitionData"}),
+    ],
+)
+def test_6_1_the_shape_of_an_option(org: InProcess, column: str, kind: str, more: set[str]) -> None:
+    path = f"EntityDefinitions(LogicalName='contact')/Attributes(LogicalName='{column}')/{CRM}{kind}AttributeMetadata"
+    for option in org.get(f"{path}?$expand=OptionSet").body["OptionSet"]["Options"]:
+        names = {name for name in option if "@" not in name}
+        assert names == {*OPTION.split()} | more
+        assert (option["ExternalValue"], option["ParentValues"], option["Tag"]) == ("", [], None)
+
+
+@pytest.mark.parametrize(
+    ("table", "column", "expected"),
+    [
+        ("contact", "owneridname", {"IsValidODataAttribute": False, "AttributeOf": "ownerid"}),
+        ("contact", "statecodename", {"IsValidODataAttribute": False, "AttributeOf": "statecode"}),
+        ("account", "address1_addressid", {"IsLogical": True}),
+        ("account", "name", {"AttributeTypeName": {"Value": "StringType"}, "IsPrimaryName": True}),
+    ],
+)
+def test_6_1_properties_of_columns(org: InProcess, table: str, column: str, expected: dict[str, Any]) -> None:
+    found = org.get(f"EntityDefinitions(LogicalName='{table}')/Attributes(LogicalName='{column}')").body
+    assert {name: found[name] for name in expected} == expected
+
+
+def test_6_1_a_column_without_a_type_of_its_own_says_none(org: InProcess) -> None:
+    """Plain AttributeMetadata (uniqueidentifier, virtual) has no `@odata.type` in an uncast list."""
+    rows = org.get("EntityDefinitions(LogicalName='contact')/Attributes?$select=LogicalName,AttributeType").rows
+    plain = {row["AttributeType"] for row in rows if "@odata.type" not in row}
+    assert "Uniqueidentifier" in plain
+    assert plain <= {"Uniqueidentifier", "Virtual", "EntityName"}
+
+
+def test_3_1_a_local_date_alone_is_still_a_time_on_the_wire(org: InProcess) -> None:
+    """`lastusedincampaign` and `overriddencreatedon` are shown as days, and are Edm.DateTimeOffset."""
+    contact = org.create("contacts", lastname="Day", birthdate="2019-05-01")
+    patch = org.api("PATCH", f"contacts({contact})", {"lastusedincampaign": "2023-04-07T23:59:01+02:00"})
+    assert patch.status == 204
+    row = org.row("contacts", contact)
+    assert (row["birthdate"], row["lastusedincampaign"]) == ("2019-05-01", "2023-04-07T21:59:01Z")
+    for written, status in (("1752-12-31T23:59:59Z", 400), ("1753-01-01T00:00:00Z", 204)):
+        assert org.api("PATCH", f"contacts({contact})", {"lastusedincampaign": written}).status == status
+
+
+def test_6_5_the_organisation_row(org: InProcess) -> None:
+    names = "name,organizationid,expirechangetrackingindays,expiresubscriptionsindays,languagecode"
+    [row] = org.get(f"organizations?$select={names},_basecurrencyid_value").rows
+    assert (row["expirechangetrackingindays"], row["expiresubscriptionsindays"], row["languagecode"]) == (30, 90, 1033)
+    assert row["organizationid"] == org.get("WhoAmI").body["OrganizationId"]
+    assert org.get(f"transactioncurrencies({row['_basecurrencyid_value']})").status == 200
+
+
+def test_2_2_headers_that_ask_for_nothing_here_are_taken(org: InProcess) -> None:
+    ids = {"x_ms_client_request_id": NOBODY, "x_ms_correlation_id": NOBODY, "If_None_Match": "null"}
+    assert org.get("accounts?$top=1", OData_Version="4.0", OData_MaxVersion="4.0", **ids).status == 200
+
+
+@pytest.mark.parametrize(
+    ("method", "part", "body"),
+    [("PUT", "/fax", {"value": None}), ("PATCH", "", {"fax": None}), ("DELETE", "/fax", None)],
+)
+def test_5_2_a_column_is_cleared_in_each_way(
+    org: InProcess, method: str, part: str, body: dict[str, None] | None
+) -> None:
+    account = org.create("accounts", name="A", fax="1")
+    assert org.get(f"accounts({account})/fax").body["value"] == "1"
+    assert org.api(method, f"accounts({account}){part}", body).status == 204
+    assert org.get(f"accounts({account})/fax").status == 204
+
+
+def test_5_6_a_part_of_a_batch_says_that_it_streams(org: InProcess) -> None:
+    part = ("--batch_1", "Content-Type: application/http", "Content-Transfer-Encoding: binary", "")
+    answer = org.batch(*part, "GET /api/data/v9.2/accounts?$top=1 HTTP/1.1", "", "", "--batch_1--")
+    assert b"Content-Type: application/json; odata.metadata=minimal; odata.streaming=true\r\n" in answer.raw
+
+
+def test_5_8_the_example_of_a_merge(org: InProcess) -> None:
+    master, loser = org.create("accounts", name="M"), org.create("accounts", name="L")
+    kind = {"@odata.type": f"{CRM}account"}
+    body = {
+        "Target": {**kind, "accountid": master},
+        "Subordinate": {**kind, "accountid": loser},
+        "UpdateContent": {**kind, "accountid": "00000000-0000-0000-0000-000000000000", "telephone1": "555"},
+        "PerformParentingChecks": False,
+    }
+    assert org.api("POST", "Merge", body).status == 204
+    assert org.row("accounts", master)["telephone1"] == "555"
+    row = org.row("accounts", loser)
+    assert (row["statecode"], row["merged"], row["_masterid_value"]) == (1, True, master)
+
+
+def test_5_9_the_example_of_a_qualification(org: InProcess) -> None:
+    lead = org.create("leads", subject="S", firstname="F", lastname="L", companyname="C")
+    currency = org.get("transactioncurrencies").rows[0]["transactioncurrencyid"]
+    account, campaign = org.create("accounts", name="A"), org.create("campaigns", name="C")
+    body = {
+        "CreateAccount": True,
+        "CreateContact": True,
+        "CreateOpportunity": True,
+        "Status": 3,
+        "OpportunityCurrencyId": {"transactioncurrencyid": currency, "@odata.type": f"{CRM}transactioncurrency"},
+        "OpportunityCustomerId": {"accountid": account, "@odata.type": f"{CRM}account"},
+        "SourceCampaignId": {"campaignid": campaign, "@odata.type": f"{CRM}campaign"},
+    }
+    answer = org.api("POST", f"leads({lead})/{CRM}QualifyLead", body)
+    assert answer.body["@odata.context"].endswith(f"$metadata#Collection({CRM}crmbaseentity)")
+    made = {row["@odata.type"].removeprefix(f"#{CRM}"): row for row in answer.rows}
+    assert set(made) == {"account", "contact", "opportunity"}
+    assert {row["_originatingleadid_value"] for row in made.values()} == {lead}
+    assert (made["opportunity"]["_customerid_value"], made["opportunity"]["_campaignid_value"]) == (account, campaign)
+    assert org.api("POST", f"leads({lead})/{CRM}QualifyLead", body).error[:2] == (400, "0x80040519")
+    row = org.row("leads", lead)
+    assert (row["statecode"], row["statuscode"]) == (1, 3)
