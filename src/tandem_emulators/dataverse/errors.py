@@ -273,7 +273,7 @@ def merge_cycle() -> ODataError:
 
 
 def merge_refused() -> ODataError:
-    return ODataError(403, "0x80045301", "Merge is not allowed: caller does not have the privilege or access.")
+    return ODataError(400, "0x80045301", "Merge is not allowed: caller does not have the privilege or access.")
 
 
 def merge_different_parents() -> ODataError:

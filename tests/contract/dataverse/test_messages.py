@@ -159,7 +159,7 @@ def test_5_8_merging_needs_the_right_to_write(crm: Running) -> None:
     winner, loser = crm.create("contacts", lastname="A"), crm.create("contacts", lastname="B")
     crm.set("/privileges", revoke=["prvWriteContact"])
     text = "Merge is not allowed: caller does not have the privilege or access."
-    assert merge(crm, winner, loser).error == (403, "0x80045301", text)
+    assert merge(crm, winner, loser).error == (400, "0x80045301", text)
 
 
 def test_5_8_children_are_changed_by_the_system(crm: Running) -> None:
