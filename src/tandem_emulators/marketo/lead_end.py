@@ -97,7 +97,7 @@ def merge_leads(subscription: Subscription, winner_id: int, losers: list[int], a
 
 def _take_over_values(subscription: Subscription, winner: Lead, lost: Sequence[Lead], now_s: int) -> None:
     values, company_id = dict(winner.values), winner.company_id
-    for loser in lost:
+    for loser in lost if subscription.settings.merge_fallback == "first" else reversed(lost):
         values = loser.values | values
         company_id = company_id if company_id is not None else loser.company_id
     if values == winner.values and company_id == winner.company_id:

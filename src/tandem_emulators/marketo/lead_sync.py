@@ -36,7 +36,9 @@ def sync(subscription: Subscription, call: Call) -> Reply:
     author = subscription.author(call, "syncLead")
     batch = LeadBatch(subscription, author, call.now_s, action, stated_lookup(subscription, body.get("lookupField")))
     batch.use_partition(body.get("partitionName"))
-    return Reply(batch.run(records))
+    results = batch.run(records)
+    is_silent = subscription.settings.async_processing == "empty" and body.get("asyncProcessing") is True
+    return Reply([] if is_silent else results)
 
 
 @dataclass(slots=True)
@@ -91,13 +93,18 @@ class Reader:
         return reading.change, reading.company_values
 
     def _taker(self, name: str) -> tuple[Converter, Special | None]:
-        if name in self._skipped:
+        if name in self._skipped or self._is_ignored(name):
             taker: tuple[Converter, Special | None] = (lambda value: None, lambda value, name, reading: None)
         else:
             found = self._writable(name)
             taker = (converter(found, self._rules), self._special(found))
         self._takers[name] = taker
         return taker
+
+    def _is_ignored(self, name: str) -> bool:
+        """By switch, a read-only field is passed over in silence."""
+        found = self._subscription.fields.find_exact(name)
+        return found is not None and found.read_only and self._subscription.settings.read_only_fields == "ignored"
 
     def _special(self, found: Field) -> Special | None:
         if found.name == COMPANY_LINK:

@@ -32,6 +32,9 @@ class Settings:
     over_length: str = "reject"  # reject | truncate
     empty_string: str = "clears"  # clears | kept, on leads
     whitespace: str = "kept"  # kept | trimmed, at both ends of a lead's texts
+    read_only_fields: str = "refused"  # refused | ignored, when a lead is written
+    async_processing: str = "results"  # results | empty: what a sync call that asks for it answers
+    merge_fallback: str = "first"  # first | last: which of several losers fills an empty field of the winner
     query_order: str = "ascending"  # ascending | descending: the order of ids in a page of leads
     company_fields: str = "refused"  # refused | unmanaged (taken where the lead has no company of its own)
     company_detach: str = "refused"  # refused | ignored, for externalCompanyId = null
@@ -67,6 +70,9 @@ CHOICES = {
     "over_length": ("reject", "truncate"),
     "empty_string": ("clears", "kept"),
     "whitespace": ("kept", "trimmed"),
+    "read_only_fields": ("refused", "ignored"),
+    "async_processing": ("results", "empty"),
+    "merge_fallback": ("first", "last"),
     "query_order": ("ascending", "descending"),
     "company_fields": ("refused", "unmanaged"),
     "company_detach": ("refused", "ignored"),

@@ -91,6 +91,27 @@ def test_the_winner_of_a_merge_takes_the_custom_objects(marketo: Running) -> Non
     assert marketo.get("/rest/v1/customobjects/car.json", **query).result == [{"seq": 0, "vin": "1"}]
 
 
+def test_async_processing_may_answer_nothing_by_switch(marketo: Running) -> None:
+    marketo.set(async_processing="empty")
+    assert marketo.sync({"email": "a@b.example"}, asyncProcessing=True) == []
+    assert len(marketo.get("/rest/v1/leads.json", filterType="email", filterValues="a@b.example").result) == 1
+    assert len(marketo.sync({"email": "a@b.example"}, asyncProcessing=False)) == 1
+
+
+def test_a_read_only_field_may_be_ignored_by_switch(marketo: Running) -> None:
+    marketo.set(read_only_fields="ignored")
+    number = marketo.create(email="a@b.example", mktoName="X", createdAt="2001-01-01T00:00:00Z")
+    assert marketo.lead(number, "mktoName") == {"mktoName": None}
+
+
+@pytest.mark.parametrize(("fallback", "city"), [("first", "Bonn"), ("last", "Rome")])
+def test_which_loser_fills_the_winner_is_a_switch(marketo: Running, fallback: str, city: str) -> None:
+    marketo.set(merge_fallback=fallback)
+    winner, first, last = (marketo.create(email=f"{name}@b.example", city=name) for name in (None, "Bonn", "Rome"))
+    marketo.post(f"/rest/v1/leads/{winner}/merge.json", leadIds=f"{first},{last}")
+    assert marketo.lead(winner, "city") == {"city": city}
+
+
 def test_async_processing_changes_nothing_that_can_be_seen(marketo: Running) -> None:
     """The key with a space behind it is what a public client sends."""
     for key in ("asyncProcessing", "asyncProcessing "):
