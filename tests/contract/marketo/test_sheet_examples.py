@@ -475,3 +475,29 @@ def test_what_readers_ask_for(still: Running, path: str, parameters: dict[str, o
     assert "nextPageToken" not in body
     if "asset" in path:
         assert body["warnings"] == ["No assets found for the given search criteria."]
+
+
+def test_twenty_five_losers_are_not_too_many(marketo: Running) -> None:
+    """3.5."""
+    winner, *losers = (each["id"] for each in marketo.sync(*({"email": f"p{n}@b.example"} for n in range(26))))
+    answer = marketo.post(f"/rest/v1/leads/{winner}/merge.json", leadIds=",".join(map(str, losers)))
+    assert set(answer.body) == {"requestId", "success"}
+    [entry], _ = marketo.activities(marketo.start_of_feed(), 32)
+    assert named(entry)["Merge IDs"] == losers
+
+
+def test_errors_of_a_week(marketo: Running) -> None:
+    """2.4."""
+    marketo.get("/rest/v1/nothing.json")
+    week = marketo.get("/rest/v1/stats/errors/last7days.json").result
+    assert [set(day) for day in week] == [{"date", "total", "errors"}] * 7
+    assert week[0]["errors"] == [{"errorCode": "610", "count": 1}]
+
+
+def test_an_address_that_is_not_ascii_is_refused(marketo: Running) -> None:
+    """3.3, 8."""
+    [refused] = marketo.sync({"email": "jäne@b.example"})
+    assert refused == {
+        "status": "skipped",
+        "reasons": [{"code": "1003", "message": "Invalid value for field 'email' and value 'jäne@b.example'"}],
+    }
