@@ -45,7 +45,7 @@ async def test_on_request_each_becomes_one_lead_though_the_answer_is_lost_and_th
 
 
 async def kill_when_the_answer_is_lost(scene: Scene) -> None:
-    strike = await scene.faults.arm(CRM, operation="leads.update", action="drop_after")
+    strike = await scene.faults.arm(CRM, operation="leads.create_multiple", action="drop_after")
     process = await scene.start("sync")
     try:
         await scene.faults.wait_for(CRM, strike)

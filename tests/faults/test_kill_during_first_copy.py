@@ -126,6 +126,8 @@ async def arm(scene: Scene, moment: Moment, rng: Random) -> int | None:
     if moment.phase == APPLY:
         skip = skip if moment.operation == "leads.sync" else rng.randint(0, moment.reach)
         await scene.faults.arm(MARKETING, operation="leads.sync", skip=skip, times=None, **NEVER_ARRIVES)
+        if moment.side == MARKETING:
+            await scene.faults.arm(CRM, operation="leads.update", times=None, **NEVER_ARRIVES)
     return strike
 
 
@@ -180,13 +182,13 @@ def check_numbers(before: World, after: World) -> None:
 
 
 def check_companies_and_sales_persons(before: World, after: World) -> None:
-    for entity, name, key in (
-        ("account", "company", "externalCompanyId"),
-        ("systemuser", "salesperson", "externalSalesPersonId"),
+    for name, key, expected in (
+        ("company", "externalCompanyId", [*after.crm["account"]]),
+        ("salesperson", "externalSalesPersonId", [*after.crm["systemuser"], *after.crm["team"]]),
     ):
         held = Counter(str(record[key]).lower() for record in after.marketing[name].values() if record.get(key))
-        assert held == Counter(dict.fromkeys(after.crm[entity], 1)), name
-        assert len(after.marketing[name]) == len(before.marketing[name]) + len(after.crm[entity]), name
+        assert held == Counter(dict.fromkeys(expected, 1)), name
+        assert len(after.marketing[name]) == len(before.marketing[name]) + len(expected), name
 
 
 def certain_adoptions(world: World) -> set[str]:

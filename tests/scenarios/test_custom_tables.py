@@ -157,6 +157,8 @@ async def test_a_contact_holds_the_id_of_its_person(stage: Stage) -> None:
 
 
 async def test_all_of_it_agrees_and_comes_to_rest(stage: Stage) -> None:
+    visit = enter_visit(stage, "Last", None)
+    await stage.sync_until(lambda: visit in visits(stage))
     await stage.sync_until_quiet()
     report = await stage.verify()
     assert report.differences == ()

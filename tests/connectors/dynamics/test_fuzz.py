@@ -109,7 +109,7 @@ def _connect(emulator: Emulator, clock: FakeClock, *, own: bool) -> DynamicsConn
 
 @pytest.fixture(scope="module")
 def recorded() -> Iterator[Recorded]:
-    with running(20) as emulator:
+    with running(20, "--set", "key_index_s=0") as emulator:
 
         async def record() -> dict[str, list[Answer]]:
             found = {}

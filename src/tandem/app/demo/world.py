@@ -176,7 +176,8 @@ class World:
 
 
 async def load_world(crm: Control, marketing: Control) -> World:
-    crm_entities, objects = ("lead", "contact", "account", "systemuser"), ("person", "company", "salesperson")
+    crm_entities = ("lead", "contact", "account", "systemuser", "team")
+    objects = ("person", "company", "salesperson")
     dumps = await asyncio.gather(
         *(crm.records(entity) for entity in crm_entities), *(marketing.records(name) for name in objects)
     )
