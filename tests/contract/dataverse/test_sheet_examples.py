@@ -5,6 +5,7 @@ from typing import Any, Final
 import pytest
 
 from tests.contract.dataverse.client import InProcess
+from tests.contract.dataverse.definitions import label, make_table
 
 CRM: Final = "Microsoft.Dynamics.CRM."
 NOBODY: Final = "11111111-1111-1111-1111-111111111111"
@@ -152,35 +153,14 @@ def test_4_1_which_tables_are_tracked_and_whether_that_can_change(
     assert locked is not found["CanChangeTrackingBeEnabled"]["Value"]
 
 
-# What the documentation is silent about: each a switch.
-
-
-def test_13_a_published_column_ends_delta_tokens_or_not(fresh: InProcess) -> None:
-    tracked = fresh.get("leads?$select=subject", Prefer="odata.track-changes").body["@odata.deltaLink"]
-    fresh.set("/schema/changed", entity="lead")
-    assert fresh.get(tracked).error[:2] == (400, "0x80044352")
-    fresh.set("/settings", expired_token_status=410)
-    assert fresh.get(tracked).error[:2] == (410, "0x80044352")
-    fresh.set("/settings", schema_ends_delta_tokens=False)
-    assert fresh.get(tracked).rows == []
-
-
-def test_13_the_status_of_a_closed_environment_is_unknown(fresh: InProcess) -> None:
-    fresh.set("/settings", admin_mode=True)
-    assert fresh.get("WhoAmI").error[:2] == (403, "0x8004a113")
-    fresh.set("/settings", closed_environment_status=503)
-    assert fresh.get("WhoAmI").error[:2] == (503, "0x8004a113")
-    fresh.set("/settings", organization_enabled=False)
-    assert fresh.get("WhoAmI").error[:2] == (503, "0x8004a104")
-    assert fresh.control("POST", "/settings", {"closed_environment_status": 7}).status == 400
-
-
-def test_13_the_body_of_a_401_is_unknown(fresh: InProcess) -> None:
-    fresh.token = "ended"
-    fresh.set("/settings", challenge_body="Unauthorized")
-    answer = fresh.get("WhoAmI")
-    assert (answer.status, answer.raw) == (401, b"Unauthorized")
-    assert answer.headers["www-authenticate"].startswith(f"Bearer authorization_uri={fresh.url}/")
+def test_6_3_a_state_is_renamed(org: InProcess) -> None:
+    table = make_table(org)
+    state = {"EntityLogicalName": table, "AttributeLogicalName": "statecode", "Value": 1, "MergeLabels": False}
+    assert org.api("POST", "UpdateStateValue", {**state, "Label": label("Archived")}).status == 204
+    path = f"EntityDefinitions(LogicalName='{table}')/Attributes(LogicalName='statecode')/{CRM}StateAttributeMetadata"
+    options = org.get(f"{path}?$expand=OptionSet").body["OptionSet"]["Options"]
+    named = {option["Value"]: option["Label"]["UserLocalizedLabel"]["Label"] for option in options}
+    assert named == {0: "Active", 1: "Archived"}
 
 
 @pytest.mark.parametrize("part", ["Keys", "Keys(LogicalName='aadobjectid_membershiptype')", "ManyToOneRelationships"])
@@ -209,30 +189,6 @@ def test_6_1_the_contexts_of_expanded_choices(org: InProcess, of_one: bool) -> N
         [row] = answer.rows
     place = f"EntityDefinitions('account')/Attributes({row['MetadataId']})/{cast}/OptionSet(Options)/$entity"
     assert row["OptionSet@odata.context"] == f"{org.url}/api/data/v9.2/$metadata#{place}"
-
-
-def test_6_1_a_global_choice_stands_in_both_properties_or_in_its_own(fresh: InProcess) -> None:
-    one = "EntityDefinitions(LogicalName='lead')/Attributes(LogicalName='budgetstatus')"
-    path = f"{one}/{CRM}PicklistAttributeMetadata?{CHOICES}"
-    both = fresh.get(path).body
-    assert both["OptionSet"]["Options"] == both["GlobalOptionSet"]["Options"] != []
-    fresh.set("/settings", global_choices_apart=True)
-    apart = fresh.get(path).body
-    assert apart["OptionSet"] is None
-    assert apart["GlobalOptionSet"] == both["GlobalOptionSet"]
-    assert fresh.get(path.replace("budgetstatus", "leadqualitycode")).body["OptionSet"] is not None
-
-
-def test_6_5_newer_builds_tell_the_type_and_endpoints_as_pairs(fresh: InProcess) -> None:
-    path = "RetrieveCurrentOrganization(AccessType=Microsoft.Dynamics.CRM.EndpointAccessType'Default')"
-    names = ["WebApplication", "OrganizationService", "OrganizationDataService"]
-    older = fresh.get(path).body["Detail"]
-    assert older["Endpoints"]["Keys"] == names
-    assert "OrganizationType" not in older
-    fresh.set("/settings", newer_organization_detail=True)
-    newer = fresh.get(path).body["Detail"]
-    assert [pair["key"] for pair in newer["Endpoints"]] == names
-    assert newer["OrganizationType"] == "Customer"
 
 
 def test_5_1_bringing_the_time_of_creation_along_takes_a_privilege(fresh: InProcess) -> None:
