@@ -66,5 +66,5 @@ def organization_info(organization: Organization, solutions: str, root: str) -> 
 
 
 def _kind_of(organization: Organization) -> str:
-    """Any other environment than production is a sandbox."""
-    return "Customer" if organization.environment == "production" else "CustomerTest"
+    """By Microsoft's names of organisation types; any environment but two is a sandbox."""
+    return {"production": "Customer", "default": "Default"}.get(organization.environment, "CustomerTest")

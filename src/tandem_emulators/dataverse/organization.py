@@ -36,7 +36,8 @@ class Organization:
 
     @cached_property
     def environment_id(self) -> str:
-        return self._own_id("environment")
+        """The tenant's default environment is named after the tenant (sheet section 6.5)."""
+        return f"Default-{self.tenant_id}" if self.environment == "default" else self._own_id("environment")
 
     @property
     def unique_name(self) -> str:

@@ -58,3 +58,13 @@ def test_6_5_newer_builds_tell_the_type_and_endpoints_as_pairs(fresh: InProcess)
     newer = fresh.get(path).body["Detail"]
     assert [pair["key"] for pair in newer["Endpoints"]] == names
     assert newer["OrganizationType"] == "Customer"
+
+
+def test_6_5_the_default_environment_is_named_after_its_tenant() -> None:
+    crm = InProcess(settings={"environment": "default"})
+    crm.sign_in()
+    detail = crm.get("RetrieveCurrentOrganization(AccessType=@p1)?@p1='Default'").body["Detail"]
+    info = crm.get("RetrieveOrganizationInfo()").body["organizationInfo"]
+    crm.close()
+    assert detail["EnvironmentId"] == f"Default-{crm.access['tenant_id']}"
+    assert info["InstanceType"] == "Default"
