@@ -503,13 +503,17 @@ def request_too_large() -> ODataError:
     return ODataError(413, "0x8004418a", "Request message length is too large.")
 
 
+# The code of a definition that is not there, unless the switch says another: the documentation names none.
+NO_DEFINITION = "0x80060888"
+
+
 def no_table(name: str) -> ODataError:
     text = f"Could not find an entity with name {name} and id 00000000-0000-0000-0000-000000000000."
-    return ODataError(404, "0x80060888", text)
+    return ODataError(404, NO_DEFINITION, text)
 
 
 def no_column(name: str, table: str) -> ODataError:
-    return ODataError(404, "0x80060888", f"Could not find an attribute with name {name} on {table}.")
+    return ODataError(404, NO_DEFINITION, f"Could not find an attribute with name {name} on {table}.")
 
 
 def webhook_not_successful() -> ODataError:

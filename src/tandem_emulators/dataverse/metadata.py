@@ -266,7 +266,7 @@ def _one(rows: Sequence[Row], key: Key, text: str) -> Row:
     for row in rows:
         if key.names(row):
             return row
-    raise errors.ODataError(404, "0x80060888", text)
+    raise errors.ODataError(404, errors.NO_DEFINITION, text)
 
 
 def _property(row: Row, rest: Sequence[str], context: str) -> Row:

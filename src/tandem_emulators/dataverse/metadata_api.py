@@ -4,7 +4,7 @@ Changes are refused inside a change set, whose rollback could not take back a pu
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -12,6 +12,7 @@ import msgspec
 
 from tandem_emulators.dataverse import errors, schema_errors
 from tandem_emulators.dataverse.csdl import render_csdl
+from tandem_emulators.dataverse.errors import ODataError
 from tandem_emulators.dataverse.metadata import SETS, Metadata, parse_key, split_segment
 from tandem_emulators.dataverse.metadata_changes import MetadataChanges
 from tandem_emulators.dataverse.metadata_render import BASE_LANGUAGE
@@ -25,6 +26,7 @@ from tandem_emulators.dataverse.schema_relationships import RelationshipWriter
 from tandem_emulators.dataverse.schema_writes import SchemaWriter
 from tandem_emulators.dataverse.security import Caller, Security
 from tandem_emulators.dataverse.settings import Settings
+from tandem_emulators.dataverse.store import Row
 from tandem_emulators.kit.clock import Clock
 from tandem_emulators.kit.http import Reply, Request
 
@@ -99,7 +101,7 @@ class MetadataApi:
             return self._changing(request, lambda: self._act(name, request, root))
         if request.method == "GET":
             seen = Metadata(self._seen(request), self.metadata.is_secured, self.settings.global_choices_apart)
-            body = seen.serve(segments, dict(request.query()), root)
+            body = self._served(seen, segments, request, root)
             if self.settings.user_language != BASE_LANGUAGE:
                 _speak(body, self.settings.user_language)
             return _json(body)
@@ -116,6 +118,15 @@ class MetadataApi:
         return Reply(200, self._csdl[key], {"content-type": "application/xml", "odata-version": "4.0"})
 
     # Reading what may be stale, and changing.
+
+    def _served(self, seen: Metadata, segments: Sequence[str], request: Request, root: str) -> Row:
+        """A definition that is not there has the code of the switch, which the documentation does not tell."""
+        try:
+            return seen.serve(segments, dict(request.query()), root)
+        except ODataError as error:
+            if (error.status, error.code) != (404, errors.NO_DEFINITION):
+                raise
+            raise replace(error, code=self.settings.missing_definition_code) from error
 
     def _seen(self, request: Request) -> Schema:
         strong = request.headers.get("consistency", "").lower() == "strong"

@@ -85,6 +85,8 @@ class Settings:
     key_index_s: float = 1.0
     # The language of the caller: which of a label's texts is the user's own. Standard tables have English texts only.
     user_language: int = 1033
+    # The code that goes with the 404 of a table or column that is not there.
+    missing_definition_code: str = "0x80060888"
     # Whether OptionSet is null beside a GlobalOptionSet, as older answers have it; newer ones fill both.
     global_choices_apart: bool = False
     # Whether RetrieveCurrentOrganization answers as newer builds do: with a type, and endpoints as pairs.

@@ -57,6 +57,7 @@ SWITCHES: Final[list[dict[str, Any]]] = [
     {"key_index_s": 120.0},
     {"metadata_cache_s": 30.0},
     {"solutions": "Default"},
+    {"missing_definition_code": "0x80040217"},
     {"global_choices_apart": True},
     {"newer_organization_detail": True},
     {"copy_keeps_organization_id": False},
@@ -90,7 +91,7 @@ HEART: Final[list[Callable[..., Awaitable[None]]]] = [
     lambda world, _: WriteContract().test_a_refusal_names_the_field_and_stops_no_other_record(world),
     lambda world, _: DescriptionContract().test_access_is_told_line_by_line(world),
 ]
-SCHEMA: Final = ("key_index_s", "metadata_cache_s", "solutions")
+SCHEMA: Final = ("key_index_s", "metadata_cache_s", "missing_definition_code", "solutions")
 
 
 @pytest.fixture(scope="module")

@@ -68,3 +68,16 @@ def test_6_5_the_default_environment_is_named_after_its_tenant() -> None:
     crm.close()
     assert detail["EnvironmentId"] == f"Default-{crm.access['tenant_id']}"
     assert info["InstanceType"] == "Default"
+
+
+def test_6_1_the_code_of_a_missing_definition_is_unknown(fresh: InProcess) -> None:
+    missing = (
+        "EntityDefinitions(LogicalName='none')",
+        "EntityDefinitions(LogicalName='lead')/Keys(LogicalName='none')",
+    )
+    for path in (*missing, "EntityDefinitions(LogicalName='lead')/Attributes(LogicalName='none')"):
+        fresh.set("/settings", missing_definition_code="0x80060888")
+        assert fresh.get(path).error[:2] == (404, "0x80060888")
+        fresh.set("/settings", missing_definition_code="0x80040217")
+        assert fresh.get(path).error[:2] == (404, "0x80040217")
+    assert fresh.get("EntityDefinitions(LogicalName='lead')/None").error[:2] == (404, "0x8006088a")
