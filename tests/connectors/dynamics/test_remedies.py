@@ -8,7 +8,7 @@ import pytest
 
 from tandem.connectors.dynamics.connector import DynamicsConnector
 from tandem.core.errors import AccessError, CursorExpiredError, RejectedError, RemoteError, TransientError
-from tandem.core.record import CONTACT, LEAD, Cursor
+from tandem.core.record import CONTACT, LEAD, Cursor, Entity
 from tandem.core.schema import NewField
 from tests.connectors.dynamics.conftest import Connect
 from tests.connectors.dynamics.emulator import Emulator
@@ -188,3 +188,12 @@ async def test_another_organisation_behind_the_url_stops_the_side(
 async def _read(connector: DynamicsConnector, cursor: Cursor) -> None:
     async for _ in connector.fetch_changes(CONTACT, cursor, ["lastname"]):
         pass
+
+
+@pytest.mark.parametrize("code", ["0x80060888", "0x80040217"])
+async def test_a_table_that_is_not_there_is_refused_whatever_its_code(
+    connector: DynamicsConnector, emulator: Emulator, code: str
+) -> None:
+    with emulator.settings(missing_definition_code=code), pytest.raises(RejectedError) as caught:
+        await connector.fetch_records(Entity("new_nothing"), ["new_name"], [])
+    assert "new_nothing" in str(caught.value)
