@@ -28,6 +28,9 @@ from tandem.telemetry import get_logger
 _SETTLE_WAIT_S = 300.0
 """How long one ``tandem sync`` waits for writes whose answer was lost, so that it can finish their records too."""
 
+OTHER_SIDE_S = 60.0
+"""While a side asks to be left alone for longer, the other one is read so often. Connectors keep their own waits."""
+
 log = get_logger()
 
 
@@ -75,7 +78,7 @@ async def run(
             try:
                 on_pass(await _pass(setup))
             except TransientError as error:
-                pause = max(pause, error.retry_after_s or 0.0)
+                pause = max(pause, min(error.retry_after_s or 0.0, OTHER_SIDE_S))
                 log.warning("side.became_unavailable", side=str(error.side), operation=error.operation)
             except (AccessError, LeaseLostError) as error:
                 pause = max(pause, 30.0)

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 
-from tandem.core.errors import CursorExpiredError
+from tandem.core.errors import CursorExpiredError, TransientError
 from tandem.core.match import fold
 from tandem.core.record import ChangeRecord, Entity, Presence, ReadNumber, RecordId, RecordKey, Side, State
 from tandem.ports import Page, Reading
@@ -22,13 +22,24 @@ FULL_READ = "full_read:{side}:{entity}"
 
 
 async def extract(engine: Engine) -> dict[str, int]:
-    """Read every feed that is due to its end; returns how many records were read by ``read.<side>.<entity>``."""
+    """Read every feed that is due to its end; returns how many records were read by ``read.<side>.<entity>``.
+
+    Raises:
+        TransientError: a side is away; what the other one has to tell was read all the same.
+    """
     counts: dict[str, int] = {}
+    away: dict[Side, TransientError] = {}
     for marketing_entity, crm_entities in engine.stages:
         for side, entities in ((Side.CRM, crm_entities), (Side.MARKETING, (marketing_entity,))):
             for entity in entities:
-                if engine.connector(side).has_feed(entity):
+                if side in away or not engine.connector(side).has_feed(entity):
+                    continue
+                try:
                     counts[f"read.{side}.{entity}"] = await _extract_entity(engine, side, entity)
+                except TransientError as error:
+                    away[side] = error
+    for reason in away.values():
+        raise reason
     return counts
 
 
