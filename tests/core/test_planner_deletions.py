@@ -6,9 +6,20 @@ import pytest
 
 from tandem.core.plan import ActionKind, ConflictKind
 from tandem.core.policy import DeleteRule, EntityPolicy
-from tandem.core.record import CONTACT, Entity, LinkStatus, Side
+from tandem.core.record import CONTACT, UNKNOWN, Base, Entity, LinkStatus, Side
 from tests.builders import small_policies
-from tests.core.people import ada_linked, crm_key, gone, in_crm, in_marketing, person_key, planned, subject, the_action
+from tests.core.people import (
+    MAPPINGS,
+    ada_linked,
+    crm_key,
+    gone,
+    in_crm,
+    in_marketing,
+    person_key,
+    planned,
+    subject,
+    the_action,
+)
 
 
 def propagating() -> dict[Entity, EntityPolicy]:
@@ -55,3 +66,18 @@ def test_a_deletion_against_an_edit_is_a_conflict_and_deletes_nothing(side: Side
 def test_a_link_ends_once_both_are_gone() -> None:
     link = planned(subject(ada_linked(), gone(crm_key()), gone(person_key())), policies=POLICIES)
     assert (link.status, link.actions) == (LinkStatus.TOMBSTONE, ())
+
+
+def test_a_value_that_was_refused_at_the_create_is_recorded_when_its_person_is_deleted() -> None:
+    """The person was made without it, so the pair has no base; until now only the hold told of it."""
+    place = next(n for n, pair in enumerate(MAPPINGS[CONTACT].pairs) if pair.crm == "firstname")
+    link = ada_linked()
+    halves = [
+        tuple(UNKNOWN if n == place else v for n, v in enumerate(half)) for half in (link.base.crm, link.base.marketing)
+    ]
+    link = replace(link, base=Base(*halves))
+    rejected = {"firstname|firstName": "Ada"}
+    plan = planned(subject(link, in_crm(), gone(person_key()), rejected=rejected))
+    assert [(c.kind, c.field, c.crm) for c in plan.conflicts] == [(ConflictKind.DELETED, "firstname|firstName", "Ada")]
+    without = planned(subject(link, in_crm(), gone(person_key())))
+    assert without.conflicts == ()

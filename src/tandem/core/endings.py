@@ -76,12 +76,14 @@ def _contents(case: Case, state: State) -> tuple[FieldWrite, ...]:
 
 
 def deletion_conflicts(case: Case, link: Link, side: Side, values: Sequence[Value]) -> tuple[Conflict, ...]:
-    """An edit on `side` that meets a deletion on the other: one conflict for each edited field."""
+    """An edit on `side` that meets a deletion on the other: one conflict for each edited field. A value that the other
+    side had refused and so never held is one too."""
     half = link.base.crm if side is Side.CRM else link.base.marketing
     found = []
     for place, pair in enumerate(case.mapping.pairs):
         before, value = half[place], values[place]
-        if isinstance(before, Unknown) or same(before, value) or not pair.direction.allows(side.other):
+        is_edit = case.was_rejected(pair, value) if isinstance(before, Unknown) else not same(before, value)
+        if not is_edit or not pair.direction.allows(side.other):
             continue
         crm, marketing = (value, None) if side is Side.CRM else (None, value)
         found.append(
