@@ -17,6 +17,7 @@ from tandem.core.record import (
     ChangeRecord,
     Cursor,
     Entity,
+    Lane,
     Link,
     LinkNumber,
     Presence,
@@ -430,11 +431,13 @@ class Store(Protocol):
         *,
         complete_until: datetime | None,
         search: Mapping[RecordId, tuple[str | None, str | None]],
+        lane: Lane = Lane.NORMAL,
     ) -> int:
         """States into the inbox and the cursor forward, one transaction; returns how many rows were new or newer.
 
         A state with a lower read number than the stored one is dropped. ``search`` gives (crm key, dedupe key) of
-        marketing states, both lower case, for ``find_inbox``. `cursor` None leaves the cursor where it is.
+        marketing states, both lower case, for ``find_inbox``. `cursor` None leaves the cursor where it is. A row that
+        waits in a more urgent lane than `lane` stays there; in a less urgent one, it moves up with a newer state.
         """
 
     def reset_cursor(self, side: Side, entity: Entity) -> None:
@@ -449,11 +452,18 @@ class Store(Protocol):
 
     # claim
     def claim(
-        self, marketing_entity: Entity, crm_entities: Sequence[Entity], limit: int, now: datetime
+        self,
+        marketing_entity: Entity,
+        crm_entities: Sequence[Entity],
+        limit: int,
+        now: datetime,
+        *,
+        slowest: Lane = Lane.SLOW,
     ) -> Sequence[Claim]:
-        """Up to `limit` pieces of work: crm rows first (in the order of `crm_entities`, then of arrival), then
-        marketing rows, then links that are due. A claim takes both sides' rows. Links with an open journal row and
-        rows deferred past `now` are left out. Reading only: nothing is marked, the lease makes it exclusive."""
+        """Up to `limit` pieces of work, lane by lane down to `slowest`; in each crm rows first (in the order of
+        `crm_entities`, then of arrival), then marketing rows, then links that are due. A claim takes both sides' rows.
+        Links with an open journal row and rows deferred past `now` are left out. Reading only: nothing is marked, the
+        lease makes it exclusive."""
 
     def find_links(self, side: Side, entity: Entity, ids: Iterable[RecordId]) -> Mapping[RecordId, Link]:
         """Links by one end, aliases followed, tombstoned links included where no live one exists."""
@@ -488,7 +498,8 @@ class Store(Protocol):
 
     def load_records(self, keys: Iterable[RecordKey], since: datetime) -> Sequence[ChangeRecord]: ...
 
-    def make_due(self, links: Iterable[LinkNumber]) -> None: ...
+    def make_due(self, links: Iterable[LinkNumber], *, lane: Lane = Lane.NORMAL) -> None:
+        """A link that is due already keeps its place, and the more urgent of the two lanes."""
 
     # runs and what people see
     def save_run(self, run: RunSummary) -> None: ...

@@ -1,7 +1,7 @@
 """What a claim takes, what it leaves, and what it brings along."""
 
 from tandem.core.plan import InboxRef, Plan
-from tandem.core.record import CONTACT, LEAD, PERSON, LinkStatus, ReadNumber, RecordId, Side, Version
+from tandem.core.record import ACCOUNT, CONTACT, LEAD, PERSON, Lane, LinkStatus, ReadNumber, RecordId, Side, Version
 from tandem.ports import JournalState, Store
 from tests.conformance.store_world import (
     ANN,
@@ -145,6 +145,52 @@ class DueContract:
         store.make_due([link.number])
         (found,) = claim(store)
         assert found.marketing == state
+
+
+class LaneContract:
+    def test_lanes_come_one_after_the_other_and_each_in_its_own_order(self, store: Store) -> None:
+        save(store, a_state(account("slow"), 1, ("Acme",)), lane=Lane.SLOW)
+        save(store, a_state(lead("b"), 1), a_state(lead("a"), 1))
+        save(store, a_state(person("1"), 1, (*ANN, None)), lane=Lane.HOT)
+        due, hot = a_link(store, lead("c"), person("2")), a_link(store, lead("d"), person("3"))
+        store.make_due([due.number])
+        store.make_due([hot.number], lane=Lane.HOT)
+        found = claim(store)
+        ends = [each.link.crm if each.link else key for each, key in zip(found, keys_of(found), strict=True)]
+        assert ends == [person("1"), lead("d"), lead("b"), lead("a"), lead("c"), account("slow")]
+        assert keys_of(claim(store, limit=1)) == [person("1")]
+
+    def test_a_claim_goes_no_slower_than_it_is_asked_to(self, store: Store) -> None:
+        save(store, a_state(lead("slow"), 1), lane=Lane.SLOW)
+        save(store, a_state(lead("hot"), 1), lane=Lane.HOT)
+        link = a_link(store, lead("due"), person("2"))
+        store.make_due([link.number], lane=Lane.SLOW)
+        entities = [ACCOUNT, CONTACT, LEAD]
+        assert keys_of(store.claim(PERSON, entities, 10, NOW, slowest=Lane.NORMAL)) == [lead("hot")]
+        assert len(store.claim(PERSON, entities, 10, NOW)) == 3
+
+    def test_a_more_urgent_reading_moves_a_row_up_and_none_moves_it_down(self, store: Store) -> None:
+        save(store, a_state(lead("up"), 1), a_state(lead("stays"), 1), lane=Lane.SLOW)
+        save(store, a_state(lead("up"), 2), lane=Lane.HOT)
+        save(store, a_state(lead("up"), 3), lane=Lane.SLOW)
+        found = store.claim(PERSON, [LEAD], 10, NOW, slowest=Lane.HOT)
+        assert [claim.crm for claim in found] == [a_state(lead("up"), 3)]
+
+    def test_a_link_that_is_due_keeps_its_place_and_its_more_urgent_lane(self, store: Store) -> None:
+        one, two = a_link(store, lead("a"), person("1")), a_link(store, lead("b"), person("2"))
+        store.make_due([one.number], lane=Lane.SLOW)
+        store.make_due([two.number])
+        store.make_due([one.number])
+        store.make_due([one.number], lane=Lane.SLOW)
+        assert [each.link for each in claim(store)] == [one, two]
+
+    def test_a_link_that_was_planned_starts_again_in_the_lane_it_becomes_due_in(self, store: Store) -> None:
+        link = a_link(store, lead("a"), person("1"))
+        store.make_due([link.number], lane=Lane.HOT)
+        commit(store, again(link, changes_link=False))
+        store.make_due([link.number], lane=Lane.SLOW)
+        assert store.claim(PERSON, [LEAD], 10, NOW, slowest=Lane.NORMAL) == []
+        assert len(claim(store)) == 1
 
 
 class AliasContract:

@@ -6,6 +6,7 @@ from tests.conformance.store_claim_contract import (
     DueContract,
     FindContract,
     HistoryContract,
+    LaneContract,
 )
 from tests.conformance.store_extract_contract import (
     ExtractContract,
@@ -38,6 +39,7 @@ class StoreContract(
     AliasContract,
     FindContract,
     HistoryContract,
+    LaneContract,
     PlanContract,
     WaitContract,
     HoldContract,

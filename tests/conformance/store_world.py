@@ -17,6 +17,7 @@ from tandem.core.record import (
     ChangeRecord,
     Cursor,
     Entity,
+    Lane,
     Link,
     LinkNumber,
     LinkStatus,
@@ -79,13 +80,17 @@ def suspect(key: RecordKey, read_number: int) -> State:
 
 
 def save(
-    store: Store, *states: State, cursor: str | None = None, search: dict[str, tuple[str, str]] | None = None
+    store: Store,
+    *states: State,
+    cursor: str | None = None,
+    search: dict[str, tuple[str, str]] | None = None,
+    lane: Lane = Lane.NORMAL,
 ) -> int:
     """One page of readings of one entity."""
     side, entity = states[0].key.side, states[0].key.entity
     found = {RecordId(id_): keys for id_, keys in (search or {}).items()}
     mark = Cursor(cursor) if cursor else None
-    return store.save_page(side, entity, states, [], mark, complete_until=None, search=found)
+    return store.save_page(side, entity, states, [], mark, complete_until=None, search=found, lane=lane)
 
 
 def save_records(store: Store, *records: ChangeRecord) -> None:

@@ -54,6 +54,11 @@ class CursorExpiredError(RemoteError):
     """The side forgot this cursor: backfill."""
 
 
+class SchemaChangedError(RemoteError):
+    """A mapped table or field is gone, renamed or of another type: resolve the mapping anew and open the engine again.
+    The message names the entity, and the field where the side named it."""
+
+
 class UnknownOutcomeError(RemoteError):
     """The write may have happened: look before any retry."""
 

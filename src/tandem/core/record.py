@@ -6,7 +6,7 @@ field names, in order, that the mapping asked the side for. Past the connectors 
 
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
+from enum import IntEnum, StrEnum
 from typing import Final, NewType, TypeAlias
 
 Entity = NewType("Entity", str)
@@ -40,6 +40,15 @@ class Side(StrEnum):
     @property
     def other(self) -> "Side":
         return Side.MARKETING if self is Side.CRM else Side.CRM
+
+
+class Lane(IntEnum):
+    """How urgent work is. Lanes order claims, they do not run side by side: what somebody waits for comes before the
+    day's changes, and those before a backfill."""
+
+    HOT = 0
+    NORMAL = 1
+    SLOW = 2
 
 
 LEAD: Final = Entity("lead")

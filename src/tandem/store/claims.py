@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from tandem.core.record import ChangeRecord, Entity, Link, LinkNumber, RecordId, RecordKey, Side, State, Value
+from tandem.core.record import ChangeRecord, Entity, Lane, Link, LinkNumber, RecordId, RecordKey, Side, State, Value
 from tandem.ports import Claim, JournalRow
 
 # Marketo stamps a change with its own clock and in whole seconds, so a change may seem to precede our call.
@@ -19,10 +19,13 @@ CLOCK_SLACK = timedelta(seconds=5)
 class Work(Protocol):
     """The look-ups a claim needs, each answered for a whole batch at once."""
 
-    def load_waiting(self, side: Side, entity: Entity, limit: int, now: datetime) -> Sequence[State]:
+    def find_lanes(self, marketing_entity: Entity, crm_entities: Sequence[Entity]) -> Sequence[Lane]:
+        """The lanes in which anything waits, deferred or not, the most urgent first: what keeps a quiet pass quick."""
+
+    def load_waiting(self, side: Side, entity: Entity, lane: Lane, limit: int, now: datetime) -> Sequence[State]:
         """Inbox rows by arrival, without deferred ones and those of links with an open journal row."""
 
-    def load_due(self, crm_entities: Sequence[Entity], limit: int) -> Sequence[Link]:
+    def load_due(self, crm_entities: Sequence[Entity], lane: Lane, limit: int) -> Sequence[Link]:
         """Links that are due, oldest first, without those with an open journal row."""
 
     def load_states(self, keys: Iterable[RecordKey]) -> Mapping[RecordKey, State]: ...
@@ -38,18 +41,22 @@ class Work(Protocol):
 
 
 def collect(
-    work: Work, marketing_entity: Entity, crm_entities: Sequence[Entity], limit: int, now: datetime
+    work: Work, marketing_entity: Entity, crm_entities: Sequence[Entity], limit: int, now: datetime, slowest: Lane
 ) -> list[Claim]:
     claims: list[Claim] = []
     taken: set[LinkNumber] = set()
     kinds = [*((Side.CRM, entity) for entity in crm_entities), (Side.MARKETING, marketing_entity)]
-    for side, entity in kinds:
+    for lane in work.find_lanes(marketing_entity, crm_entities):
+        if lane > slowest:
+            break
+        for side, entity in kinds:
+            if len(claims) < limit:
+                states = work.load_waiting(side, entity, lane, limit, now)
+                claims += _claims_of_rows(work, side, entity, states, taken, limit - len(claims))
         if len(claims) < limit:
-            states = work.load_waiting(side, entity, limit, now)
-            claims += _claims_of_rows(work, side, entity, states, taken, limit - len(claims))
-    if len(claims) < limit:
-        links = [link for link in work.load_due(crm_entities, limit) if link.number not in taken]
-        claims += _claims_of_due(work, links[: limit - len(claims)])
+            links = [link for link in work.load_due(crm_entities, lane, limit) if link.number not in taken]
+            taken.update(link.number for link in links)
+            claims += _claims_of_due(work, links[: limit - len(claims)])
     return _with_history(work, claims)
 
 

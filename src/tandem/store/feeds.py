@@ -4,10 +4,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import and_, bindparam, delete, or_, select, update
+from sqlalchemy import and_, bindparam, case, delete, exists, or_, select, update
 
 from tandem.core.plan import InboxRef
-from tandem.core.record import ChangeRecord, Cursor, Entity, Presence, RecordId, RecordKey, Side, State
+from tandem.core.record import ChangeRecord, Cursor, Entity, Lane, Presence, RecordId, RecordKey, Side, State
 from tandem.store import codec, rules
 from tandem.store.tables import IS_OPEN, aliases, change_records, cursors, inbox, journal, links
 from tandem.store.transaction import Transaction, in_chunks
@@ -30,15 +30,16 @@ _STATE = (
 # --- inbox -------------------------------------------------------------------------------------------------------
 
 
-def save_states(tx: Transaction, states: Iterable[State], search: Search) -> int:
+def save_states(tx: Transaction, states: Iterable[State], search: Search, lane: Lane = Lane.NORMAL) -> int:
     """How many were new or newer."""
-    rows = [_row_of(tx, state, search) for state in rules.newest(states).values()]
+    rows = [_row_of(tx, state, search) | {"lane": int(lane)} for state in rules.newest(states).values()]
     saved = _save_newer(tx).returning(inbox.c.number)
     return len(tx.connection.execute(saved, rows).all()) if rows else 0
 
 
 def _save_newer(tx: Transaction) -> Any:
-    """rules.replaces, in SQL. The row keeps its number: news about a record does not lose it its place."""
+    """rules.replaces, in SQL. The row keeps its number and the more urgent lane: news about a record does not lose it
+    its place."""
     insert = tx.insert(inbox)
     new = insert.excluded
     is_newer = or_(
@@ -48,10 +49,11 @@ def _save_newer(tx: Transaction) -> Any:
             or_(inbox.c.presence != Presence.SUSPECT.value, new.presence != Presence.PRESENT.value),
         ),
     )
-    kept = {"number", "sync_id", "side", "entity", "record_id"}
+    kept = {"number", "sync_id", "side", "entity", "record_id", "lane"}
+    lane = case((new.lane < inbox.c.lane, new.lane), else_=inbox.c.lane)
     return insert.on_conflict_do_update(
         index_elements=[inbox.c.sync_id, inbox.c.side, inbox.c.entity, inbox.c.record_id],
-        set_={column.name: new[column.name] for column in inbox.c if column.name not in kept},
+        set_={column.name: new[column.name] for column in inbox.c if column.name not in kept} | {"lane": lane},
         where=is_newer,
     )
 
@@ -83,7 +85,14 @@ def _state_of(tx: Transaction, row: Sequence[Any]) -> State:
     return rules.under_shape(state, is_current=wanted is None or wanted == shape)
 
 
-def load_waiting(tx: Transaction, side: Side, entity: Entity, limit: int, now: datetime) -> list[State]:
+def has_rows(tx: Transaction, side: Side, entities: Sequence[Entity], lane: Lane) -> Any:
+    """A condition: anything waits there."""
+    c = inbox.c
+    is_it = and_(c.sync_id == tx.sync, c.side == side.value, c.entity.in_(entities), c.lane == int(lane))
+    return exists().where(is_it)
+
+
+def load_waiting(tx: Transaction, side: Side, entity: Entity, lane: Lane, limit: int, now: datetime) -> list[State]:
     """Rows by arrival, without deferred ones and those of links with an open journal row."""
     rows = (
         select(*_STATE)
@@ -91,6 +100,7 @@ def load_waiting(tx: Transaction, side: Side, entity: Entity, limit: int, now: d
             inbox.c.sync_id == tx.sync,
             inbox.c.side == side.value,
             inbox.c.entity == entity,
+            inbox.c.lane == int(lane),
             or_(inbox.c.not_before.is_(None), inbox.c.not_before <= now),
             inbox.c.record_id.not_in(_blocked_ids(tx, side, entity)),
         )

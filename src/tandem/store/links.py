@@ -4,9 +4,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import and_, bindparam, delete, exists, insert, select, update
+from sqlalchemy import and_, bindparam, delete, exists, func, insert, or_, select, update
 
-from tandem.core.record import Entity, Link, LinkNumber, LinkStatus, ReadNumber, RecordId, RecordKey, Side
+from tandem.core.record import Entity, Lane, Link, LinkNumber, LinkStatus, ReadNumber, RecordId, RecordKey, Side
 from tandem.store import codec, rules
 from tandem.store.feeds import by_entity
 from tandem.store.tables import IS_DUE, IS_NOT_TOMBSTONE, IS_OPEN, IS_TOMBSTONE, aliases, inbox, journal, links, waits
@@ -104,12 +104,19 @@ def find_unseen(tx: Transaction, side: Side, entity: Entity, since: ReadNumber) 
     return list(tx.connection.execute(found).scalars())
 
 
-def load_due(tx: Transaction, crm_entities: Sequence[Entity], limit: int) -> list[Link]:
+def has_due(tx: Transaction, crm_entities: Sequence[Entity], lane: Lane) -> Any:
+    """A condition: a link of these entities is due."""
+    is_it = and_(links.c.sync_id == tx.sync, IS_DUE, links.c.due_lane == int(lane))
+    return exists().where(is_it, links.c.crm_entity.in_(crm_entities))
+
+
+def load_due(tx: Transaction, crm_entities: Sequence[Entity], lane: Lane, limit: int) -> list[Link]:
     """Oldest first, without links with an open journal row."""
     is_blocked = select(journal.c.link).where(journal.c.sync_id == tx.sync, IS_OPEN)
     rows = (
         select(*_LINK)
-        .where(links.c.sync_id == tx.sync, IS_DUE, links.c.crm_entity.in_(crm_entities))
+        .where(links.c.sync_id == tx.sync, IS_DUE, links.c.due_lane == int(lane))
+        .where(links.c.crm_entity.in_(crm_entities))
         .where(links.c.number.not_in(is_blocked))
         .order_by(links.c.due_number, links.c.number)
         .limit(limit)
@@ -195,15 +202,17 @@ def _key_values(tx: Transaction, key: RecordKey) -> dict[str, Any]:
 # --- due and waiting ---------------------------------------------------------------------------------------------
 
 
-def make_due(tx: Transaction, numbers: Iterable[LinkNumber]) -> None:
-    """A link that is due already keeps its place."""
+def make_due(tx: Transaction, numbers: Iterable[LinkNumber], lane: Lane = Lane.NORMAL) -> None:
+    """A link that is due already keeps its place, and the more urgent lane."""
     wanted = list(numbers)
     if not wanted:
         return
     place = tx.next_read_number()
+    is_news = or_(links.c.due_number.is_(None), links.c.due_lane > int(lane))
+    news = {"due_number": func.coalesce(links.c.due_number, place), "due_lane": int(lane)}
     for chunk in in_chunks(wanted):
-        is_it = and_(links.c.sync_id == tx.sync, links.c.number.in_(chunk), links.c.due_number.is_(None))
-        tx.connection.execute(update(links).where(is_it).values(due_number=place))
+        is_it = and_(links.c.sync_id == tx.sync, links.c.number.in_(chunk), is_news)
+        tx.connection.execute(update(links).where(is_it).values(news))
 
 
 def clear_due(tx: Transaction, numbers: Iterable[LinkNumber]) -> None:

@@ -17,6 +17,7 @@ from tandem.core.record import (
     ChangeRecord,
     Cursor,
     Entity,
+    Lane,
     Link,
     LinkNumber,
     LinkStatus,
@@ -54,6 +55,7 @@ class Waiting:
     crm_key: str | None = None
     dedupe_key: str | None = None
     not_before: datetime | None = None
+    lane: Lane = Lane.NORMAL
 
 
 @dataclass(slots=True)
@@ -90,7 +92,7 @@ class MemoryState:
     live: dict[RecordKey, LinkNumber] = field(default_factory=dict)
     dead: dict[RecordKey, LinkNumber] = field(default_factory=dict)
     aliases: dict[RecordKey, LinkNumber] = field(default_factory=dict)
-    due: dict[LinkNumber, None] = field(default_factory=dict)
+    due: dict[LinkNumber, Lane] = field(default_factory=dict)
     waits: dict[LinkNumber, set[RecordKey]] = field(default_factory=dict)
     journal: dict[int, JournalRow] = field(default_factory=dict)
     open_rows: set[int] = field(default_factory=set)
@@ -181,9 +183,11 @@ class MemoryStore:
         *,
         complete_until: datetime | None,
         search: Mapping[RecordId, tuple[str | None, str | None]],
+        lane: Lane = Lane.NORMAL,
     ) -> int:
         state = self._writable()
-        saved = [self._save_state(new, *search.get(new.key.id, (None, None))) for new in rules.newest(states).values()]
+        news = rules.newest(states).values()
+        saved = [self._save_state(new, *search.get(new.key.id, (None, None)), lane=lane) for new in news]
         for record in records:
             state.records.setdefault(record.guid, record)
         if cursor is not None:
@@ -193,12 +197,15 @@ class MemoryStore:
         self._note_ids(new.key for new in states)
         return sum(saved)
 
-    def _save_state(self, new: State, crm_key: str | None = None, dedupe_key: str | None = None) -> bool:
+    def _save_state(
+        self, new: State, crm_key: str | None = None, dedupe_key: str | None = None, lane: Lane = Lane.NORMAL
+    ) -> bool:
         known = self.state.inbox.get(new.key)
         if known and not rules.replaces(new, known.state):
             return False
         shape = self._fields.get((new.key.side, new.key.entity))
-        self.state.inbox[new.key] = Waiting(new, shape, crm_key, dedupe_key)
+        lane = min(lane, known.lane) if known else lane
+        self.state.inbox[new.key] = Waiting(new, shape, crm_key, dedupe_key, lane=lane)
         return True
 
     def _note_ids(self, keys: Iterable[RecordKey | None]) -> None:
@@ -224,17 +231,27 @@ class MemoryStore:
     # claim
 
     def claim(
-        self, marketing_entity: Entity, crm_entities: Sequence[Entity], limit: int, now: datetime
+        self,
+        marketing_entity: Entity,
+        crm_entities: Sequence[Entity],
+        limit: int,
+        now: datetime,
+        *,
+        slowest: Lane = Lane.SLOW,
     ) -> Sequence[Claim]:
-        return claims.collect(self, marketing_entity, crm_entities, limit, now)
+        return claims.collect(self, marketing_entity, crm_entities, limit, now, slowest)
 
-    def load_waiting(self, side: Side, entity: Entity, limit: int, now: datetime) -> Sequence[State]:
+    def find_lanes(self, marketing_entity: Entity, crm_entities: Sequence[Entity]) -> Sequence[Lane]:
+        return list(Lane)
+
+    def load_waiting(self, side: Side, entity: Entity, lane: Lane, limit: int, now: datetime) -> Sequence[State]:
         blocked = self._blocked_keys()
         rows = (
             self._state_of(row)
             for key, row in self.state.inbox.items()
             if key.side is side
             and key.entity == entity
+            and row.lane is lane
             and key not in blocked
             and (row.not_before is None or row.not_before <= now)
         )
@@ -256,12 +273,12 @@ class MemoryStore:
         wanted = self._fields.get((row.state.key.side, row.state.key.entity))
         return rules.under_shape(row.state, is_current=wanted is None or wanted == row.shape)
 
-    def load_due(self, crm_entities: Sequence[Entity], limit: int) -> Sequence[Link]:
+    def load_due(self, crm_entities: Sequence[Entity], lane: Lane, limit: int) -> Sequence[Link]:
         blocked = self._blocked_links()
         numbers = (
             number
-            for number in self.state.due
-            if number not in blocked and self.state.links[number].crm_entity in crm_entities
+            for number, due_lane in self.state.due.items()
+            if due_lane is lane and number not in blocked and self.state.links[number].crm_entity in crm_entities
         )
         return [self._link(number) for number in islice(numbers, limit)]
 
@@ -394,7 +411,7 @@ class MemoryStore:
             return
         for waiting, keys in self.state.waits.items():
             if link.crm in keys or link.marketing in keys:
-                self.state.due.setdefault(waiting)
+                self._make_due(waiting)
                 keys -= {link.crm, link.marketing}
 
     def _save_rest(self, number: LinkNumber, planned: LinkPlan, now: datetime) -> None:
@@ -422,7 +439,7 @@ class MemoryStore:
         there = {key for key in keys if self._is_live(key)}
         self.state.waits[number] = keys - there
         if there:
-            self.state.due.setdefault(number)
+            self._make_due(number)
 
     def _is_live(self, key: RecordKey) -> bool:
         number = self.state.live.get(key)
@@ -496,9 +513,9 @@ class MemoryStore:
                 holds = state.holds.get(number, {})
                 state.holds[number] = rules.holds_after_rejection(holds, row, outcome, now)
                 if outcome.parked:
-                    state.due.setdefault(number)
+                    self._make_due(number)
             case JournalState.WITHDRAWN:
-                state.due.setdefault(number)
+                self._make_due(number)
             case _:
                 assert outcome.state is JournalState.UNKNOWN, f"{outcome.state} is not an outcome"
         self._put_row(row)
@@ -514,7 +531,7 @@ class MemoryStore:
         if link.status is not LinkStatus.LIVE:
             self._wake(after)
         if row.action.kind is ActionKind.DELETE:
-            self.state.due.setdefault(row.link)
+            self._make_due(row.link)
         is_confirmed = rules.is_confirmed(row)
         if not is_confirmed:
             self.state.unconfirmed.add(row.number)
@@ -538,10 +555,13 @@ class MemoryStore:
         found = [record for record in self.state.records.values() if record.key in wanted and record.at >= since]
         return sorted(found, key=lambda record: record.at)
 
-    def make_due(self, links: Iterable[LinkNumber]) -> None:
+    def make_due(self, links: Iterable[LinkNumber], *, lane: Lane = Lane.NORMAL) -> None:
         self._writable()
         for number in links:
-            self.state.due.setdefault(number)
+            self._make_due(number, lane)
+
+    def _make_due(self, number: LinkNumber, lane: Lane = Lane.NORMAL) -> None:
+        self.state.due[number] = min(lane, self.state.due.get(number, lane))
 
     # runs and what people see
 

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Engine, and_, select
+from sqlalchemy import Engine, and_, or_, select
 from sqlalchemy.exc import IntegrityError, OperationalError
 
 from tandem.core.errors import LeaseLostError, StoreError
@@ -14,6 +14,7 @@ from tandem.core.record import (
     ChangeRecord,
     Cursor,
     Entity,
+    Lane,
     Link,
     LinkNumber,
     ReadNumber,
@@ -153,9 +154,10 @@ class SqlStore:
         *,
         complete_until: datetime | None,
         search: Mapping[RecordId, tuple[str | None, str | None]],
+        lane: Lane = Lane.NORMAL,
     ) -> int:
         with self._writing() as tx:
-            saved = feeds.save_states(tx, states, search)
+            saved = feeds.save_states(tx, states, search, lane)
             feeds.save_records(tx, records)
             feeds.save_cursor(tx, side, entity, cursor, complete_until)
             feeds.note_ids(tx, [state.key for state in states])
@@ -176,10 +178,16 @@ class SqlStore:
     # claim
 
     def claim(
-        self, marketing_entity: Entity, crm_entities: Sequence[Entity], limit: int, now: datetime
+        self,
+        marketing_entity: Entity,
+        crm_entities: Sequence[Entity],
+        limit: int,
+        now: datetime,
+        *,
+        slowest: Lane = Lane.SLOW,
     ) -> Sequence[Claim]:
         with self._reading() as tx:
-            return claims.collect(_SqlWork(tx), marketing_entity, crm_entities, limit, now)
+            return claims.collect(_SqlWork(tx), marketing_entity, crm_entities, limit, now, slowest)
 
     def find_links(self, side: Side, entity: Entity, ids: Iterable[RecordId]) -> Mapping[RecordId, Link]:
         with self._reading() as tx:
@@ -219,9 +227,9 @@ class SqlStore:
         with self._reading() as tx:
             return feeds.load_records(tx, keys, since)
 
-    def make_due(self, links: Iterable[LinkNumber]) -> None:
+    def make_due(self, links: Iterable[LinkNumber], *, lane: Lane = Lane.NORMAL) -> None:
         with self._writing() as tx:
-            link_queries.make_due(tx, links)
+            link_queries.make_due(tx, links, lane)
 
     # runs and what people see
 
@@ -271,11 +279,24 @@ class _SqlWork:
 
     tx: Transaction
 
-    def load_waiting(self, side: Side, entity: Entity, limit: int, now: datetime) -> Sequence[State]:
-        return feeds.load_waiting(self.tx, side, entity, limit, now)
+    def find_lanes(self, marketing_entity: Entity, crm_entities: Sequence[Entity]) -> Sequence[Lane]:
+        """One query for all lanes."""
+        waits = [
+            or_(
+                feeds.has_rows(self.tx, Side.CRM, crm_entities, lane),
+                feeds.has_rows(self.tx, Side.MARKETING, [marketing_entity], lane),
+                link_queries.has_due(self.tx, crm_entities, lane),
+            )
+            for lane in Lane
+        ]
+        row = self.tx.connection.execute(select(*(there.label(f"lane_{place}") for place, there in enumerate(waits))))
+        return [lane for lane, is_waiting in zip(Lane, row.one(), strict=True) if is_waiting]
 
-    def load_due(self, crm_entities: Sequence[Entity], limit: int) -> Sequence[Link]:
-        return link_queries.load_due(self.tx, crm_entities, limit)
+    def load_waiting(self, side: Side, entity: Entity, lane: Lane, limit: int, now: datetime) -> Sequence[State]:
+        return feeds.load_waiting(self.tx, side, entity, lane, limit, now)
+
+    def load_due(self, crm_entities: Sequence[Entity], lane: Lane, limit: int) -> Sequence[Link]:
+        return link_queries.load_due(self.tx, crm_entities, lane, limit)
 
     def load_states(self, keys: Iterable[RecordKey]) -> Mapping[RecordKey, State]:
         return feeds.load_states(self.tx, keys)

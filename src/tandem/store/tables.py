@@ -67,6 +67,10 @@ def text(name: str, **options: Any) -> Column[str]:
     return Column(name, Text, **({"nullable": False} | options))
 
 
+def lane_column(name: str) -> Column[int]:
+    return Column(name, Integer, nullable=False, server_default="1")
+
+
 syncs = Table(
     "syncs",
     metadata,
@@ -109,7 +113,7 @@ cursors = Table(
     Column("highest_id", BigInteger, nullable=False),
 )
 
-# `number` is the order of arrival.
+# `number` is the order of arrival in the row's `lane`.
 inbox = Table(
     "inbox",
     metadata,
@@ -127,9 +131,10 @@ inbox = Table(
     text("crm_key", nullable=True),
     text("dedupe_key", nullable=True),
     Column("not_before", Moment),
+    lane_column("lane"),
     UniqueConstraint("sync_id", "side", "entity", "record_id"),
 )
-Index("ix_inbox_arrival", inbox.c.sync_id, inbox.c.side, inbox.c.entity, inbox.c.number)
+Index("ix_inbox_arrival", inbox.c.sync_id, inbox.c.side, inbox.c.entity, inbox.c.lane, inbox.c.number)
 for _key in (inbox.c.crm_key, inbox.c.dedupe_key):
     _is_set = _key.is_not(None)
     Index(f"ix_inbox_{_key.name}", inbox.c.sync_id, _key, sqlite_where=_is_set, postgresql_where=_is_set)
@@ -151,7 +156,7 @@ change_records = Table(
     Index(None, "sync_id", "at"),
 )
 
-# `due_number` is a read number: the order in which links became due; none while a link is not due.
+# `due_number` is a read number: the order in which links became due, in their `due_lane`; none while a link is not due.
 links = Table(
     "links",
     metadata,
@@ -170,6 +175,7 @@ links = Table(
     Column("due_number", BigInteger),
     Column("created_at", Moment, nullable=False),
     Column("updated_at", Moment, nullable=False),
+    lane_column("due_lane"),
 )
 # The literal is part of the indexes' condition: with a bound parameter in its place no query could use them.
 IS_TOMBSTONE: Final = links.c.status == literal_column("'tombstone'")
@@ -193,7 +199,8 @@ for _entity, _id in ((links.c.crm_entity, links.c.crm_id), (links.c.marketing_en
         sqlite_where=IS_TOMBSTONE,
         postgresql_where=IS_TOMBSTONE,
     )
-Index("ix_links_due", links.c.sync_id, links.c.due_number, sqlite_where=IS_DUE, postgresql_where=IS_DUE)
+_due = (links.c.sync_id, links.c.due_lane, links.c.due_number)
+Index("ix_links_due", *_due, sqlite_where=IS_DUE, postgresql_where=IS_DUE)
 
 aliases = Table(
     "aliases",
