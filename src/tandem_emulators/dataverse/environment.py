@@ -19,6 +19,7 @@ from tandem_emulators.dataverse.schema_changes import SchemaChanges
 from tandem_emulators.dataverse.settings import Settings
 from tandem_emulators.dataverse.webhooks import Webhooks
 from tandem_emulators.kit.errors import ControlError
+from tandem_emulators.kit.snapshots import Snapshots
 
 # What "customizations and schemas only" leaves: who works there, and how the organisation is set up.
 _SETUP_TABLES = frozenset(
@@ -60,30 +61,27 @@ class Environment:
     settings: Settings
     entra: Entra
     webhooks: Webhooks
-    _snapshots: dict[int, sqlite3.Connection] = field(default_factory=dict)
-    _last_id: int = 0
+    _snapshots: Snapshots = field(default_factory=Snapshots)
 
     def __post_init__(self) -> None:
         self.store, self.schema = self.changes.store, self.changes.schema
         self._adopt_identity()
 
     def close(self) -> None:
-        for connection in self._snapshots.values():
-            connection.close()
+        self._snapshots.close()
 
     def act(self, method: str, path: str, arguments: Mapping[str, Any]) -> Mapping[str, object] | None:
         """The control operations of this module; None for any other."""
         match method, path.strip("/").split("/"):
             case "GET", ["snapshots"]:
-                return {"snapshots": sorted(self._snapshots)}
+                return {"snapshots": self._snapshots.numbers()}
             case "POST", ["snapshots"]:
                 return self._take(_read(arguments, _NewSnapshot))
             case "POST", ["snapshots", number, "restore"]:
                 return self._restore(number, _read(arguments, _Afterwards))
             case "DELETE", ["snapshots", number]:
-                self._snapshot(number).close()
-                del self._snapshots[int(number)]
-                return {"snapshots": sorted(self._snapshots)}
+                self._snapshots.drop(number)
+                return {"snapshots": self._snapshots.numbers()}
             case "POST", ["environment", "copy"]:
                 return self._copy(_read(arguments, _Copy))
             case _:
@@ -101,10 +99,9 @@ class Environment:
             self._fill(taken)
             taken.close()
             return {"id": None, "file": wanted.file}
-        self._last_id += 1
-        self._snapshots[self._last_id] = taken = sqlite3.connect(":memory:")
+        number, taken = self._snapshots.new()
         self._fill(taken)
-        return {"id": self._last_id, "file": None}
+        return {"id": number, "file": None}
 
     def _fill(self, target: sqlite3.Connection) -> None:
         """The copy says whose it is. It leaves the mode of its journal behind, so that it is one file."""
@@ -115,14 +112,8 @@ class Environment:
         target.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", facts)
         target.commit()
 
-    def _snapshot(self, number: str) -> sqlite3.Connection:
-        found = self._snapshots.get(int(number)) if number.isdecimal() else None
-        if found is None:
-            raise ControlError(f"There is no snapshot {number}.")
-        return found
-
     def _restore(self, number: str, afterwards: _Afterwards) -> Mapping[str, object]:
-        self._load(self._snapshot(number))
+        self._load(self._snapshots.get(number))
         self._adopt_identity()
         self._after(afterwards.administration_mode, afterwards.background_operations)
         return self._description()
@@ -148,7 +139,7 @@ class Environment:
             raise ControlError(f"The kind of a copy is one of {', '.join(_KINDS)}, not {wanted.kind!r}.")
         own = (self.organization.organization_id, self.organization.environment_id)
         if wanted.snapshot is not None:
-            self._load(self._snapshot(str(wanted.snapshot)))
+            self._load(self._snapshots.get(str(wanted.snapshot)))
         else:
             self._load_file(wanted.file)
         with self.store.transaction():

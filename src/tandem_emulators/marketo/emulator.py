@@ -20,6 +20,7 @@ from tandem_emulators.kit.emulator import Emulator, Options
 from tandem_emulators.kit.errors import ControlError
 from tandem_emulators.kit.faults import FaultRule
 from tandem_emulators.kit.http import Request
+from tandem_emulators.kit.snapshots import Snapshots
 from tandem_emulators.marketo import bulk_extract, bulk_import, campaign_calls, envelope, identity, settings, stats
 from tandem_emulators.marketo.call import ASSETS, Call, Match, Parameters, Routes, read_parameters, without_dots
 from tandem_emulators.marketo.errors import (
@@ -67,13 +68,21 @@ class MarketoEmulator(Emulator):
         self._routes = Routes()
         self.settings = Settings(limits=options.limits)
         self.settings.timeouts = {operation.name: operation.timeout_s for operation in self._routes.operations}
-        self._munchkin_id, custom_service = _credentials(options.seed)
-        permissions = {name for operation in self._routes.operations for name in operation.permissions}
+        self._munchkin_id, self._service = _credentials(options.seed)
         self._store = Store(options.db)
-        self._identity = identity.Identity(self._store, custom_service, self.settings, permissions)
-        self._limits = Limits(self._store, self.settings)
+        self._snapshots = Snapshots()
         self._request_ids = envelope.RequestIds(options.seed)
-        self._subscription = Subscription(self._store, self.settings, self.counters, custom_service.client_secret)
+        self._open()
+        self.change_settings(options.settings)
+        with self._store.transaction():
+            seed_people(self._subscription, options, self.clock.timestamp())
+
+    def _open(self) -> None:
+        """Everything that follows from the rows of the database, as after a start."""
+        permissions = {name for operation in self._routes.operations for name in operation.permissions}
+        self._identity = identity.Identity(self._store, self._service, self.settings, permissions)
+        self._limits = Limits(self._store, self.settings)
+        self._subscription = Subscription(self._store, self.settings, self.counters, self._service.client_secret)
         self._imports = bulk_import.make_jobs(self._subscription)
         self._exports = bulk_extract.make_jobs(self._subscription)
         self._flows = Flows(self._subscription)
@@ -85,9 +94,6 @@ class MarketoEmulator(Emulator):
             **campaign_calls.handlers(self._flows),
         }
         self._office = Office(self._subscription, self._flows, self.clock)
-        self.change_settings(options.settings)
-        with self._store.transaction():
-            seed_people(self._subscription, options, self.clock.timestamp())
 
     def announcement(self, url: str) -> dict[str, object]:
         return {
@@ -234,6 +240,7 @@ class MarketoEmulator(Emulator):
         return http.Reply(200, msgspec.json.encode({"requestId": request_id, **body}), dict(_HEADERS))
 
     def close(self) -> None:
+        self._snapshots.close()
         self._store.close()
 
     def change_settings(self, values: Mapping[str, Any]) -> None:
@@ -257,12 +264,29 @@ class MarketoEmulator(Emulator):
         self._identity.change_privileges(change.get("revoke", []), change.get("grant", []), change.get("user"))
 
     def control_action(self, path: str, method: str, arguments: Mapping[str, Any]) -> Mapping[str, object]:
-        """`services`: the custom services; POST makes one, of a new API user or a known one."""
-        if path != "/services":
-            return super().control_action(path, method, arguments)
-        if method == "POST":
-            return asdict(self._new_service(arguments))
-        return {"services": [{"client_id": each.client_id, "user": each.user} for each in self._identity.services()]}
+        """`services`: the custom services; POST makes one, of a new API user or a known one. `snapshots`: copies of
+        the subscription, and going back to one; switches, clock and counters stay as they are."""
+        match method, path.strip("/").split("/"):
+            case "POST", ["services"]:
+                return asdict(self._new_service(arguments))
+            case "GET", ["services"]:
+                services = self._identity.services()
+                return {"services": [{"client_id": each.client_id, "user": each.user} for each in services]}
+            case "GET", ["snapshots"]:
+                return {"snapshots": self._snapshots.numbers()}
+            case "POST", ["snapshots"]:
+                number, taken = self._snapshots.new()
+                self._store.copy_to(taken)
+                return {"id": number}
+            case "POST", ["snapshots", number, "restore"]:
+                self._store.load_from(self._snapshots.get(number))
+                self._open()
+                return {"id": int(number)}
+            case "DELETE", ["snapshots", number]:
+                self._snapshots.drop(number)
+                return {"snapshots": self._snapshots.numbers()}
+            case _:
+                return super().control_action(path, method, arguments)
 
     def _new_service(self, arguments: Mapping[str, Any]) -> identity.Service:
         user = arguments.get("user")

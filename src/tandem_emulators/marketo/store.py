@@ -5,6 +5,7 @@ the document, made the first time somebody asks. Every request is one transactio
 """
 
 import re
+import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
@@ -84,6 +85,14 @@ class Store:
 
     def close(self) -> None:
         self.db.close()
+
+    def copy_to(self, other: sqlite3.Connection) -> None:
+        self.db.backup(other)
+
+    def load_from(self, other: sqlite3.Connection) -> None:
+        """Be the other database from now on. Whoever keeps rows in memory must be made anew."""
+        other.backup(self.db)
+        self._indexed.clear()
 
     def transaction(self) -> AbstractContextManager[None]:
         return transaction(self.db)

@@ -13,6 +13,7 @@ from typing import Any
 
 class Emulator:
     def __init__(self, first_line: dict[str, Any]) -> None:
+        self.first_line = first_line
         self.url: str = first_line["url"]
         self.client_id: str = first_line["client_id"]
         self.client_secret: str = first_line["client_secret"]

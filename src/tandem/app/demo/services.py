@@ -11,6 +11,7 @@ import sys
 from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -80,6 +81,25 @@ class Control:
 
     async def set(self, **settings: Any) -> None:
         await self._ask("POST", "/settings", settings)
+
+    async def settings(self) -> Mapping[str, Any]:
+        return await self._ask("GET", "/settings")
+
+    async def set_clock(self, now: datetime) -> None:
+        await self._ask("POST", "/clock", {"now": now.isoformat(), "frozen": False})
+
+    async def strike(self, operation: str, action: str, **more: Any) -> None:
+        """A fault on the next call of an operation: ``status``, ``drop_after`` and so on."""
+        await self._ask("POST", "/faults", {"operation": operation, "action": action, **more})
+
+    async def clear_faults(self) -> None:
+        await self._ask("DELETE", "/faults")
+
+    async def take_snapshot(self) -> str:
+        return str((await self._ask("POST", "/snapshots", {}))["id"])
+
+    async def restore_snapshot(self, number: str) -> None:
+        await self._ask("POST", f"/snapshots/{number}/restore", {})
 
     async def _ask(
         self,

@@ -1,0 +1,1 @@
+"""What becomes of accounts, users and teams, and of the people who belong to them."""

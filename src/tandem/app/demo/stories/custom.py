@@ -1,0 +1,1 @@
+"""Custom tables as custom objects, switched on and off while everything runs."""

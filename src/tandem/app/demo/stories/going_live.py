@@ -1,0 +1,1 @@
+"""The first days: a pilot, a ceiling, side effects, labels."""

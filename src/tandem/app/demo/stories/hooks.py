@@ -1,0 +1,1 @@
+"""What a Marketo flow step asks for, and records pushed by hand."""

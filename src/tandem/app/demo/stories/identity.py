@@ -1,0 +1,1 @@
+"""One person in two systems: qualification, merges, shared addresses, candidates."""

@@ -1,0 +1,1 @@
+"""What operators do while the sync runs."""

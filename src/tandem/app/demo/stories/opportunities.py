@@ -1,0 +1,1 @@
+"""Opportunities and the roles of people in them."""

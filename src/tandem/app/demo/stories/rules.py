@@ -1,0 +1,1 @@
+"""Filters, conflicts and deletions."""

@@ -1,0 +1,175 @@
+"""Plays stories one after the other over one pair of emulators, and lets the judge look at each.
+
+Before a story both sides go back to the opening: users, nobody else, every switch and the clock as at the start. After
+it the passes come to rest, one more is counted by the emulators' own counters, and the judge reads both sides.
+"""
+
+import contextlib
+import os
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from time import monotonic
+from typing import Any, Final
+
+from tandem.app.demo.services import Control, Service, running_service
+from tandem.app.demo.stage import secrets_of
+from tandem.app.demo.stories.judge import differences
+from tandem.app.demo.stories.registry import Story
+from tandem.app.demo.stories.scene import Scene
+from tandem.app.demo.stories.settings import merged
+from tandem.app.demo.world import load_world
+from tandem.app.system import SystemClock
+
+CRM_OPTIONS: Final = ("--seed", "7", "--limits", "off")
+MARKETING_OPTIONS: Final = (*CRM_OPTIONS, "--set", "activity_lag_s=0")
+
+TEMPO: Final[Mapping[str, Any]] = {
+    "crm": {"settle_s": 2.0},
+    "marketing": {
+        "daily_share": 1.0,
+        "rate_share": 1.0,
+        "changes_interval_s": 0.01,
+        "merges_interval_s": 0.01,
+        "deletions_interval_s": 0.01,
+        "feed_lag_s": 0.1,
+        "settle_s": 2.0,
+    },
+}
+"""The settings of a scene differ from the defaults only in tempo: the emulators answer at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoryResult:
+    """How a story ended. ``checks`` are those that failed, by their sentences; ``differences`` the judge's."""
+
+    story: str
+    passed: bool
+    checks: tuple[str, ...]
+    checked: int
+    differences: tuple[str, ...]
+    extra_pass_writes: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """What both sides go back to before each story: the numbers of their snapshots, and their switches."""
+
+    crm: str
+    marketing: str
+    crm_options: Mapping[str, Any]
+    marketing_options: Mapping[str, Any]
+
+
+@contextlib.asynccontextmanager
+async def running_pair(folder: Path) -> AsyncIterator[tuple[Service, Service]]:
+    """The two emulators as stories want them."""
+    async with (
+        running_service(["dataverse", "--people", "0", *CRM_OPTIONS], folder / "dataverse.log") as crm,
+        running_service(["marketo", "--people", "0", *MARKETING_OPTIONS], folder / "marketo.log") as marketing,
+    ):
+        yield crm, marketing
+
+
+async def open_stage(crm: Service, marketing: Service) -> Opening:
+    """Take down how both sides are now, so that each story begins there."""
+    return Opening(
+        crm=await crm.control.take_snapshot(),
+        marketing=await marketing.control.take_snapshot(),
+        crm_options=await crm.control.settings(),
+        marketing_options=await marketing.control.settings(),
+    )
+
+
+async def play(
+    story: Story, crm: Service, marketing: Service, opening: Opening, folder: Path, store_url: str | None = None
+) -> StoryResult:
+    """Play one story from the opening on, in a folder of its own."""
+    began = monotonic()
+    await _go_back(crm.control, opening.crm, {**opening.crm_options, **story.crm_options})
+    await _go_back(marketing.control, opening.marketing, {**opening.marketing_options, **story.marketing_options})
+    scene = Scene(crm, marketing, folder, _base(crm, marketing, store_url))
+    with secrets_in_environment(crm, marketing):
+        scene.configure(story.settings)
+        await story.play(scene)
+        await scene.settle()
+        extra = await _written_by_one_more_pass(scene)
+        found = await _judge(scene, story)
+    failed = tuple(check.what for check in scene.checks if not check.is_so)
+    return StoryResult(
+        story=story.name,
+        passed=bool(scene.checks) and not failed and not found and not extra,
+        checks=failed,
+        checked=len(scene.checks),
+        differences=tuple(found),
+        extra_pass_writes=extra,
+        seconds=round(monotonic() - began, 2),
+    )
+
+
+async def play_all(stories: Sequence[Story], tell: Callable[[str], None]) -> list[StoryResult]:
+    """All of them over one pair of emulators, each told in a line when it is over."""
+    results = []
+    with TemporaryDirectory(prefix="tandem-stories-") as name:
+        async with running_pair(Path(name)) as (crm, marketing):
+            opening = await open_stage(crm, marketing)
+            for story in stories:
+                folder = Path(name) / story.name
+                folder.mkdir()
+                result = await play(story, crm, marketing, opening, folder)
+                results.append(result)
+                tell(_line(story, result))
+    return results
+
+
+def _line(story: Story, result: StoryResult) -> str:
+    if result.passed:
+        return f"{story.name}: {story.sentence} ({result.checked} checks, {result.seconds:.1f} s)."
+    wrong = [*(f"not so: {check}" for check in result.checks), *result.differences]
+    wrong += [f"one more pass wrote {result.extra_pass_writes} records"] if result.extra_pass_writes else []
+    return f"{story.name} FAILED: {'; '.join(wrong) or 'it checked nothing'}"
+
+
+def _base(crm: Service, marketing: Service, store_url: str | None) -> dict[str, Any]:
+    sides = {
+        "crm": {name: crm.facts[name] for name in ("url", "authority", "tenant_id", "client_id")},
+        "marketing": {name: marketing.facts[name] for name in ("url", "munchkin_id", "client_id")},
+    }
+    store = {"store": {"url": store_url}} if store_url else {}
+    return merged(merged(sides, TEMPO), store)
+
+
+async def _go_back(control: Control, snapshot: str, options: Mapping[str, Any]) -> None:
+    await control.clear_faults()
+    await control.restore_snapshot(snapshot)
+    await control.set(**options)
+    await control.set_clock(SystemClock().now())
+
+
+async def _written_by_one_more_pass(scene: Scene) -> int:
+    before = [await scene.crm.counters(), await scene.marketing.counters()]
+    await scene.sync()
+    after = [await scene.crm.counters(), await scene.marketing.counters()]
+    return sum(later.written - earlier.written for earlier, later in zip(before, after, strict=True))
+
+
+async def _judge(scene: Scene, story: Story) -> list[str]:
+    world = await load_world(scene.crm, scene.marketing)
+    watched = [
+        (watch, await scene.crm.records(watch.entity), await scene.marketing.records(watch.object))
+        for watch in story.watches
+    ]
+    return differences(world, watched, scene.apart_by_rule, scene.made)
+
+
+@contextlib.contextmanager
+def secrets_in_environment(crm: Service, marketing: Service) -> Iterator[None]:
+    before = dict(os.environ)
+    os.environ.update(secrets_of(crm.facts, marketing.facts))
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)

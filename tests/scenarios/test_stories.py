@@ -1,0 +1,27 @@
+"""Every story, over both emulators and judged by what they hold; one pair of them serves all stories of a process."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tandem.app.demo.stories.catalogue import all_stories
+from tandem.app.demo.stories.registry import Story
+from tests.scenarios.emulator_pair import Pair, running_pair
+
+
+@pytest.fixture(scope="session")
+def pair() -> Iterator[Pair]:
+    with running_pair() as pair:
+        yield pair
+
+
+def _case(story: Story) -> Any:
+    return pytest.param(story, id=story.name, marks=[pytest.mark.parity(row) for row in story.rows])
+
+
+@pytest.mark.parametrize("story", [*map(_case, all_stories())])
+async def test_story(story: Story, pair: Pair, tmp_path: Path) -> None:
+    result = await pair.play(story, tmp_path)
+    assert result.passed, result
