@@ -13,7 +13,19 @@ from hypothesis.stateful import RuleBasedStateMachine, rule
 
 from tandem.core.errors import StoreError
 from tandem.core.plan import Hold, LinkPlan, Plan
-from tandem.core.record import CONTACT, LEAD, PERSON, LinkStatus, Presence, ReadNumber, RecordId, RecordKey, Side, State
+from tandem.core.record import (
+    CONTACT,
+    LEAD,
+    PERSON,
+    Lane,
+    LinkStatus,
+    Presence,
+    ReadNumber,
+    RecordId,
+    RecordKey,
+    Side,
+    State,
+)
 from tandem.ports import Claim, JournalState, Outcome, Store
 from tandem.store import open_store
 from tandem.store.memory import MemoryStore
@@ -102,12 +114,12 @@ class TwoStores(RuleBasedStateMachine):
         while sqlite < memory:
             sqlite = self.sqlite.next_read_number()
 
-    @rule(key=KEYS, number=NUMBERS, presence=st.sampled_from(Presence))
-    def a_record_is_read(self, key: RecordKey, number: int, presence: Presence) -> None:
+    @rule(key=KEYS, number=NUMBERS, presence=st.sampled_from(Presence), lane=st.sampled_from(Lane))
+    def a_record_is_read(self, key: RecordKey, number: int, presence: Presence, lane: Lane) -> None:
         values = ("Ann", None, None) if key.side is Side.MARKETING else ("Ann", None)
         present = presence is Presence.PRESENT
         state = replace(a_state(key, number), values=values if present else (), presence=presence)
-        self.both(lambda store: save(store, state))
+        self.both(lambda store: save(store, state, lane=lane))
 
     @rule(crm=CRM_KEYS, marketing=IDS.map(person), alias=st.none() | IDS.map(lead), parent=st.none() | CRM_KEYS)
     def two_records_are_linked(
@@ -159,10 +171,10 @@ class TwoStores(RuleBasedStateMachine):
             outcome = Outcome(rows[0].number, fate, RecordId(id_), error="why", suspect=is_suspect, parked=parked)
             self.both(lambda store: store.record_outcomes([outcome], NOW))
 
-    @rule(key=KEYS)
-    def a_link_is_made_due(self, key: RecordKey) -> None:
+    @rule(key=KEYS, lane=st.sampled_from(Lane))
+    def a_link_is_made_due(self, key: RecordKey, lane: Lane) -> None:
         found = self.memory.find_links(key.side, key.entity, [key.id]).values()
-        self.both(lambda store: store.make_due([link.number for link in found]))
+        self.both(lambda store: store.make_due([link.number for link in found], lane=lane))
 
     @rule(key=KEYS, number=NUMBERS)
     def a_row_is_deferred(self, key: RecordKey, number: int) -> None:
