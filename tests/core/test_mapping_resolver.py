@@ -143,9 +143,26 @@ def test_a_missing_column_is_left_out_and_named() -> None:
 
 
 def test_an_unreadable_column_is_left_out_with_the_right_to_grant() -> None:
-    resolved = resolve(crm=with_fields(LEAD_SCHEMA, a_field("firstname", is_readable=False)))
+    closed = a_field("firstname", is_readable=False, is_secured=True)
+    resolved = resolve(crm=with_fields(LEAD_SCHEMA, closed))
     assert not is_mapped(resolved, "firstname")
-    assert "read access to lead.firstname" in left_out(resolved, "firstname").remedy
+    note = left_out(resolved, "firstname")
+    assert note.is_permission
+    assert "column security profile that may read lead.firstname" in note.remedy
+
+
+def test_a_column_that_nobody_may_read_is_no_matter_of_rights() -> None:
+    resolved = resolve(crm=with_fields(LEAD_SCHEMA, a_field("firstname", is_readable=False)))
+    assert not left_out(resolved, "firstname").is_permission
+
+
+def test_a_secured_column_that_may_only_be_read_goes_one_way_and_says_so() -> None:
+    half_open = a_field("firstname", is_writable=False, is_secured=True)
+    resolved = resolve(crm=with_fields(LEAD_SCHEMA, half_open))
+    assert is_mapped(resolved, "firstname")
+    (note,) = [note for note in resolved.narrowed if note.crm_field == "firstname"]
+    assert note.is_permission
+    assert "may update lead.firstname" in note.remedy
 
 
 def test_an_unwritable_column_goes_to_marketo_only_and_is_named() -> None:

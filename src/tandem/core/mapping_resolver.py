@@ -62,6 +62,8 @@ class LeftOut:
     marketing_field: str
     reason: str
     remedy: str
+    is_permission: bool = False
+    """Whether a right of Tandem's own user is what is missing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,7 +215,8 @@ class _Resolver:
         if crm is None and line.said.create_column_as is not None:
             self._columns.append(_new_column(line.said, line.said.create_column_as))
         if crm is None or not crm.is_readable:
-            self._leave_out(line, *_missing_column(self._default.crm_entity, line, crm))
+            is_secured = crm is not None and crm.is_secured
+            self._leave_out(line, *_missing_column(self._default.crm_entity, line, crm), is_permission=is_secured)
             return
         line = self._with_parent(line, crm)
         found = self._marketing.find(line.pair.marketing, line.pair.label)
@@ -308,7 +311,8 @@ class _Resolver:
         closed = {side: why for side in allowed if (why := self._closed(side, crm, marketing))}
         ways = [side for side in allowed if side not in closed]
         for side in closed:
-            note = self._note(line, *closed[side])
+            is_permission = side is Side.CRM and crm.is_secured
+            note = self._note(line, *closed[side], is_permission=is_permission)
             (self._narrowed if ways else self._left_out).append(note)
         return _direction_to(ways) if ways else None
 
@@ -317,6 +321,12 @@ class _Resolver:
         if side is Side.CRM:
             if crm.is_writable:
                 return None
+            if crm.is_secured:
+                profile = "In Dynamics, add Tandem's user to a column security profile that may update"
+                return (
+                    "Tandem's user may not write the secured column, so it only goes to Marketo",
+                    f"{profile} {self._default.crm_entity}.{crm.name}, or set direction = 'to_marketing'.",
+                )
             return (
                 "Tandem's user may not write the column, so it only goes to Marketo",
                 f"Grant write access to {self._default.crm_entity}.{crm.name}, or set direction = 'to_marketing'.",
@@ -333,11 +343,11 @@ class _Resolver:
             )
         return None
 
-    def _note(self, line: _Line, reason: str, remedy: str) -> LeftOut:
-        return LeftOut(self._default.crm_entity, line.pair.crm, line.pair.marketing, reason, remedy)
+    def _note(self, line: _Line, reason: str, remedy: str, *, is_permission: bool = False) -> LeftOut:
+        return LeftOut(self._default.crm_entity, line.pair.crm, line.pair.marketing, reason, remedy, is_permission)
 
-    def _leave_out(self, line: _Line, reason: str, remedy: str) -> None:
-        self._left_out.append(self._note(line, reason, remedy))
+    def _leave_out(self, line: _Line, reason: str, remedy: str, *, is_permission: bool = False) -> None:
+        self._left_out.append(self._note(line, reason, remedy, is_permission=is_permission))
 
 
 class _Names:
@@ -387,4 +397,7 @@ def _missing_column(entity: Entity, line: _Line, crm: FieldInfo | None) -> tuple
     if crm is None:
         where = "Install Marketo's Sales Insight solution" if name.startswith("mkt_") else "Create the column"
         return f"Dynamics has no column {name!r} on {entity}", f"{where} in Dynamics, or remove the pair."
-    return "Tandem's user may not read the column", f"Grant read access to {entity}.{name} in Dynamics."
+    if crm.is_secured:
+        profile = f"In Dynamics, add Tandem's user to a column security profile that may read {entity}.{name}"
+        return "Tandem's user may not read the secured column", f"{profile}; it is filled with the next pass."
+    return "Dynamics lets nobody read the column over its API", "Map another column, or remove the pair."

@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from urllib.parse import unquote_plus
 
-from tandem_emulators.dataverse import about, errors, initialize_from, record_counts
+from tandem_emulators.dataverse import about, errors, initialize_from, own_rights, record_counts
 from tandem_emulators.dataverse.call import JSON, Call, json_reply
 from tandem_emulators.dataverse.file_columns import FileColumns
 from tandem_emulators.dataverse.keys import resolve_key
@@ -175,6 +175,8 @@ class WebApi:
 
     def _of_row(self, call: Call, table: Table, key: str) -> Reply:
         rest = call.segments[1:]
+        if own_rights.is_asked(table, rest):
+            return own_rights.serve(call, self._organization, self._reader, self._id(table, key), rest[0])
         if rest:
             return self._part_of_row(call, table, self._id(table, key), rest)
         call.allow("GET", "PATCH", "DELETE")

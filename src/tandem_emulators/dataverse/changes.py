@@ -78,6 +78,7 @@ class Changes:
         cookie: Cookie | None,
     ) -> Page:
         self.rows.security.require(caller, table, "Read")
+        self.rows.security.require_organisation_wide(caller, table)
         span = self._span(table, options, cookie)
         size = preferences.page_size or PAGE_SIZE_MAX
         page = Page([], f"{context(root, table.set_name, options.select)}/$delta")

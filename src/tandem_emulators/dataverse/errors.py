@@ -385,6 +385,12 @@ def named_privilege_missing(user_id: str, privilege: tuple[str, str]) -> ODataEr
     return ODataError(403, "0x80040220", text)
 
 
+def access_is_denied() -> ODataError:
+    """The privilege is held, but not deep enough (sheet section 2.6)."""
+    text = "Not enough privilege to access the Microsoft Dynamics 365 object or perform the requested operation."
+    return ODataError(403, "0x80048306", text)
+
+
 def cannot_act_on_behalf() -> ODataError:
     text = "User does not have the privilege to act on behalf another user."
     return ODataError(403, "0x8004a110", text)

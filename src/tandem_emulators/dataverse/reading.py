@@ -145,6 +145,8 @@ class Reader:
         related: Related | None,
     ) -> Page:
         tracking = preferences.track_changes or (cookie is not None and cookie.delta_to is not None)
+        if tracking:
+            self.security.require_organisation_wide(caller, table)
         upto = self.changes.token_at_start(table, options, cookie) if tracking else None
         check_expands(self.schema, table, options.expands)
         query = self._query(table, options, related)

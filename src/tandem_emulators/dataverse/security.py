@@ -64,6 +64,7 @@ class Security:
         self._secured: set[tuple[str, str]] = set()
         self._administrators: set[str] = set()
         self._taken_from: dict[str, set[str]] = {}
+        self._shallow: set[str] = set()
 
     def is_administrator(self, user_id: str) -> bool:
         return user_id in self._administrators
@@ -74,6 +75,19 @@ class Security:
             return True
         users = (caller.user_id, caller.impersonated_by or caller.user_id)
         return privilege in self._granted and not any(privilege in self._taken_from.get(u, ()) for u in users)
+
+    def require_organisation_wide(self, caller: Caller, table: Table) -> None:
+        """Changes are tracked for those who may read all rows of a table, not only their business unit's."""
+        if not caller.is_administrator and table.privileges["Read"][0] in self._shallow:
+            raise errors.access_is_denied()
+
+    def held_by(self, user: Caller) -> list[tuple[str, str, str]]:
+        """Name, id and depth of each privilege that the user's role gives it."""
+        named = dict((BYPASS_PLUGINS, BYPASS_LOGIC, ACT_ON_BEHALF, OVERRIDE_CREATED))
+        named |= {name: str(uuid5(NAMESPACE_URL, name)) for name in CUSTOMIZING}
+        named |= {name: id_ for table in self._schema.tables.values() for name, id_ in table.privileges.values()}
+        held = sorted(name for name in named if self.holds(user, name))
+        return [(name, named[name], "Local" if name in self._shallow else "Global") for name in held]
 
     def require_named(self, caller: Caller, privilege: tuple[str, str]) -> None:
         """A privilege that belongs to no table."""
@@ -113,16 +127,19 @@ class Security:
 
     def as_dict(self) -> dict[str, object]:
         closed = {table: sorted(columns) for table, columns in self._closed_columns.items() if columns}
-        return {"granted": sorted(self._granted), "revoked_columns": closed}
+        return {"granted": sorted(self._granted), "revoked_columns": closed, "shallow": sorted(self._shallow)}
 
     def change(self, change: Mapping[str, Any]) -> None:
         known = {name for table in self._schema.tables.values() for name, _ in table.privileges.values()}
         known |= _UNGRANTED | CUSTOMIZING | {OVERRIDE_CREATED[0]}
         grant, revoke = _names(change, "grant", known), _names(change, "revoke", known)
         close, reopen = self._columns(change, "revoke_columns"), self._columns(change, "grant_columns")
+        narrow, widen = _names(change, "narrow", known), _names(change, "widen", known)
         unknown = set(change) - {"grant", "revoke", "revoke_columns", "grant_columns", "user", "administrator"}
+        unknown -= {"narrow", "widen"}
         if unknown:
             raise ControlError(f"Privileges are changed by grant and revoke, not {', '.join(sorted(unknown))}.")
+        self._shallow = (self._shallow | narrow) - widen
         user = change.get("user")
         if user is None:
             self._granted = (self._granted | grant) - revoke

@@ -12,6 +12,7 @@ import msgspec
 
 from tandem.connectors.dynamics.batch import PartAnswer
 from tandem.connectors.dynamics.client import DynamicsClient, decode, fault_of
+from tandem.connectors.dynamics.column_rights import FULL_RIGHT, NO_RIGHT, ColumnRights, load_column_rights
 from tandem.connectors.dynamics.errors import classify
 from tandem.core.errors import RejectedError
 from tandem.core.record import USER, Entity, Side
@@ -21,6 +22,8 @@ VIRTUAL_FIELDS: Final = ("@id", "@type", "@deleted")
 
 # What a lookup of several targets stands for in a mapping.
 _PREFERRED_TARGETS: Final = ("systemuser", "account")
+
+_PLAIN_ID: Final = "Uniqueidentifier"
 
 _KINDS: Final = {
     "String": FieldKind.TEXT,
@@ -86,6 +89,9 @@ class Table:
     primary_id: str
     is_tracked: bool
     columns: Mapping[str, Column]
+    can_be_tracked: bool = False
+    is_intersect: bool = False
+    """The table of pairs behind a many-to-many relationship: its rows come and go, and never change."""
 
     @property
     def type_name(self) -> str:
@@ -93,7 +99,11 @@ class Table:
         return "User" if self.entity == USER else self.entity.capitalize()
 
     def column(self, name: str) -> Column:
-        """Raises: RejectedError, which names the column."""
+        """A path (``lookup.column``) is its first lookup: what that leads to is looked up by who asked for it.
+
+        Raises: RejectedError, which names the column.
+        """
+        name = name.partition(".")[0]
         if name not in self.columns:
             text = f"The table {self.entity} has no column {name} that the Web API shows. Take it out of the mapping."
             raise RejectedError(text, side=Side.CRM, operation=f"{self.entity} columns", code="column")
@@ -111,10 +121,15 @@ class Table:
         return self.filter_name(name)
 
     def filter_name(self, name: str) -> str:
-        return f"_{name}_value" if self.column(name).kind is FieldKind.REFERENCE else name
+        """A table of pairs holds plain ids, which are read by their own name."""
+        column = self.column(name)
+        is_lookup = column.kind is FieldKind.REFERENCE and column.type != _PLAIN_ID
+        return f"_{column.name}_value" if is_lookup else column.name
 
     def schema(self) -> EntitySchema:
-        return EntitySchema(self.entity, {name: column.info() for name, column in self.columns.items()})
+        """`is_tracked` is told of tables that could be."""
+        fields = {name: column.info() for name, column in self.columns.items()}
+        return EntitySchema(self.entity, fields, is_tracked=self.is_tracked or not self.can_be_tracked)
 
 
 async def load_table(client: DynamicsClient, entity: Entity) -> Table:
@@ -126,8 +141,9 @@ async def load_table(client: DynamicsClient, entity: Entity) -> Table:
         cast: f"{root}/Attributes/Microsoft.Dynamics.CRM.{cast}AttributeMetadata?{q}" for cast, q in _CASTS.items()
     }
     paths = [
-        f"{root}?$select=LogicalName,EntitySetName,PrimaryIdAttribute,ChangeTrackingEnabled",
-        f"{root}/Attributes?$select=LogicalName,AttributeType,DisplayName,IsValidForCreate,IsValidForRead,"
+        f"{root}?$select=LogicalName,EntitySetName,PrimaryIdAttribute,ChangeTrackingEnabled,"
+        "CanChangeTrackingBeEnabled,IsIntersect",
+        f"{root}/Attributes?$select=MetadataId,LogicalName,AttributeType,DisplayName,IsValidForCreate,IsValidForRead,"
         "IsValidForUpdate,IsValidODataAttribute,IsSecured",
         f"{root}/ManyToOneRelationships?$select=ReferencingAttribute,ReferencedEntity,"
         "ReferencingEntityNavigationPropertyName",
@@ -137,23 +153,40 @@ async def load_table(client: DynamicsClient, entity: Entity) -> Table:
     definition = parse_metadata(answers[0], _Definition, operation)
     attributes = parse_metadata(answers[1], _Attributes, operation).value
     relationships = parse_metadata(answers[2], _Relationships, operation).value
+    rights = await load_column_rights(client) if any(attribute.is_secured for attribute in attributes) else None
     details: dict[str, _Detail] = {}
     for answer in answers[3:]:
         details.update({detail.name: detail for detail in parse_metadata(answer, _Details, operation).value})
     navigation: dict[str, dict[str, str]] = {}
     for relationship in relationships:
         navigation.setdefault(relationship.column, {})[relationship.target] = relationship.navigation
+    if definition.is_intersect:
+        details |= await _load_ends(client, operation, root, entity)
     return Table(
         entity=entity,
         set_name=definition.set_name,
         primary_id=definition.primary_id,
         is_tracked=definition.is_tracked,
         columns={
-            attribute.name: _column(attribute, details.get(attribute.name, _Detail()), navigation)
+            attribute.name: _column(attribute, details.get(attribute.name, _Detail()), navigation, rights)
             for attribute in attributes
             if attribute.is_property
         },
+        can_be_tracked=definition.can_be_tracked.is_allowed and not definition.is_intersect,
+        is_intersect=definition.is_intersect,
     )
+
+
+async def _load_ends(client: DynamicsClient, operation: str, root: str, entity: Entity) -> dict[str, "_Detail"]:
+    """What the two columns of a table of pairs lead to: they are plain ids, and only the relationship tells."""
+    path = (
+        f"{root}/ManyToManyRelationships?$select=IntersectEntityName,Entity1LogicalName,Entity1IntersectAttribute,"
+        "Entity2LogicalName,Entity2IntersectAttribute"
+    )
+    (answer,) = await client.get_fresh(operation, [path])
+    own = [pair for pair in parse_metadata(answer, _Pairs, operation).value if pair.intersect == entity]
+    ends = [end for pair in own for end in ((pair.column_1, pair.table_1), (pair.column_2, pair.table_2))]
+    return {column: _Detail(name=column, targets=[table]) for column, table in ends}
 
 
 async def load_set_name(client: DynamicsClient, entity: str) -> str:
@@ -162,22 +195,30 @@ async def load_set_name(client: DynamicsClient, entity: str) -> str:
     return (await client.get_json(f"read metadata of {entity}", path, _SetName)).set_name
 
 
-def _column(attribute: "_Attribute", detail: "_Detail", navigation: Mapping[str, Mapping[str, str]]) -> Column:
+def _column(
+    attribute: "_Attribute",
+    detail: "_Detail",
+    navigation: Mapping[str, Mapping[str, str]],
+    rights: "ColumnRights | None",
+) -> Column:
     kind = _KINDS.get(attribute.type, FieldKind.OTHER)
+    if attribute.type == _PLAIN_ID and detail.targets:
+        kind = FieldKind.REFERENCE
     if kind is FieldKind.DATETIME and detail.behavior is not None and detail.behavior.value == "DateOnly":
         kind = FieldKind.DATE
     own = navigation.get(attribute.name, {})
     if attribute.type == "Owner":
         # One property of the abstract type `principal` takes users and teams alike.
         own = dict.fromkeys(detail.targets or ("systemuser", "team"), attribute.name)
+    right = rights.get(attribute.metadata_id, NO_RIGHT) if rights is not None and attribute.is_secured else FULL_RIGHT
     return Column(
         name=attribute.name,
         label=_label(attribute.label) or attribute.name,
         type=attribute.type,
         kind=kind,
-        is_readable=attribute.is_readable,
-        is_creatable=attribute.is_creatable,
-        is_updatable=attribute.is_updatable,
+        is_readable=attribute.is_readable and right.may_read,
+        is_creatable=attribute.is_creatable and right.may_create,
+        is_updatable=attribute.is_updatable and right.may_update,
         is_secured=bool(attribute.is_secured),
         max_length=detail.max_length,
         choices=detail.choices(),
@@ -213,10 +254,28 @@ class _SetName(msgspec.Struct):
     set_name: str = msgspec.field(name="EntitySetName")
 
 
+class _Managed(msgspec.Struct):
+    is_allowed: bool = msgspec.field(name="Value", default=False)
+
+
 class _Definition(msgspec.Struct):
     set_name: str = msgspec.field(name="EntitySetName")
     primary_id: str = msgspec.field(name="PrimaryIdAttribute")
     is_tracked: bool = msgspec.field(name="ChangeTrackingEnabled", default=True)
+    can_be_tracked: _Managed = msgspec.field(name="CanChangeTrackingBeEnabled", default_factory=_Managed)
+    is_intersect: bool = msgspec.field(name="IsIntersect", default=False)
+
+
+class _Pair(msgspec.Struct):
+    intersect: str = msgspec.field(name="IntersectEntityName", default="")
+    table_1: str = msgspec.field(name="Entity1LogicalName", default="")
+    column_1: str = msgspec.field(name="Entity1IntersectAttribute", default="")
+    table_2: str = msgspec.field(name="Entity2LogicalName", default="")
+    column_2: str = msgspec.field(name="Entity2IntersectAttribute", default="")
+
+
+class _Pairs(msgspec.Struct):
+    value: list[_Pair]
 
 
 class _LocalizedLabel(msgspec.Struct):
@@ -234,6 +293,7 @@ def _label(label: _Label | None) -> str:
 class _Attribute(msgspec.Struct):
     name: str = msgspec.field(name="LogicalName")
     type: str = msgspec.field(name="AttributeType")
+    metadata_id: str = msgspec.field(name="MetadataId", default="")
     label: _Label | None = msgspec.field(name="DisplayName", default=None)
     is_creatable: bool = msgspec.field(name="IsValidForCreate", default=False)
     is_readable: bool = msgspec.field(name="IsValidForRead", default=True)
