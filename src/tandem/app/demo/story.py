@@ -6,7 +6,7 @@
 import asyncio
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from time import monotonic
 from typing import Final
@@ -16,6 +16,8 @@ from tandem.app.demo.checker import Recorded, Verdict, judge
 from tandem.app.demo.deeds import DEEDS
 from tandem.app.demo.live import go_live
 from tandem.app.demo.stage import FEED_LAG_S, Stage, prepared_stage
+from tandem.app.demo.stories.catalogue import all_stories
+from tandem.app.demo.stories.runner import play_all
 from tandem.app.demo.typists import Typist, type_in
 from tandem.app.demo.world import CRM, MARKETING, Deeds, Typed, World
 from tandem.app.reports import Observer, SyncReport, VerifyReport
@@ -36,6 +38,7 @@ class Settings:
     is_once: bool = False
     minutes: float = 30.0
     folder: Path | None = None
+    is_full: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,10 +67,13 @@ class Summary:
     first_copy_seconds: float
     first_copy_calls_per_1000: float
     seconds: float
+    stories: int = 0
+    stories_passed: int = 0
 
     @property
     def is_good(self) -> bool:
-        wrong = self.differences + self.verify_differences + self.extra_pass_writes
+        wrong = self.stories - self.stories_passed
+        wrong += self.differences + self.verify_differences + self.extra_pass_writes
         wrong += self.people_missing + self.people_doubled + self.edits_lost
         return wrong == 0 and self.conflicts_recorded == self.conflicts
 
@@ -88,7 +94,19 @@ async def perform(
             await play.edit_in_rounds(settings.seed)
         else:
             await go_live(stage, play.deeds, tell, seed=settings.seed, seconds=60 * settings.minutes)
-        return await play.close()
+        summary = await play.close()
+    if settings.is_full:
+        summary = await _with_stories(summary, tell)
+    return replace(summary, seconds=round(monotonic() - began, 2))
+
+
+async def _with_stories(summary: Summary, tell: Tell) -> Summary:
+    """Every story, on a pair of emulators of their own: each of them begins with nobody there."""
+    stories = all_stories()
+    tell(f"Playing {len(stories)} stories ...")
+    passed = sum(result.passed for result in await play_all(stories, tell))
+    tell(f"Stories: {len(stories)}, passed {passed}.")
+    return replace(summary, stories=len(stories), stories_passed=passed)
 
 
 class _Play:

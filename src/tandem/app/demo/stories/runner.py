@@ -42,15 +42,25 @@ TEMPO: Final[Mapping[str, Any]] = {
 
 @dataclass(frozen=True, slots=True)
 class StoryResult:
-    """How a story ended. ``checks`` are those that failed, by their sentences; ``differences`` the judge's."""
+    """How a story ended. ``checks`` counts what the story looked at, ``failed`` names by their sentences those that
+    were not so; ``differences`` counts the judge's findings, which are in ``differing``."""
 
     story: str
     passed: bool
-    checks: tuple[str, ...]
-    checked: int
-    differences: tuple[str, ...]
+    checks: int
+    differences: int
     extra_pass_writes: int
     seconds: float
+    failed: tuple[str, ...] = ()
+    differing: tuple[str, ...] = ()
+
+    @property
+    def complaints(self) -> tuple[str, ...]:
+        """Why it did not pass, a sentence each."""
+        lines = [*(f"not so: {check}" for check in self.failed), *self.differing]
+        lines += [f"one more pass wrote {self.extra_pass_writes} records"] if self.extra_pass_writes else []
+        lines += [] if self.checks else ["it checked nothing"]
+        return tuple(lines)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,11 +111,12 @@ async def play(
     return StoryResult(
         story=story.name,
         passed=bool(scene.checks) and not failed and not found and not extra,
-        checks=failed,
-        checked=len(scene.checks),
-        differences=tuple(found),
+        checks=len(scene.checks),
+        differences=len(found),
         extra_pass_writes=extra,
         seconds=round(monotonic() - began, 2),
+        failed=failed,
+        differing=tuple(found),
     )
 
 
@@ -126,10 +137,8 @@ async def play_all(stories: Sequence[Story], tell: Callable[[str], None]) -> lis
 
 def _line(story: Story, result: StoryResult) -> str:
     if result.passed:
-        return f"{story.name}: {story.sentence} ({result.checked} checks, {result.seconds:.1f} s)."
-    wrong = [*(f"not so: {check}" for check in result.checks), *result.differences]
-    wrong += [f"one more pass wrote {result.extra_pass_writes} records"] if result.extra_pass_writes else []
-    return f"{story.name} FAILED: {'; '.join(wrong) or 'it checked nothing'}"
+        return f"{story.name}: {story.sentence} ({result.checks} checks, {result.seconds:.1f} s)."
+    return f"{story.name} FAILED: {'; '.join(result.complaints)}"
 
 
 def _base(crm: Service, marketing: Service, store_url: str | None) -> dict[str, Any]:
