@@ -22,6 +22,7 @@ from tandem.config.policies import (
 )
 from tandem.config.secrets import Secrets, load_secrets
 from tandem.connectors.dynamics.connector import DynamicsConnector
+from tandem.connectors.dynamics.side_effects import SideEffects
 from tandem.connectors.marketo.connector import MarketoConnector
 from tandem.connectors.marketo.feed import FeedCadence
 from tandem.core.errors import ConfigError
@@ -67,6 +68,7 @@ def connect_crm(config: Config, secrets: Secrets) -> DynamicsConnector:
         clock=SystemClock(),
         settle_s=crm.settle_s,
         own_columns=own_columns(config),
+        side_effects=SideEffects(crm.bypass_plugins, crm.bypass_flows, crm.suppress_duplicate_detection),
     )
 
 

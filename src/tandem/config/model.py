@@ -86,6 +86,18 @@ class CrmConfig(Section):
         default=120.0,
         description="Seconds after which a call without an answer can no longer change anything in Dynamics.",
     )
+    bypass_plugins: StrictBool = Field(
+        default=False,
+        description="true to leave out plug-ins and workflows when Tandem writes; needs the privilege"
+        " prvBypassCustomBusinessLogic.",
+    )
+    bypass_flows: StrictBool = Field(
+        default=False, description="true to start no Power Automate flows when Tandem writes."
+    )
+    suppress_duplicate_detection: StrictBool = Field(
+        default=True,
+        description="false to let duplicate detection rules refuse what Tandem writes, also updates of other columns.",
+    )
 
     @model_validator(mode="after")
     def _password_has_a_user(self) -> "CrmConfig":

@@ -10,6 +10,7 @@ import msgspec
 from tandem.connectors.dynamics.client import DynamicsClient, absolute
 from tandem.connectors.dynamics.errors import NOT_TRACKED
 from tandem.connectors.dynamics.schema import Table
+from tandem.connectors.dynamics.side_effects import BYPASS_PRIVILEGE, USUAL, SideEffects
 from tandem.core.errors import AccessError, RejectedError
 from tandem.core.record import CONTACT, LEAD, USER, Entity, Side
 from tandem.ports import Access, Clock
@@ -86,7 +87,10 @@ class SameOrganization:
 
 
 async def check_access(
-    client: DynamicsClient, table_of: Callable[[Entity], Awaitable[Table]], entities: Sequence[Entity]
+    client: DynamicsClient,
+    table_of: Callable[[Entity], Awaitable[Table]],
+    entities: Sequence[Entity],
+    side_effects: SideEffects = USUAL,
 ) -> list[Access]:
     try:
         await client.get("WhoAmI", "WhoAmI")
@@ -95,7 +99,24 @@ async def check_access(
     lines = [Access("Dynamics: sign in (WhoAmI)", is_ok=True)]
     for entity in entities:
         lines += await _check_entity(client, table_of, entity)
-    return lines
+    return [*lines, *(await _check_bypass(client, table_of, side_effects) if LEAD in entities else [])]
+
+
+async def _check_bypass(
+    client: DynamicsClient, table_of: Callable[[Entity], Awaitable[Table]], side_effects: SideEffects
+) -> list[Access]:
+    """Custom logic may be left out by whoever has the privilege; nobody else's write is carried out at all."""
+    if not side_effects.bypass_plugins:
+        return []
+    what = "Dynamics: leave out plug-ins and workflows (crm.bypass_plugins)"
+    try:
+        await _write_to_nobody(client, await table_of(LEAD), side_effects.headers)
+    except AccessError as error:
+        remedy = f"{error} Grant {BYPASS_PRIVILEGE} to the application user's role, or take crm.bypass_plugins out."
+        return [Access(what, is_ok=False, remedy=remedy)]
+    except RejectedError:
+        return [Access(what, is_ok=True)]
+    return [Access(what, is_ok=True)]
 
 
 async def _check_entity(
@@ -136,16 +157,20 @@ async def _check_write(client: DynamicsClient, table: Table) -> Access:
     what = f"Dynamics: update {table.entity}"
     is_required = table.entity in (LEAD, CONTACT)
     try:
-        await client.http.request(
-            f"update {table.entity}",
-            "PATCH",
-            absolute(f"{table.set_name}({_NOBODY})"),
-            headers={"If-Match": 'W/"0"', "Content-Type": "application/json"},
-            body=b"{}",
-        )
+        await _write_to_nobody(client, table)
     except AccessError as error:
         remedy = f"{error} Without it nothing is carried to {table.entity}."
         return Access(what, is_ok=False, remedy=remedy, is_required=is_required)
     except RejectedError:
         return Access(what, is_ok=True, is_required=is_required)
     return Access(what, is_ok=True, is_required=is_required)
+
+
+async def _write_to_nobody(client: DynamicsClient, table: Table, headers: Mapping[str, str] | None = None) -> None:
+    await client.http.request(
+        f"update {table.entity}",
+        "PATCH",
+        absolute(f"{table.set_name}({_NOBODY})"),
+        headers={"If-Match": 'W/"0"', "Content-Type": "application/json", **(headers or {})},
+        body=b"{}",
+    )

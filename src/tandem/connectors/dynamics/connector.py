@@ -18,6 +18,7 @@ from tandem.connectors.dynamics.errors import classify_response
 from tandem.connectors.dynamics.feed import ChangeFeed
 from tandem.connectors.dynamics.pace import ServicePace, first_rule
 from tandem.connectors.dynamics.schema import Table, load_set_name, load_table
+from tandem.connectors.dynamics.side_effects import USUAL, SideEffects
 from tandem.connectors.dynamics.wire import RowShape
 from tandem.connectors.dynamics.writer import Writer, batch_size
 from tandem.connectors.http import HttpClient
@@ -54,6 +55,7 @@ class DynamicsConnector:
         page_size: int = 5000,
         settle_s: float = 120.0,
         own_columns: Mapping[Entity, Collection[str]] = MappingProxyType({}),
+        side_effects: SideEffects = USUAL,
     ) -> None:
         """Raises: ConfigError, before anything is sent."""
         resource = _checked_url(url)
@@ -71,7 +73,15 @@ class DynamicsConnector:
             Side.CRM, resource, tokens, pacer, clock, ca_file=ca_file, classify=classify_response, watch=pace.note
         )
         self._client = DynamicsClient(self._http)
-        self._writer = Writer(self._client, self._set_name, pacer.pause, own_columns=own_columns, timeout_s=settle_s)
+        self._writer = Writer(
+            self._client,
+            self._set_name,
+            pacer.pause,
+            own_columns=own_columns,
+            timeout_s=settle_s,
+            side_effects=side_effects,
+        )
+        self._side_effects = side_effects
         self._organization = check.SameOrganization(self._client, clock)
         self._clock = clock
         self._page_size = page_size
@@ -108,7 +118,7 @@ class DynamicsConnector:
         return (await self._table(entity)).schema()
 
     async def check_access(self, entities: Sequence[Entity]) -> Sequence[Access]:
-        return await check.check_access(self._client, self._table, entities)
+        return await check.check_access(self._client, self._table, entities, self._side_effects)
 
     async def has_entity(self, entity: Entity) -> bool:
         try:

@@ -68,7 +68,8 @@ _CODE_TEXTS: Final = {
     "0x80044354": "the value has the wrong type for the column",
     "0x80048408": "this status does not belong to this state",
     "0x80060892": "another record holds the same alternate key",
-    "0x80040333": "a duplicate detection rule found another record",
+    "0x80040333": "a duplicate detection rule found another record, even where the written columns are not the rule's;"
+    " crm.suppress_duplicate_detection = true leaves the rules out",
     "0x80040231": "the new owner has no security role that may own this record",
     "0x80040519": "the lead is qualified or disqualified and cannot be changed",
     SECURED_COLUMN: "a column is secured: add this connection's user to a column security profile that may update it",

@@ -15,6 +15,7 @@ from tandem.connectors.dynamics.batch import Part, PartAnswer
 from tandem.connectors.dynamics.bulk import BulkWrite, NoBulkMessageError
 from tandem.connectors.dynamics.client import DynamicsClient, fault_of
 from tandem.connectors.dynamics.schema import Table
+from tandem.connectors.dynamics.side_effects import USUAL, SideEffects
 from tandem.connectors.dynamics.single import Shapes, SingleWrites, check_privilege
 from tandem.core.plan import ActionKind
 from tandem.core.record import Entity
@@ -40,6 +41,7 @@ class Writer:
         *,
         own_columns: Mapping[Entity, Collection[str]],
         timeout_s: float,
+        side_effects: SideEffects = USUAL,
     ) -> None:
         """`pause` holds back all later calls for so many seconds."""
         self._client = client
@@ -47,6 +49,7 @@ class Writer:
         self._pause = pause
         self._own_columns = {entity: frozenset(columns) for entity, columns in own_columns.items()}
         self._timeout_s = timeout_s
+        self._side_effects = side_effects
         self._shapes = Shapes()
         self._without_bulk: set[tuple[Entity, ActionKind]] = set()
 
@@ -83,6 +86,7 @@ class Writer:
         return all(own.issuperset(write.values) for write in singles.writes)
 
     async def _send(self, operation: str, parts: Sequence[Part]) -> list[PartAnswer]:
+        parts = [self._side_effects.on(part) for part in parts]
         answers = await self._client.send_batch(operation, parts, is_write=True, timeout_s=self._timeout_s)
         for answer in answers:
             if answer.status >= 400 and answer.retry_after_s is not None:
