@@ -166,6 +166,24 @@ class SyncReport:
 
 
 @dataclass(frozen=True, slots=True)
+class PauseLine:
+    """``what`` is a table, or ``everything``."""
+
+    what: str
+    since: datetime
+    who: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class PauseReport:
+    """What is paused now, and what was resumed just now."""
+
+    pauses: tuple[PauseLine, ...]
+    resumed: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class EntityLine:
     entity: str
     linked: int

@@ -14,7 +14,7 @@ import msgspec
 import typer
 from typer.core import TyperGroup
 
-from tandem.core.errors import RejectedError, TandemError, TransientError, UnknownOutcomeError
+from tandem.core.errors import PausedError, RejectedError, TandemError, TransientError, UnknownOutcomeError
 from tandem.core.record import Side
 
 DONE: Final = 0
@@ -39,7 +39,7 @@ def exit_status(error: TandemError) -> int:
     match error:
         case TransientError() | UnknownOutcomeError():
             return UNAVAILABLE
-        case RejectedError():
+        case RejectedError() | PausedError():
             return NEEDS_A_PERSON
         case _:
             return CANNOT_START

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from tandem import telemetry
-from tandem.cli import demo, passes, schema, setup, state
+from tandem.cli import demo, passes, pause, schema, setup, state
 from tandem.cli.boundary import Boundary, Wishes
 
 app = typer.Typer(
@@ -30,6 +30,8 @@ def tandem(context: typer.Context, debug: DebugOption = False, verbose: VerboseO
 
 for command in (setup.init, setup.check, passes.plan, passes.sync, passes.run, state.status, state.verify, demo.demo):
     app.command()(command)
+app.command()(pause.pause)
+app.command()(pause.resume)
 app.add_typer(state.conflicts_app, name="conflicts")
 app.add_typer(schema.schema_app, name="schema")
 

@@ -14,6 +14,10 @@ class ConfigError(TandemError):
     """Do not start; the message says which setting and what would be right."""
 
 
+class PausedError(TandemError):
+    """A person has paused the sync: do nothing until that person, or another one, resumes it."""
+
+
 class RemoteError(TandemError):
     """A side did not do what was asked."""
 

@@ -23,6 +23,7 @@ from tandem.runtime.extract import LOOK_IN_INBOX, extract
 from tandem.runtime.journal import next_settling, settle
 from tandem.runtime.look import look
 from tandem.runtime.parents import find_parents, name_parents
+from tandem.runtime.pauses import ensure_running, is_paused, load_pauses
 from tandem.telemetry import get_logger
 
 _MAX_FRUITLESS_ROUNDS = 3
@@ -54,9 +55,11 @@ async def run_pass(engine: Engine) -> PassResult:
     """Run one pass under the sync's lease, and store its summary whatever becomes of it.
 
     Raises:
+        PausedError: a person has stopped the sync.
         LeaseLostError: another worker holds this sync.
         TransientError, AccessError: a side stopped the pass; the next one goes on where this one ended.
     """
+    ensure_running(engine.store)
     run_id, started_at = engine.ids.new_id(), engine.clock.now()
     await _acquire_lease(engine)
     progress = _Progress()
@@ -112,7 +115,7 @@ async def _run(engine: Engine, run_id: str, progress: _Progress) -> None:
     progress.totals = Totals(links=sum(status.linked for status in engine.store.load_status()))
     progress.counts["undecided"] = await settle(engine)
     await _work_off(engine, run_id, progress)
-    if engine.store.load_setting(FIRST_COPY) is None:
+    if engine.store.load_setting(FIRST_COPY) is None and not load_pauses(engine.store):
         await _read_back(engine, run_id, progress)
     await _wait_for_settling(engine, run_id, progress)
     horizon = engine.clock.now() - timedelta(days=2)
@@ -142,7 +145,7 @@ async def _run_stage(
     engine: Engine, marketing_entity: Entity, crm_entities: Sequence[Entity], run_id: str, progress: _Progress
 ) -> None:
     fruitless = 0
-    while fruitless < _MAX_FRUITLESS_ROUNDS:
+    while fruitless < _MAX_FRUITLESS_ROUNDS and not is_paused(engine.store, crm_entities):
         engine.store.renew_lease(engine.settings.lease_s, engine.clock.now())
         claims = engine.store.claim(marketing_entity, crm_entities, engine.claim_size, engine.clock.now())
         if not claims:
