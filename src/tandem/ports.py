@@ -163,6 +163,15 @@ class Refused:
 WriteResult: TypeAlias = Written | Stale | Taken | Missing | Refused
 
 
+class Sweep(StrEnum):
+    """What a comparison of ids finds that the feed of an entity does not tell."""
+
+    NOTHING = "nothing"
+    DELETIONS = "deletions"
+    EVERYTHING = "everything"
+    """Creations too: rows that come and go, and never change."""
+
+
 class Connector(Protocol):
     """One side over its API.
 
@@ -210,12 +219,26 @@ class Connector(Protocol):
             RejectedError: as for ``create_fields``.
         """
 
+    async def track_changes(self, entity: Entity) -> None:
+        """Make the side tell the changes of `entity`, which cannot be taken back. Again does no harm.
+
+        Raises:
+            RejectedError: the side does not let this entity be tracked.
+        """
+
+    async def sweep_of(self, entity: Entity) -> Sweep:
+        """What the feed of `entity` does not tell."""
+
+    def fetch_ids(self, entity: Entity) -> AsyncIterator[Sequence[RecordId]]:
+        """The ids of every record there is, page by page."""
+
     def has_feed(self, entity: Entity) -> bool:
         """Whether the side tells of changes of this entity (Marketo does for persons only)."""
 
     def fetch_changes(self, entity: Entity, cursor: Cursor | None, fields: Sequence[str]) -> AsyncIterator[Page]:
         """Yield pages from `cursor`, or from the start of a full read (None) and then the changes since it began.
 
+        A field named ``lookup.field`` reads as its lookup: what that leads to is the caller's business.
         Each page's cursor resumes behind it, in the middle of a full read too. A record may come twice; it never goes
         missing. Our own writes come back. Each ``anext`` does its reading inside the call, so that a read number taken
         before it is older than what the page holds. Ends when the feed is read to its end for now; a feed that is not

@@ -36,6 +36,7 @@ from tandem.ports import (
     Reading,
     Refused,
     Stale,
+    Sweep,
     Taken,
     Write,
     WriteResult,
@@ -192,6 +193,8 @@ class MemoryConnector:
     schemas: Mapping[Entity, EntitySchema] = field(default_factory=dict)
     calls: int = 0
     budget: Budget | None = None
+    untracked: frozenset[Entity] = frozenset()
+    """Entities whose feed tells no deletions."""
 
     @property
     def side(self) -> Side:
@@ -222,6 +225,20 @@ class MemoryConnector:
             raise RejectedError(f"an admin makes the table {new.name}", side=self.side)
         fields = {field.name: _described(field) for field in new.fields}
         self.schemas = {**self.schemas, new.name: EntitySchema(new.name, fields)}
+
+    async def track_changes(self, entity: Entity) -> None:
+        if self.side is Side.MARKETING:
+            raise RejectedError(f"no one tracks {entity}", side=self.side)
+        self.untracked -= {entity}
+
+    async def sweep_of(self, entity: Entity) -> Sweep:
+        return Sweep.DELETIONS if entity in self.untracked else Sweep.NOTHING
+
+    async def fetch_ids(self, entity: Entity) -> AsyncIterator[Sequence[RecordId]]:
+        ids = sorted(self.system.records.get(entity, {}))
+        for start in range(0, max(1, len(ids)), self.page_size):
+            self.calls += 1
+            yield ids[start : start + self.page_size]
 
     def has_feed(self, entity: Entity) -> bool:
         return self.side is Side.CRM or entity == PERSON
@@ -287,6 +304,7 @@ class MemoryConnector:
             start += len(entries)
             is_last = start >= len(self.system.log)
             mine = [entry for entry in entries if entry.key.entity == entity]
+            mine = [entry for entry in mine if not (entry.is_deletion and entity in self.untracked)]
             yield Page(
                 readings=self._readings(mine, fields),
                 touched=[_to_record(e) for e in mine if self.side is Side.MARKETING and not e.is_deletion],
@@ -313,9 +331,8 @@ class MemoryConnector:
         if record is None:
             return Reading(id_, presence=Presence.GONE)
         virtual: dict[str, Value] = {"@id": id_, "@type": _TYPES.get(entity), "@deleted": False, **record}
-        return Reading(
-            id_, tuple(virtual.get(n) for n in fields), self.system.version(RecordKey(self.side, entity, id_))
-        )
+        values = tuple(virtual.get(n.partition(".")[0]) for n in fields)
+        return Reading(id_, values, self.system.version(RecordKey(self.side, entity, id_)))
 
 
 def _to_record(entry: LogEntry) -> ChangeRecord:

@@ -40,8 +40,11 @@ class FieldInfo:
 
 @dataclass(frozen=True, slots=True)
 class EntitySchema:
+    """``is_tracked`` is False for a table that could tell its changes and does not."""
+
     entity: Entity
     fields: Mapping[str, FieldInfo]
+    is_tracked: bool = True
 
 
 @dataclass(frozen=True, slots=True)

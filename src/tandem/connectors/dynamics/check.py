@@ -142,11 +142,11 @@ async def _check_changes(client: DynamicsClient, table: Table) -> Access:
         remedy = f"{error} Change tracking needs the read privilege at access level Organization."
         return Access(what, is_ok=False, remedy=remedy)
     except RejectedError as error:
-        if error.code != NOT_TRACKED:
+        if error.code not in NOT_TRACKED:
             return Access(what, is_ok=False, remedy=str(error))
         remedy = (
-            f"Change tracking is off for {table.entity}: changes are read by modification time, deletions are "
-            "not seen. Power Apps > Tables > Properties > Advanced options > Track changes switches it on, for good."
+            f"Change tracking is off for {table.entity}: changes are read by modification time, deletions are found "
+            f"by comparing ids now and then. tandem schema apply --track {table.entity} switches it on, for good."
         )
         return Access(what, is_ok=False, remedy=remedy, is_required=False)
     return Access(what, is_ok=True)

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from types import MappingProxyType
 from urllib.parse import urlsplit
 
-from tandem.connectors.dynamics import check, reader
+from tandem.connectors.dynamics import check, reader, sweep
 from tandem.connectors.dynamics.auth import AuthMode, Credentials, TokenSource
 from tandem.connectors.dynamics.client import DynamicsClient
 from tandem.connectors.dynamics.columns import create_columns
@@ -19,6 +19,7 @@ from tandem.connectors.dynamics.feed import ChangeFeed
 from tandem.connectors.dynamics.pace import ServicePace, first_rule
 from tandem.connectors.dynamics.schema import Table, load_set_name, load_table
 from tandem.connectors.dynamics.side_effects import USUAL, SideEffects
+from tandem.connectors.dynamics.tracking import track_changes
 from tandem.connectors.dynamics.wire import RowShape
 from tandem.connectors.dynamics.writer import Writer, batch_size
 from tandem.connectors.http import HttpClient
@@ -27,7 +28,7 @@ from tandem.core.errors import ConfigError, CursorExpiredError, RejectedError
 from tandem.core.plan import ActionKind
 from tandem.core.record import Cursor, Entity, RecordId, Side, Value
 from tandem.core.schema import EntitySchema, NewField, NewObject
-from tandem.ports import Access, Clock, Page, Reading, Write, WriteResult
+from tandem.ports import Access, Clock, Page, Reading, Sweep, Write, WriteResult
 
 
 class DynamicsConnector:
@@ -136,24 +137,39 @@ class DynamicsConnector:
             await create_columns(self._client, self._clock, entity, fields)
             self._tables.pop(entity, None)
 
+    async def track_changes(self, entity: Entity) -> None:
+        async with self._loading[entity]:
+            await track_changes(self._client, entity)
+            self._tables.pop(entity, None)
+
     def has_feed(self, entity: Entity) -> bool:
         """Every table has one: by change tracking, else by modification time."""
         return True
 
     async def fetch_changes(self, entity: Entity, cursor: Cursor | None, fields: Sequence[str]) -> AsyncIterator[Page]:
         await self._organization.ensure()
-        table = await self._table(entity)
-        feed = ChangeFeed(self._client, self._clock, table, fields, page_size=self._page_size)
+        feed = ChangeFeed(self._client, self._clock, await self._table(entity), fields, page_size=self._page_size)
         try:
             async for page in feed.pages(cursor):
+                self._tables[entity] = feed.table
                 yield page
         except CursorExpiredError:
             # A delta link also dies when the table's columns change: what we know of them is read again.
             self._tables.pop(entity, None)
             raise
 
+    async def sweep_of(self, entity: Entity) -> Sweep:
+        return sweep.sweep_of(await self._table(entity))
+
+    async def fetch_ids(self, entity: Entity) -> AsyncIterator[Sequence[RecordId]]:
+        await self._organization.ensure()
+        async for ids in sweep.fetch_ids(self._client, await self._table(entity), page_size=self._page_size):
+            yield ids
+
     async def fetch_records(self, entity: Entity, fields: Sequence[str], ids: Sequence[RecordId]) -> Sequence[Reading]:
         shape = RowShape(await self._table(entity), fields)
+        if shape.table.is_intersect:
+            return await reader.fetch_pairs(self._client, shape, ids, page_size=self._page_size)
         return await reader.fetch_records(self._client, shape, ids)
 
     async def find_records(

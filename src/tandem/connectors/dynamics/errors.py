@@ -26,7 +26,7 @@ from tandem.core.plan import ActionKind
 from tandem.core.record import Side
 from tandem.ports import Missing, Refused, Stale, Taken, WriteResult
 
-NOT_TRACKED: Final = "0x80072491"
+NOT_TRACKED: Final = frozenset({"0x80072491", "0x80072492"})
 NOT_FOUND: Final = "0x80040217"
 PRIVILEGE_DENIED: Final = "0x80040220"
 EXPIRED_STAMP: Final = "0x80044352"

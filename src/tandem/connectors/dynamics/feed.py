@@ -4,13 +4,15 @@ Where Dataverse tracks changes, the full read ends in a delta link and each delt
 included. Where it does not (``systemuser`` in many environments), the feed reads by ``modifiedon``: whole seconds, so
 each sweep overlaps the one before, and rows whose version stands are left out. A page that comes again byte for byte is
 not even decoded: a table at rest answers with its newest minute for ever, and that may be all of it after an import.
-That feed knows no deletions; users are disabled, not deleted.
+That feed knows no deletions, and a table of pairs has no time of modification at all: what these lack is found by
+comparing ids (``core`` calls it a sweep).
 
 A cursor carries the fields it was made for, because a delta link fixes its columns: with other fields it is expired.
 """
 
 import hashlib
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Final, Literal
 
@@ -37,13 +39,15 @@ _TIME_FORMAT: Final = "%Y-%m-%dT%H:%M:%SZ"
 class _Place(msgspec.Struct, omit_defaults=True, frozen=True):
     """What a cursor holds. ``path`` is a link without its host: the service may move to another address.
 
-    ``full``: inside a tracked full read. ``delta``: at or inside a delta. ``modified``: in a sweep by modification time
+    ``full``: inside a tracked full read. ``delta``: at or inside a delta. ``rows``: inside the full read of a table of
+    pairs, or (``path`` None) behind it: nothing follows. ``modified``: in a sweep by modification time
     (``path`` None: before the next one); ``since`` is None in the first sweep, the full read; ``highest`` is the latest
     modification seen, ``window`` the (time, version) of the rows that the next overlap brings again. ``before`` are
-    digests of the pages of the sweep before this one, ``pages`` those of this one so far.
+    digests of the pages of the sweep before this one, ``pages`` those of this one so far. ``is_refused``: the table
+    says that it is tracked, and the service would not tell its changes.
     """
 
-    kind: Literal["full", "delta", "modified"]
+    kind: Literal["full", "delta", "modified", "rows"]
     fields: str
     path: str | None = None
     since: str | None = None
@@ -51,6 +55,7 @@ class _Place(msgspec.Struct, omit_defaults=True, frozen=True):
     window: dict[str, tuple[str, str]] = {}
     before: tuple[str, ...] = ()
     pages: tuple[str, ...] = ()
+    is_refused: bool = False
 
     def cursor(self) -> Cursor:
         return Cursor(msgspec.json.encode(self).decode())
@@ -64,7 +69,7 @@ class ChangeFeed:
     ) -> None:
         self._client = client
         self._clock = clock
-        self._table = table
+        self.table = table
         self._fields = fields
         self._page_size = page_size
         self._digest = fields_digest(fields)
@@ -77,17 +82,33 @@ class ChangeFeed:
             CursorExpiredError: the service forgot the delta link, or the fields are others than the cursor's.
         """
         place = self._place(cursor)
-        if place is None and self._table.is_tracked:
+        if place is None and self.table.is_tracked:
             try:
                 async for page in self._tracked(None):
                     yield page
                 return
             except RejectedError as error:
-                if error.code != NOT_TRACKED:
+                if error.code not in NOT_TRACKED:
                     raise
-        pages = self._by_modification(place) if place is None or place.kind == "modified" else self._tracked(place)
-        async for page in pages:
+            self._note_refused()
+            place = self._first_place(is_refused=True)
+        async for page in self._pages_from(place or self._first_place(is_refused=False)):
             yield page
+
+    def _first_place(self, *, is_refused: bool) -> _Place:
+        """Where a full read without change tracking begins."""
+        if MODIFIED_AT in self.table.columns:
+            return _Place("modified", self._digest, is_refused=is_refused)
+        path = f"{self.table.set_name}?$select={RowShape(self.table, self._fields).select}"
+        return _Place("rows", self._digest, path, is_refused=is_refused)
+
+    def _pages_from(self, place: _Place) -> AsyncIterator[Page]:
+        if place.kind == "rows":
+            return self._all_rows(place)
+        return self._by_modification(place) if place.kind == "modified" else self._tracked(place)
+
+    def _note_refused(self) -> None:
+        self.table = replace(self.table, is_tracked=False)
 
     def _place(self, cursor: Cursor | None) -> _Place | None:
         if cursor is None:
@@ -98,6 +119,10 @@ class ChangeFeed:
             raise self._expired("the stored cursor is not one of this connector") from None
         if place.fields != self._digest:
             raise self._expired("the mapped fields have changed since")
+        if place.kind in ("modified", "rows") and self.table.is_tracked:
+            if not place.is_refused:
+                raise self._expired("change tracking has been switched on since")
+            self._note_refused()
         return place
 
     def _expired(self, reason: str) -> CursorExpiredError:
@@ -109,8 +134,8 @@ class ChangeFeed:
     async def _tracked(self, place: _Place | None) -> AsyncIterator[Page]:
         """After the full read's last page come the changes since it began: they end the feed, not the full read."""
         expected = None if place is not None else await self._count()
-        shape = RowShape(self._table, self._fields)
-        place = place or _Place("full", self._digest, f"{self._table.set_name}?$select={shape.select}")
+        shape = RowShape(self.table, self._fields)
+        place = place or _Place("full", self._digest, f"{self.table.set_name}?$select={shape.select}")
         began_at = self._clock.now()
         while True:
             is_full = place.kind == "full"
@@ -145,10 +170,9 @@ class ChangeFeed:
 
     # --- by modification time
 
-    async def _by_modification(self, place: _Place | None) -> AsyncIterator[Page]:
-        expected = None if place is not None else await self._count()
-        shape = RowShape(self._table, self._fields, [MODIFIED_AT])
-        place = place or _Place("modified", self._digest)
+    async def _by_modification(self, place: _Place) -> AsyncIterator[Page]:
+        expected = await self._count() if place.since is None and place.path is None else None
+        shape = RowShape(self.table, self._fields, [MODIFIED_AT])
         began_at = self._clock.now()
         while True:
             body = await self._read(place.path or self._sweep(shape, place.since), is_tracking=False)
@@ -170,8 +194,8 @@ class ChangeFeed:
                 return
 
     def _sweep(self, shape: RowShape, since: str | None) -> str:
-        key = self._table.primary_id
-        path = f"{self._table.set_name}?$select={shape.select}&$orderby={MODIFIED_AT}%20asc,{key}%20asc"
+        key = self.table.primary_id
+        path = f"{self.table.set_name}?$select={shape.select}&$orderby={MODIFIED_AT}%20asc,{key}%20asc"
         if since is None:
             return path
         return f"{path}&$filter={MODIFIED_AT}%20ge%20{_earlier(since, OVERLAP_S)}"
@@ -197,19 +221,38 @@ class ChangeFeed:
             window=window,
             before=pages if is_end else place.before,
             pages=() if is_end else pages,
+            is_refused=place.is_refused,
         )
+
+    # --- a table of pairs
+
+    async def _all_rows(self, place: _Place) -> AsyncIterator[Page]:
+        """One full read; what comes and goes afterwards is found by its ids."""
+        shape, began_at = RowShape(self.table, self._fields), self._clock.now()
+        expected = await self._count() if place.path else None
+        while place.path is not None:
+            rows = shape.parse_page(await self._read(place.path, is_tracking=False), self._operation)
+            place = msgspec.structs.replace(place, path=rows.next_path)
+            yield Page(
+                rows.readings,
+                place.cursor(),
+                is_last=place.path is None,
+                is_full_read=True,
+                complete_until=began_at if place.path is None else None,
+                rows_expected=expected,
+            )
 
     # --- how many there are
 
     async def _count(self) -> int | None:
         """For a progress bar: exact below 5,000, above that the service's snapshot, which may be a day old."""
-        operation = f"count {self._table.entity}"
+        operation = f"count {self.table.entity}"
         try:
-            response = await self._client.get(operation, f"{self._table.set_name}/$count")
+            response = await self._client.get(operation, f"{self.table.set_name}/$count")
             count = int(response.body.decode("utf-8-sig"))
             if count < COUNT_MAX:
                 return count
-            path = f"RetrieveTotalRecordCount(EntityNames=@p1)?@p1=%5B%22{self._table.entity}%22%5D"
+            path = f"RetrieveTotalRecordCount(EntityNames=@p1)?@p1=%5B%22{self.table.entity}%22%5D"
             totals = (await self._client.get_json(operation, path, _Totals)).counts.values
             return max(totals[0], COUNT_MAX) if totals else None
         except (RejectedError, ValueError):

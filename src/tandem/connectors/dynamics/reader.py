@@ -32,6 +32,14 @@ async def fetch_records(client: DynamicsClient, shape: RowShape, ids: Sequence[R
     return [readings.get(i) or Reading(i, presence=Presence.GONE) for i in ids]
 
 
+async def fetch_pairs(
+    client: DynamicsClient, shape: RowShape, ids: Sequence[RecordId], *, page_size: int
+) -> list[Reading]:
+    """Rows of a table of pairs by their ids: the service retrieves several of them only, never one by its address."""
+    found = {r.id: r for r in await find_records(client, shape, "@id", ids, page_size=page_size)}
+    return [found.get(i) or Reading(i, presence=Presence.GONE) for i in ids]
+
+
 async def find_records(
     client: DynamicsClient, shape: RowShape, by: str, values: Sequence[Value], *, page_size: int
 ) -> list[Reading]:

@@ -26,7 +26,7 @@ from tandem.core.errors import RejectedError
 from tandem.core.plan import ActionKind
 from tandem.core.record import PERSON, Cursor, Entity, RecordId, Side, Value
 from tandem.core.schema import EntitySchema, NewField, NewObject
-from tandem.ports import Access, Budget, Clock, Page, Reading, Write, WriteResult
+from tandem.ports import Access, Budget, Clock, Page, Reading, Sweep, Write, WriteResult
 
 SCHEMA_KEPT: Final = timedelta(days=1)
 """A description is good for a day; Adobe asks not to fetch it more often."""
@@ -182,7 +182,19 @@ class MarketoConnector:
                 await ensure_fields(self._client, self._clock, entity, fields, people)
         self._schemas.pop(entity, None)
 
+    async def track_changes(self, entity: Entity) -> None:
+        text = f"Marketo tells of changes of people only, and nobody can make it tell those of {entity}."
+        raise RejectedError(text, side=Side.MARKETING, operation="track changes", code="schema")
+
     # --- reading
+
+    async def sweep_of(self, entity: Entity) -> Sweep:
+        """A log of people tells all there is, and of no other object does Marketo list the records."""
+        return Sweep.NOTHING
+
+    async def fetch_ids(self, entity: Entity) -> AsyncIterator[Sequence[RecordId]]:
+        raise AssertionError(f"Marketo lists no ids of {entity}")
+        yield  # an iterator, as the port wants it
 
     def has_feed(self, entity: Entity) -> bool:
         return entity == PERSON
