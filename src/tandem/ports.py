@@ -12,6 +12,7 @@ from typing import Protocol, TypeAlias
 
 from msgspec import Struct
 
+from tandem.core.backfill import Backfill, Span
 from tandem.core.plan import Action, ActionKind, Conflict, Plan
 from tandem.core.record import (
     ChangeRecord,
@@ -30,6 +31,7 @@ from tandem.core.record import (
     Values,
     Version,
 )
+from tandem.core.requests import Ask, Request
 from tandem.core.schema import EntitySchema, NewField, NewObject
 
 # --- time and ids ------------------------------------------------------------------------------------------------
@@ -248,6 +250,15 @@ class Connector(Protocol):
             CursorExpiredError: the side forgot this cursor.
         """
 
+    async def fetch_live_cursor(self, entity: Entity, fields: Sequence[str]) -> Cursor:
+        """A cursor to what changes from now on, with no full read before it: what keeps live edits coming while a
+        backfill reads the rest. Dynamics tells of no deletions from it; the backfill's end finds them."""
+
+    def fetch_span(
+        self, entity: Entity, cursor: Cursor | None, fields: Sequence[str], span: Span
+    ) -> AsyncIterator[Page]:
+        """The records of a span of time, as a full read that ends with its last page. Crm side only."""
+
     async def fetch_records(self, entity: Entity, fields: Sequence[str], ids: Sequence[RecordId]) -> Sequence[Reading]:
         """Each id's present state, ``GONE`` where the side has no such record. Any number of ids."""
 
@@ -378,6 +389,27 @@ class HoldRow:
 
 
 @dataclass(frozen=True, slots=True)
+class BacklogRow:
+    """Records of one crm entity that wait to be planned: new to the other side (inserts) or known there. ``oldest`` is
+    the number of the reading that brought the longest waiting one first."""
+
+    crm_entity: Entity
+    is_insert: bool
+    count: int
+    oldest: ReadNumber
+
+
+@dataclass(frozen=True, slots=True)
+class SyncedRow:
+    """How many writes of one kind were acknowledged in a stretch of time."""
+
+    crm_entity: Entity
+    side: Side
+    kind: ActionKind
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
 class EntityStatus:
     """Counts of one crm entity (``tandem status``). ``waiting`` are inbox rows and links that are due."""
 
@@ -466,6 +498,15 @@ class Store(Protocol):
     def reset_cursor(self, side: Side, entity: Entity) -> None:
         """Forget the cursor: the next extract is a full read."""
 
+    def save_backfill(self, backfill: Backfill) -> int:
+        """Its number: a new one where it has none yet, else the stored one takes these values."""
+
+    def load_backfills(self, limit: int, *, only_open: bool = False) -> Sequence[Backfill]:
+        """Newest first."""
+
+    def count_waiting(self, side: Side, entity: Entity, lane: Lane) -> int:
+        """Inbox rows of one lane, deferred ones too."""
+
     def find_unseen(self, side: Side, entity: Entity, since: ReadNumber) -> Sequence[RecordId]:
         """Ends of live links on `side` that have no inbox row with a read number of `since` or higher: what a full read
         that began then did not bring."""
@@ -524,6 +565,23 @@ class Store(Protocol):
     def make_due(self, links: Iterable[LinkNumber], *, lane: Lane = Lane.NORMAL) -> None:
         """A link that is due already keeps its place, and the more urgent of the two lanes."""
 
+    # requests from outside
+    def take_request(self, ask: Ask, now: datetime) -> Request:
+        """Store `ask`, or find the request that it repeats. It needs no lease: whoever answers the call need not be
+        the worker that holds the sync."""
+
+    def save_request(self, request: Request) -> None:
+        """How far it has come."""
+
+    def load_open_requests(self) -> Sequence[Request]:
+        """Oldest first."""
+
+    def load_requests(self, limit: int) -> Sequence[Request]:
+        """Newest first."""
+
+    def drop_requests_before(self, at: datetime) -> None:
+        """Forget requests that ended before `at`."""
+
     # runs and what people see
     def save_run(self, run: RunSummary) -> None: ...
 
@@ -536,6 +594,16 @@ class Store(Protocol):
     def load_holds(self, limit: int) -> Sequence[HoldRow]: ...
 
     def load_rejected(self, limit: int) -> Sequence[JournalRow]: ...
+
+    def retry_rejected(self, links: Iterable[LinkNumber]) -> int:
+        """Forget what was refused of these links, and make them due: what is still to be written is planned again.
+        How many had anything refused."""
+
+    def load_backlog(self) -> Sequence[BacklogRow]:
+        """What waits, by entity, inserts behind updates; entities without anything are left out."""
+
+    def load_synced(self, since: datetime, until: datetime) -> Sequence[SyncedRow]:
+        """What was written from `since` to before `until`, by entity, side and kind."""
 
     def iter_links(self, crm_entity: Entity) -> Iterable[Link]:
         """All links of an entity, lazily (for verify)."""

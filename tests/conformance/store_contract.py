@@ -9,6 +9,7 @@ from tests.conformance.store_claim_contract import (
     LaneContract,
 )
 from tests.conformance.store_extract_contract import (
+    BackfillContract,
     ExtractContract,
     LeaseContract,
     RecordsContract,
@@ -21,18 +22,22 @@ from tests.conformance.store_outcome_contract import (
     WithdrawnContract,
 )
 from tests.conformance.store_plan_contract import (
+    BacklogContract,
     ConflictContract,
     HoldContract,
     PlanContract,
+    RetryContract,
     StatusContract,
     WaitContract,
 )
+from tests.conformance.store_request_contract import RequestContract
 
 
 class StoreContract(
     LeaseContract,
     SettingsContract,
     ExtractContract,
+    BackfillContract,
     RecordsContract,
     ClaimContract,
     DueContract,
@@ -45,9 +50,12 @@ class StoreContract(
     HoldContract,
     ConflictContract,
     StatusContract,
+    BacklogContract,
+    RetryContract,
     JournalContract,
     DoneContract,
     RejectedContract,
     WithdrawnContract,
+    RequestContract,
 ):
     """A store adds its ``open_store``: a function that opens one more store on the same data, mappings declared."""

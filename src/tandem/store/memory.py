@@ -4,11 +4,12 @@ Several stores over one ``MemoryState`` stand for several processes over one dat
 before anything changes, so that each method is all or nothing here too.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from itertools import islice
 
+from tandem.core.backfill import Backfill
 from tandem.core.errors import LeaseLostError, StoreError
 from tandem.core.mapping import Winner
 from tandem.core.plan import Action, ActionKind, Conflict, LinkPlan, Plan
@@ -29,6 +30,7 @@ from tandem.core.record import (
     State,
     Value,
 )
+from tandem.core.requests import Request
 from tandem.ports import (
     Claim,
     ConflictRow,
@@ -41,6 +43,10 @@ from tandem.ports import (
     RunSummary,
 )
 from tandem.store import claims, rules
+from tandem.store.memory_backfills import MemoryBackfills
+from tandem.store.memory_backlog import MemoryBacklog
+from tandem.store.memory_follows import find_followers, note_follows
+from tandem.store.memory_requests import MemoryRequests
 from tandem.store.rules import Held, Names, Recorded
 
 Feed = tuple[Side, Entity]
@@ -56,6 +62,7 @@ class Waiting:
     dedupe_key: str | None = None
     not_before: datetime | None = None
     lane: Lane = Lane.NORMAL
+    first_read: ReadNumber = ReadNumber(0)
 
 
 @dataclass(slots=True)
@@ -93,16 +100,20 @@ class MemoryState:
     dead: dict[RecordKey, LinkNumber] = field(default_factory=dict)
     aliases: dict[RecordKey, LinkNumber] = field(default_factory=dict)
     due: dict[LinkNumber, Lane] = field(default_factory=dict)
+    due_numbers: dict[LinkNumber, ReadNumber] = field(default_factory=dict)
     waits: dict[LinkNumber, set[RecordKey]] = field(default_factory=dict)
+    follows: dict[LinkNumber, frozenset[tuple[RecordKey, str]]] = field(default_factory=dict)
     journal: dict[int, JournalRow] = field(default_factory=dict)
     open_rows: set[int] = field(default_factory=set)
     unconfirmed: set[int] = field(default_factory=set)
     holds: dict[LinkNumber, dict[str | None, Held]] = field(default_factory=dict)
     conflicts: dict[int, Noted] = field(default_factory=dict)
     runs: dict[str, RunSummary] = field(default_factory=dict)
+    requests: dict[int, Request] = field(default_factory=dict)
+    backfills: dict[int, Backfill] = field(default_factory=dict)
 
 
-class MemoryStore:
+class MemoryStore(MemoryBackfills, MemoryBacklog, MemoryRequests):
     def __init__(self, state: MemoryState | None = None) -> None:
         self.state = state if state is not None else MemoryState()
         self._fence: int | None = None
@@ -205,7 +216,8 @@ class MemoryStore:
             return False
         shape = self._fields.get((new.key.side, new.key.entity))
         lane = min(lane, known.lane) if known else lane
-        self.state.inbox[new.key] = Waiting(new, shape, crm_key, dedupe_key, lane=lane)
+        first_read = known.first_read if known else new.read_number
+        self.state.inbox[new.key] = Waiting(new, shape, crm_key, dedupe_key, lane=lane, first_read=first_read)
         return True
 
     def _note_ids(self, keys: Iterable[RecordKey | None]) -> None:
@@ -343,6 +355,10 @@ class MemoryStore:
             rows += [self._open_row(number, planned, action) for action in planned.actions]
         for number, planned in zip(numbers, plan.links, strict=True):
             self._save_waits(number, planned)
+            note_follows(self.state, number, planned)
+        for planned in plan.links:
+            if planned.crm and planned.moved:
+                self._wake_followers(planned.crm, planned.moved)
         self._use_up(plan, now)
         return rows
 
@@ -413,6 +429,10 @@ class MemoryStore:
             if link.crm in keys or link.marketing in keys:
                 self._make_due(waiting)
                 keys -= {link.crm, link.marketing}
+
+    def _wake_followers(self, parent: RecordKey, pairs: Collection[str]) -> None:
+        for number in list(find_followers(self.state, parent, pairs)):
+            self._make_due(number)
 
     def _save_rest(self, number: LinkNumber, planned: LinkPlan, now: datetime) -> None:
         state = self.state
@@ -530,6 +550,8 @@ class MemoryStore:
         self._put_link(after, entity)
         if link.status is not LinkStatus.LIVE:
             self._wake(after)
+        if after.crm:
+            self._wake_followers(after.crm, {write.pair for write in row.action.writes})
         if row.action.kind is ActionKind.DELETE:
             self._make_due(row.link)
         is_confirmed = rules.is_confirmed(row)
@@ -561,6 +583,8 @@ class MemoryStore:
             self._make_due(number, lane)
 
     def _make_due(self, number: LinkNumber, lane: Lane = Lane.NORMAL) -> None:
+        if number not in self.state.due:
+            self.state.due_numbers[number] = ReadNumber(self.state.read_number)
         self.state.due[number] = min(lane, self.state.due.get(number, lane))
 
     # runs and what people see

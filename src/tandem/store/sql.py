@@ -8,6 +8,7 @@ from datetime import datetime
 from sqlalchemy import Engine, and_, or_, select
 from sqlalchemy.exc import IntegrityError, OperationalError
 
+from tandem.core.backfill import Backfill
 from tandem.core.errors import LeaseLostError, StoreError
 from tandem.core.plan import Action, Plan
 from tandem.core.record import (
@@ -24,7 +25,9 @@ from tandem.core.record import (
     State,
     Value,
 )
+from tandem.core.requests import Ask, Request
 from tandem.ports import (
+    BacklogRow,
     Claim,
     ConflictRow,
     EntityStatus,
@@ -33,8 +36,9 @@ from tandem.ports import (
     Lease,
     Outcome,
     RunSummary,
+    SyncedRow,
 )
-from tandem.store import claims, feeds, holds, journal, leases, plans, reports
+from tandem.store import backfills, backlog, claims, feeds, holds, journal, leases, plans, reports, requests
 from tandem.store import links as link_queries
 from tandem.store.outcomes import record
 from tandem.store.tables import leases as leases_table
@@ -167,6 +171,18 @@ class SqlStore:
         with self._writing() as tx:
             feeds.reset_cursor(tx, side, entity)
 
+    def save_backfill(self, backfill: Backfill) -> int:
+        with self._writing() as tx:
+            return backfills.save(tx, backfill)
+
+    def load_backfills(self, limit: int, *, only_open: bool = False) -> Sequence[Backfill]:
+        with self._reading() as tx:
+            return backfills.load(tx, limit, only_open=only_open)
+
+    def count_waiting(self, side: Side, entity: Entity, lane: Lane) -> int:
+        with self._reading() as tx:
+            return feeds.count_waiting(tx, side, entity, lane)
+
     def find_unseen(self, side: Side, entity: Entity, since: ReadNumber) -> Sequence[RecordId]:
         with self._reading() as tx:
             return link_queries.find_unseen(tx, side, entity, since)
@@ -231,6 +247,28 @@ class SqlStore:
         with self._writing() as tx:
             link_queries.make_due(tx, links, lane)
 
+    # requests from outside
+
+    def take_request(self, ask: Ask, now: datetime) -> Request:
+        with _store_errors(), self._writer.begin() as connection:
+            return requests.take(Transaction(connection, self._sync, self._shapes, self._insert), ask, now)
+
+    def save_request(self, request: Request) -> None:
+        with self._writing() as tx:
+            requests.save(tx, request)
+
+    def load_open_requests(self) -> Sequence[Request]:
+        with self._reading() as tx:
+            return requests.load_open(tx)
+
+    def load_requests(self, limit: int) -> Sequence[Request]:
+        with self._reading() as tx:
+            return requests.load(tx, limit)
+
+    def drop_requests_before(self, at: datetime) -> None:
+        with self._writing() as tx:
+            requests.drop_before(tx, at)
+
     # runs and what people see
 
     def save_run(self, run: RunSummary) -> None:
@@ -256,6 +294,20 @@ class SqlStore:
     def load_rejected(self, limit: int) -> Sequence[JournalRow]:
         with self._reading() as tx:
             return journal.load_rejected(tx, limit)
+
+    def retry_rejected(self, links: Iterable[LinkNumber]) -> int:
+        with self._writing() as tx:
+            again = holds.forget_rejections(tx, links)
+            link_queries.make_due(tx, again)
+            return len(again)
+
+    def load_backlog(self) -> Sequence[BacklogRow]:
+        with self._reading() as tx:
+            return backlog.load_backlog(tx)
+
+    def load_synced(self, since: datetime, until: datetime) -> Sequence[SyncedRow]:
+        with self._reading() as tx:
+            return backlog.load_synced(tx, since, until)
 
     def iter_links(self, crm_entity: Entity) -> Iterable[Link]:
         """A page a transaction: a link that changes meanwhile may come in its old or its new state."""

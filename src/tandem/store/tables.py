@@ -113,7 +113,7 @@ cursors = Table(
     Column("highest_id", BigInteger, nullable=False),
 )
 
-# `number` is the order of arrival in the row's `lane`.
+# `number` is the order of arrival in the row's `lane`; `first_read` the number of the reading that brought it first.
 inbox = Table(
     "inbox",
     metadata,
@@ -132,6 +132,7 @@ inbox = Table(
     text("dedupe_key", nullable=True),
     Column("not_before", Moment),
     lane_column("lane"),
+    Column("first_read", BigInteger, nullable=False, server_default="0"),
     UniqueConstraint("sync_id", "side", "entity", "record_id"),
 )
 Index("ix_inbox_arrival", inbox.c.sync_id, inbox.c.side, inbox.c.entity, inbox.c.lane, inbox.c.number)
@@ -223,6 +224,18 @@ waits = Table(
     Index(None, "sync_id", "side", "entity", "record_id"),
 )
 
+# What a link shows of a crm record: one of its pairs by name, or its place in marketing (an empty name).
+follows = Table(
+    "follows",
+    metadata,
+    link_column(primary_key=True),
+    text("entity", primary_key=True),
+    text("record_id", primary_key=True),
+    text("pair", primary_key=True),
+    sync_column(),
+    Index(None, "sync_id", "entity", "record_id"),
+)
+
 # A row is open until `finished_at` is set; a finished marketing write is unconfirmed until `confirmed_at` is.
 journal = Table(
     "journal",
@@ -249,6 +262,7 @@ journal = Table(
 )
 IS_OPEN: Final = journal.c.finished_at.is_(None)
 IS_DONE: Final = journal.c.state == literal_column("'done'")
+Index("ix_journal_finished", journal.c.sync_id, journal.c.finished_at)
 IS_UNCONFIRMED: Final = IS_DONE & journal.c.confirmed_at.is_(None)
 Index("ix_journal_open", journal.c.sync_id, journal.c.link, sqlite_where=IS_OPEN, postgresql_where=IS_OPEN)
 Index(
@@ -291,6 +305,28 @@ conflicts = Table(
     Index(None, "sync_id", "link"),
 )
 
+# `pairs` and `span` are JSON.
+backfills = Table(
+    "backfills",
+    metadata,
+    Column("number", Number, primary_key=True),
+    sync_column(),
+    text("side"),
+    text("entity"),
+    text("reason"),
+    Column("asked_at", Moment, nullable=False),
+    text("pairs"),
+    text("giver", nullable=True),
+    text("span", nullable=True),
+    Column("began", BigInteger),
+    text("cursor", nullable=True),
+    Column("read_count", BigInteger, nullable=False),
+    Column("expected", BigInteger),
+    Column("is_read", Boolean, nullable=False),
+    Column("finished_at", Moment),
+    Index(None, "sync_id", "finished_at"),
+)
+
 runs = Table(
     "runs",
     metadata,
@@ -302,3 +338,26 @@ runs = Table(
     text("error", nullable=True),
     Index(None, "sync_id", "started_at"),
 )
+
+# What somebody asked for at once; `before` and `after` are what its deed found and left.
+requests = Table(
+    "requests",
+    metadata,
+    Column("number", Number, primary_key=True),
+    sync_column(),
+    text("key"),
+    text("deed"),
+    text("person"),
+    text("arguments"),
+    text("origin"),
+    Column("asked_at", Moment, nullable=False),
+    text("state"),
+    Column("sent_at", Moment),
+    Column("finished_at", Moment),
+    text("said", nullable=True),
+    text("before", nullable=True),
+    text("after", nullable=True),
+    Index(None, "sync_id", "key"),
+)
+IS_REQUEST_OPEN: Final = requests.c.finished_at.is_(None)
+Index("ix_requests_open", requests.c.sync_id, sqlite_where=IS_REQUEST_OPEN, postgresql_where=IS_REQUEST_OPEN)
