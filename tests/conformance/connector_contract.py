@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import pytest
 
+from tandem.core.backfill import Since, Span
 from tandem.core.errors import CursorExpiredError, TransientError, UnknownOutcomeError
 from tandem.core.plan import ActionKind
 from tandem.core.record import Cursor, Presence, RecordId, Value
@@ -157,6 +158,45 @@ class ChangesContract:
 
     async def test_there_is_a_feed(self, world: ConnectorWorld) -> None:
         assert world.connector.has_feed(world.entity)
+
+
+class BackfillContract:
+    async def test_a_live_cursor_brings_what_changes_from_now_on(self, world: ConnectorWorld) -> None:
+        edited = world.create(name="Edited")
+        world.pass_time()
+        cursor = await world.connector.fetch_live_cursor(world.entity, world.fields)
+        made = world.create(name="Made", email=an_email())
+        world.edit(edited, phone="+44 1")
+        world.pass_time()
+        pages = [page async for page in world.connector.fetch_changes(world.entity, cursor, world.fields)]
+        assert {made, edited} <= ids_of(pages)
+        assert full(pages) == []
+        assert pages[-1].is_last
+
+    async def test_a_span_brings_the_records_of_a_time_page_by_page(self, world: ConnectorWorld) -> None:
+        if not world.is_crm:
+            pytest.skip("spans are asked of the crm side only")
+        await world.connector.fetch_schema(world.entity)
+        world.pass_time()
+        begin = world.now()
+        world.pass_time()
+        old, made = next(iter(world.truth())), {world.create(name="Made") for _ in range(4)}
+        world.edit(old, phone="+44 2")
+        assert await spanned(world, Span(Since.CREATED, since=begin)) == made
+        assert await spanned(world, Span(Since.UPDATED, since=begin)) == {*made, old}
+        assert await spanned(world, Span(Since.CREATED, until=begin)) == world.truth().keys() - made
+
+
+async def spanned(world: ConnectorWorld, span: Span) -> set[RecordId]:
+    """Who comes, each page read anew from the cursor of the one before."""
+    found: set[RecordId] = set()
+    cursor, is_last = None, False
+    while not is_last:
+        pages = world.connector.fetch_span(world.entity, cursor, world.fields, span)
+        page = await anext(pages)
+        found |= ids_of([page])
+        cursor, is_last = page.cursor, page.is_last
+    return found
 
 
 class ReadContract:
@@ -390,7 +430,9 @@ class DescriptionContract:
             assert connector.settle_s(world.entity, size) >= connector.settle_s(world.entity)
 
 
-class ConnectorContract(FullReadContract, ChangesContract, ReadContract, WriteContract, DescriptionContract):
+class ConnectorContract(
+    FullReadContract, ChangesContract, BackfillContract, ReadContract, WriteContract, DescriptionContract
+):
     """A connector adds its ``world``."""
 
     @pytest.fixture

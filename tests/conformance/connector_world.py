@@ -6,6 +6,7 @@ but one meaning: a name, an e-mail address, a phone number.
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from datetime import datetime
 from itertools import count
 from typing import Any, ClassVar
 from uuid import uuid4
@@ -73,6 +74,10 @@ class ConnectorWorld(ABC):
     @abstractmethod
     def forget_cursors(self) -> None: ...
 
+    @abstractmethod
+    def now(self) -> datetime:
+        """What the side's own clock shows."""
+
     def named(self, values: Mapping[str, Value]) -> dict[str, Value]:
         return {getattr(self, meaning): value for meaning, value in values.items()}
 
@@ -126,6 +131,9 @@ class MemoryWorld(ConnectorWorld):
 
     def pass_time(self) -> None:
         self.clock.advance(120)
+
+    def now(self) -> datetime:
+        return self.clock.now()
 
     def lose_answer(self) -> None:
         self.system.faults.append(Fault.LOST_RESPONSE)
@@ -189,6 +197,9 @@ class EmulatedWorld(ConnectorWorld):
 
     def forget_cursors(self) -> None:
         self.pass_time(100 * 86_400)
+
+    def now(self) -> datetime:
+        return datetime.fromisoformat(self.emulator.control("clock")["now"])
 
     @abstractmethod
     def pass_time(self, seconds: float = 120) -> None: ...

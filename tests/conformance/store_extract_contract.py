@@ -1,19 +1,35 @@
 """Leases, settings and what extract stores."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tandem.core.backfill import Backfill, Since, Span
 from tandem.core.errors import LeaseLostError
 from tandem.core.plan import Plan
-from tandem.core.record import LEAD, PERSON, Cursor, Entity, Presence, ReadNumber, RecordId, Side, State, Version
+from tandem.core.record import (
+    CONTACT,
+    LEAD,
+    PERSON,
+    Cursor,
+    Entity,
+    Lane,
+    Presence,
+    ReadNumber,
+    RecordId,
+    Side,
+    State,
+    Version,
+)
 from tandem.ports import JournalState, Outcome, RunSummary, Store
 from tests.conformance.store_world import (
     ANN,
     FIELDS,
+    NAME,
     NOW,
     OpenStore,
     a_link,
@@ -253,3 +269,32 @@ class RecordsContract:
         save_records(store, a_record("old", person("1"), NOW), a_record("new", person("1"), later(1)))
         store.drop_records_before(later(1))
         assert store.known_guids(["old", "new"]) == {"new"}
+
+
+class BackfillContract:
+    def test_a_backfill_is_kept_as_it_was_saved_and_moves_on(self, store: Store) -> None:
+        span = Span(Since.UPDATED, NOW, None)
+        asked = Backfill(Side.CRM, LEAD, "asked for", NOW, (NAME,), Side.CRM, span)
+        number = store.save_backfill(asked)
+        asked = replace(asked, number=number)
+        assert store.load_backfills(9) == [asked]
+        moved = replace(asked, began=ReadNumber(7), cursor=Cursor("c"), read=5, expected=9, is_read=True)
+        assert store.save_backfill(moved) == number
+        assert store.load_backfills(9) == [moved]
+
+    def test_open_ones_are_told_apart_and_the_newest_comes_first(self, store: Store) -> None:
+        first, second = (Backfill(Side.CRM, entity, "new", NOW) for entity in (LEAD, CONTACT))
+        first = replace(first, number=store.save_backfill(first))
+        second = replace(second, number=store.save_backfill(second))
+        assert store.load_backfills(9) == [second, first]
+        assert store.load_backfills(1) == [second]
+        store.save_backfill(replace(second, finished_at=NOW))
+        assert store.load_backfills(9, only_open=True) == [first]
+
+    def test_rows_that_wait_are_counted_by_lane(self, store: Store) -> None:
+        save(store, a_state(lead("a"), 1), a_state(lead("b"), 1), lane=Lane.SLOW)
+        save(store, a_state(lead("c"), 1))
+        save(store, a_state(lead("b"), 2))
+        counts = [store.count_waiting(Side.CRM, LEAD, lane) for lane in Lane]
+        assert counts == [0, 2, 1]
+        assert store.count_waiting(Side.CRM, CONTACT, Lane.SLOW) == 0

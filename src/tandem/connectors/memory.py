@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from tandem.core.backfill import Since, Span
 from tandem.core.errors import CursorExpiredError, RejectedError, TransientError, UnknownOutcomeError
 from tandem.core.plan import ActionKind
 from tandem.core.record import (
@@ -253,6 +254,28 @@ class MemoryConnector:
         async for page in self._log_pages(entity, int(place), fields):
             yield page
 
+    async def fetch_live_cursor(self, entity: Entity, fields: Sequence[str]) -> Cursor:
+        self.calls += 1
+        return Cursor(str(len(self.system.log)))
+
+    async def fetch_span(
+        self, entity: Entity, cursor: Cursor | None, fields: Sequence[str], span: Span
+    ) -> AsyncIterator[Page]:
+        """`cursor` counts the records that have come."""
+        times: dict[RecordId, list[datetime]] = {}
+        for entry in self.system.log:
+            if entry.key.entity == entity and entry.key.id in self.system.records.get(entity, {}):
+                times.setdefault(entry.key.id, []).append(entry.at)
+        when = {id_: at[0] if span.by is Since.CREATED else at[-1] for id_, at in times.items()}
+        ids = [id_ for id_, at in sorted(when.items()) if _is_in(span, at)]
+        start, is_last = int(cursor or 0), False
+        while not is_last:
+            self.calls += 1
+            readings = [self._read(entity, id_, fields) for id_ in ids[start : start + self.page_size]]
+            start += len(readings)
+            is_last = start >= len(ids)
+            yield Page(readings, Cursor(str(start)), is_last=is_last, is_full_read=True)
+
     async def fetch_records(self, entity: Entity, fields: Sequence[str], ids: Sequence[RecordId]) -> Sequence[Reading]:
         self.calls += bool(ids)
         return [self._read(entity, id_, fields) for id_ in ids]
@@ -339,6 +362,10 @@ def _to_record(entry: LogEntry) -> ChangeRecord:
     return ChangeRecord(
         f"{entry.number}", entry.key, entry.at, entry.field, display(entry.old), display(entry.new), entry.source
     )
+
+
+def _is_in(span: Span, at: datetime) -> bool:
+    return (span.since is None or at >= span.since) and (span.until is None or at < span.until)
 
 
 def _described(new: NewField) -> FieldInfo:

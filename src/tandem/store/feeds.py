@@ -49,7 +49,7 @@ def _save_newer(tx: Transaction) -> Any:
             or_(inbox.c.presence != Presence.SUSPECT.value, new.presence != Presence.PRESENT.value),
         ),
     )
-    kept = {"number", "sync_id", "side", "entity", "record_id", "lane"}
+    kept = {"number", "sync_id", "side", "entity", "record_id", "lane", "first_read"}
     lane = case((new.lane < inbox.c.lane, new.lane), else_=inbox.c.lane)
     return insert.on_conflict_do_update(
         index_elements=[inbox.c.sync_id, inbox.c.side, inbox.c.entity, inbox.c.record_id],
@@ -93,6 +93,12 @@ def has_rows(tx: Transaction, side: Side, entities: Sequence[Entity], lane: Lane
 
 
 def load_waiting(tx: Transaction, side: Side, entity: Entity, lane: Lane, limit: int, now: datetime) -> list[State]:
+def count_waiting(tx: Transaction, side: Side, entity: Entity, lane: Lane) -> int:
+    c = inbox.c
+    is_it = and_(c.sync_id == tx.sync, c.side == side.value, c.entity == entity, c.lane == int(lane))
+    return int(tx.connection.execute(select(func.count()).select_from(inbox).where(is_it)).scalar_one())
+
+
     """Rows by arrival, without deferred ones and those of links with an open journal row."""
     rows = (
         select(*_STATE)

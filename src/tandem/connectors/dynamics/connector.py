@@ -24,6 +24,7 @@ from tandem.connectors.dynamics.wire import RowShape
 from tandem.connectors.dynamics.writer import Writer, batch_size
 from tandem.connectors.http import HttpClient
 from tandem.connectors.pacing import Pacer
+from tandem.core.backfill import Span
 from tandem.core.errors import ConfigError, CursorExpiredError, RejectedError
 from tandem.core.plan import ActionKind
 from tandem.core.record import Cursor, Entity, RecordId, Side, Value
@@ -165,6 +166,19 @@ class DynamicsConnector:
         await self._organization.ensure()
         async for ids in sweep.fetch_ids(self._client, await self._table(entity), page_size=self._page_size):
             yield ids
+
+    async def fetch_live_cursor(self, entity: Entity, fields: Sequence[str]) -> Cursor:
+        return await (await self._feed(entity, fields)).live_cursor()
+
+    async def fetch_span(
+        self, entity: Entity, cursor: Cursor | None, fields: Sequence[str], span: Span
+    ) -> AsyncIterator[Page]:
+        async for page in (await self._feed(entity, fields)).span_pages(cursor, span):
+            yield page
+
+    async def _feed(self, entity: Entity, fields: Sequence[str]) -> ChangeFeed:
+        table = await self._table(entity)
+        return ChangeFeed(self._client, self._clock, table, fields, page_size=self._page_size)
 
     async def fetch_records(self, entity: Entity, fields: Sequence[str], ids: Sequence[RecordId]) -> Sequence[Reading]:
         shape = RowShape(await self._table(entity), fields)

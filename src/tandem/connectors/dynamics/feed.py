@@ -22,6 +22,7 @@ from tandem.connectors.dynamics.client import DynamicsClient
 from tandem.connectors.dynamics.errors import NOT_TRACKED
 from tandem.connectors.dynamics.schema import Table
 from tandem.connectors.dynamics.wire import Rows, RowShape
+from tandem.core.backfill import Since, Span
 from tandem.core.errors import CursorExpiredError, RejectedError
 from tandem.core.record import Cursor, Side
 from tandem.ports import Clock, Page
@@ -47,7 +48,7 @@ class _Place(msgspec.Struct, omit_defaults=True, frozen=True):
     says that it is tracked, and the service would not tell its changes.
     """
 
-    kind: Literal["full", "delta", "modified", "rows"]
+    kind: Literal["full", "delta", "modified", "rows", "span"]
     fields: str
     path: str | None = None
     since: str | None = None
@@ -159,6 +160,37 @@ class ChangeFeed:
                 began_at, expected = self._clock.now(), None
 
     async def _read(self, path: str, *, is_tracking: bool) -> bytes:
+    # --- beside a full read
+
+    async def live_cursor(self) -> Cursor:
+        """By modification time from the latest one there is, tracked or not: no delta link begins without a full read.
+        The service's own times count, so that our clock does not matter."""
+        if MODIFIED_AT not in self.table.columns:
+            return _Place("rows", self._digest).cursor()
+        shape = RowShape(self.table, (), [MODIFIED_AT])
+        path = f"{self.table.set_name}?$select={MODIFIED_AT}&$orderby={MODIFIED_AT}%20desc&$top=1"
+        newest = shape.parse_page(await self._read(path, is_tracking=False), self._operation)
+        times = [getattr(row, shape.place[MODIFIED_AT]) for row in newest.raw]
+        since = next((str(at) for at in times if at), self._clock.now().strftime(_TIME_FORMAT))
+        return _Place("modified", self._digest, since=since, highest=since, is_refused=self.table.is_tracked).cursor()
+
+    async def span_pages(self, cursor: Cursor | None, span: Span) -> AsyncIterator[Page]:
+        """The rows made or modified in `span`, oldest first; the last page ends it."""
+        place, shape = self._place(cursor), RowShape(self.table, self._fields)
+        path = place.path if place else self._span_path(shape, span)
+        while path is not None:
+            rows = shape.parse_page(await self._read(path, is_tracking=False), self._operation)
+            path = rows.next_path
+            after = _Place("span", self._digest, path).cursor()
+            yield Page(rows.readings, after, is_last=path is None, is_full_read=True)
+
+    def _span_path(self, shape: RowShape, span: Span) -> str:
+        column = _SPAN_COLUMNS[span.by]
+        ends = ((span.since, "ge"), (span.until, "lt"))
+        terms = [f"{column}%20{word}%20{at.astimezone(UTC).strftime(_TIME_FORMAT)}" for at, word in ends if at]
+        order = f"$orderby={column}%20asc,{self.table.primary_id}%20asc"
+        return f"{self.table.set_name}?$select={shape.select}&{order}&$filter={'%20and%20'.join(terms)}"
+
         """The page size is not part of a link: it is asked for each time."""
         size = f"odata.maxpagesize={self._page_size}"
         prefer = f"odata.track-changes,{size}" if is_tracking else size

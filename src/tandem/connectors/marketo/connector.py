@@ -22,6 +22,7 @@ from tandem.connectors.marketo.objects import object_of
 from tandem.connectors.marketo.schema import create_person_fields, fetch_schema, has_entity
 from tandem.connectors.marketo.wire import RowReader, UnreadableError
 from tandem.connectors.marketo.writer import KeysInFlight, Writer
+from tandem.core.backfill import Span
 from tandem.core.errors import RejectedError
 from tandem.core.plan import ActionKind
 from tandem.core.record import PERSON, Cursor, Entity, RecordId, Side, Value
@@ -205,6 +206,16 @@ class MarketoConnector:
         with readable("changes"):
             async for page in self._feed.pages(cursor, rows):
                 yield page
+
+    async def fetch_live_cursor(self, entity: Entity, fields: Sequence[str]) -> Cursor:
+        with readable("changes"):
+            return (await self._feed.begin()).as_cursor()
+
+    def fetch_span(
+        self, entity: Entity, cursor: Cursor | None, fields: Sequence[str], span: Span
+    ) -> AsyncIterator[Page]:
+        text = "Marketo lists nobody by date over its API; name the span in Dynamics."
+        raise RejectedError(text, side=Side.MARKETING, operation="span")
 
     async def fetch_records(self, entity: Entity, fields: Sequence[str], ids: Sequence[RecordId]) -> Sequence[Reading]:
         rows = await self._rows(entity, fields)

@@ -146,7 +146,7 @@ class PersonFeed:
         }
 
     async def pages(self, cursor: Cursor | None, rows: RowReader) -> AsyncIterator[Page]:
-        place = await self._begin(rows) if cursor is None else parse_cursor(cursor)
+        place = await self._full_read.begin(await self.begin(), rows) if cursor is None else parse_cursor(cursor)
         self._check_age(place)
         while place.is_full_read:
             page, place = await self._full_read.next_page(place, rows)
@@ -154,12 +154,12 @@ class PersonFeed:
         async for page in self._poll(place, rows.fields):
             yield page
 
-    async def _begin(self, rows: RowReader) -> Place:
+    async def begin(self) -> Place:
         """Before anybody is read, the tokens: what happens from now on is in the feeds."""
         now = self._clock.now()
         token = await self._client.paging_token(render_time(now - timedelta(seconds=SKEW_S)))
         at = now.timestamp()
-        place = Place(
+        return Place(
             next=0,
             highest=0,
             feeds={feed: Chain(token, at, at) for feed in (CHANGES, MERGES, DELETIONS)},
@@ -167,7 +167,6 @@ class PersonFeed:
             again_from=at,
             again_due=at + self._cadence.overlap_s,
         )
-        return await self._full_read.begin(place, rows)
 
     # --- the feeds
 
