@@ -96,6 +96,15 @@ class Hold:
 
 
 @dataclass(frozen=True, slots=True)
+class Follow:
+    """What a record shows of another one: the pair `pair` of the crm record `parent`; its place in marketing with an
+    empty name. When that moves, the record is due."""
+
+    parent: RecordKey
+    pair: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class InboxRef:
     """An inbox row a plan used up: it goes with the plan's commit unless a newer reading has replaced it."""
 
@@ -132,6 +141,10 @@ class LinkPlan:
     consumed: tuple[InboxRef, ...] = ()
     revisit_s: float | None = None
     is_deletion: bool = False
+    follows: tuple[Follow, ...] | None = None
+    """None where the mapping shows nothing of other records."""
+    moved: tuple[str, ...] = ()
+    """Pairs that others may show, whose agreed value is another one with this plan."""
     changes_link: bool = True
     """False where nothing about the link, its base or its version changed: only the inbox rows go."""
 

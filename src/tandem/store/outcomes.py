@@ -6,9 +6,9 @@ from datetime import datetime
 from typing import Any
 
 from tandem.core.plan import ActionKind
-from tandem.core.record import Entity, Link, LinkNumber, LinkStatus, Presence, ReadNumber, State
+from tandem.core.record import Entity, Link, LinkNumber, LinkStatus, Presence, ReadNumber, RecordKey, State
 from tandem.ports import JournalRow, JournalState, Outcome
-from tandem.store import feeds, holds, journal, links, rules
+from tandem.store import feeds, follows, holds, journal, links, rules
 from tandem.store.rules import Held
 from tandem.store.transaction import Transaction
 
@@ -26,6 +26,7 @@ class _Batch:
     due: list[LinkNumber] = field(default_factory=list)
     fates: list[dict[str, Any]] = field(default_factory=list)
     suspects: list[State] = field(default_factory=list)
+    moved: dict[RecordKey, set[str]] = field(default_factory=dict)
 
 
 def record(tx: Transaction, outcomes: Sequence[Outcome], now: datetime) -> None:
@@ -47,6 +48,8 @@ def _gather(tx: Transaction, batch: _Batch, row: JournalRow, outcome: Outcome) -
             names = tx.names_of(tx.shapes.pairs[row.crm_entity])
             batch.links[row.link] = rules.done(batch.links[row.link], row, outcome, names, batch.written)
             batch.entities[row.link] = row.crm_entity
+            if crm := batch.links[row.link].crm:
+                batch.moved.setdefault(crm, set()).update(write.pair for write in row.action.writes)
             batch.due.extend([row.link] if row.action.kind is ActionKind.DELETE else [])
         case JournalState.REJECTED:
             known = batch.holds.get(row.link, {})
@@ -83,6 +86,7 @@ def _write(tx: Transaction, batch: _Batch, before: dict[LinkNumber, Link]) -> No
     feeds.note_ids(tx, [link.marketing for link in changed])
     is_live = LinkStatus.LIVE
     links.wake(tx, [link for link in changed if link.status is is_live and before[link.number].status is not is_live])
+    follows.wake(tx, batch.moved)
     holds.replace_holds(tx, {number: batch.holds[number] for number in batch.held})
     links.make_due(tx, dict.fromkeys(batch.due))
     feeds.save_states(tx, batch.suspects, {})
