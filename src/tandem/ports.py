@@ -117,7 +117,7 @@ class Budget:
 @dataclass(frozen=True, slots=True)
 class Write:
     """One record of a write call. ``id`` is None for a create whose id the side gives; ``values`` by field name, none
-    for a delete;
+    for a delete; a merge first gives them to ``survivor``, which then takes the record over.
     ``lookup`` is the field whose value must not exist yet (creates in Marketo)."""
 
     kind: ActionKind
@@ -125,6 +125,7 @@ class Write:
     values: Mapping[str, Value]
     version: Version | None = None
     lookup: str | None = None
+    survivor: RecordId | None = None
 
 
 class Written(Struct, frozen=True, gc=False):

@@ -1,5 +1,6 @@
 """What every store does. A new method of the port gets its case in one of these parts."""
 
+from tests.conformance.store_backlog_contract import BacklogContract, RetryContract
 from tests.conformance.store_claim_contract import (
     AliasContract,
     ClaimContract,
@@ -15,6 +16,7 @@ from tests.conformance.store_extract_contract import (
     RecordsContract,
     SettingsContract,
 )
+from tests.conformance.store_follow_contract import FollowContract
 from tests.conformance.store_outcome_contract import (
     DoneContract,
     JournalContract,
@@ -22,11 +24,9 @@ from tests.conformance.store_outcome_contract import (
     WithdrawnContract,
 )
 from tests.conformance.store_plan_contract import (
-    BacklogContract,
     ConflictContract,
     HoldContract,
     PlanContract,
-    RetryContract,
     StatusContract,
     WaitContract,
 )
@@ -47,6 +47,7 @@ class StoreContract(
     LaneContract,
     PlanContract,
     WaitContract,
+    FollowContract,
     HoldContract,
     ConflictContract,
     StatusContract,

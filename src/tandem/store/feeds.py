@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import and_, bindparam, case, delete, exists, or_, select, update
+from sqlalchemy import and_, bindparam, case, delete, exists, func, or_, select, update
 
 from tandem.core.plan import InboxRef
 from tandem.core.record import ChangeRecord, Cursor, Entity, Lane, Presence, RecordId, RecordKey, Side, State
@@ -66,6 +66,7 @@ def _row_of(tx: Transaction, state: State, search: Search) -> dict[str, Any]:
         "entity": state.key.entity,
         "record_id": state.key.id,
         "read_number": state.read_number,
+        "first_read": state.read_number,
         "version": state.version,
         "shape_id": tx.shapes.fields.get((state.key.side, state.key.entity)),
         "values": codec.encode_values(state.values),
@@ -92,13 +93,13 @@ def has_rows(tx: Transaction, side: Side, entities: Sequence[Entity], lane: Lane
     return exists().where(is_it)
 
 
-def load_waiting(tx: Transaction, side: Side, entity: Entity, lane: Lane, limit: int, now: datetime) -> list[State]:
 def count_waiting(tx: Transaction, side: Side, entity: Entity, lane: Lane) -> int:
     c = inbox.c
     is_it = and_(c.sync_id == tx.sync, c.side == side.value, c.entity == entity, c.lane == int(lane))
     return int(tx.connection.execute(select(func.count()).select_from(inbox).where(is_it)).scalar_one())
 
 
+def load_waiting(tx: Transaction, side: Side, entity: Entity, lane: Lane, limit: int, now: datetime) -> list[State]:
     """Rows by arrival, without deferred ones and those of links with an open journal row."""
     rows = (
         select(*_STATE)

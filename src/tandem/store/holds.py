@@ -56,6 +56,16 @@ def replace_holds(tx: Transaction, held: Mapping[LinkNumber, Mapping[str | None,
         tx.connection.execute(insert(holds), rows)
 
 
+def forget_rejections(tx: Transaction, numbers: Iterable[LinkNumber]) -> list[LinkNumber]:
+    """The links of which anything had been refused; other holds stay."""
+    found: list[LinkNumber] = []
+    for chunk in in_chunks(dict.fromkeys(numbers)):
+        is_it = and_(holds.c.sync_id == tx.sync, holds.c.link.in_(chunk), holds.c.journal.is_not(None))
+        found += dict.fromkeys(tx.connection.execute(select(holds.c.link).where(is_it)).scalars())
+        tx.connection.execute(delete(holds).where(is_it))
+    return found
+
+
 def plan_holds(tx: Transaction, planned: Sequence[tuple[LinkNumber, LinkPlan]], now: datetime) -> None:
     known = load_holds(tx, [number for number, _ in planned])
     after = {number: rules.holds_after_plan(known.get(number, {}), plan.holds, now) for number, plan in planned}

@@ -58,11 +58,11 @@ class Waiting:
 
     state: State
     shape: Names | None
+    first_read: ReadNumber
     crm_key: str | None = None
     dedupe_key: str | None = None
     not_before: datetime | None = None
     lane: Lane = Lane.NORMAL
-    first_read: ReadNumber = ReadNumber(0)
 
 
 @dataclass(slots=True)
@@ -217,7 +217,7 @@ class MemoryStore(MemoryBackfills, MemoryBacklog, MemoryRequests):
         shape = self._fields.get((new.key.side, new.key.entity))
         lane = min(lane, known.lane) if known else lane
         first_read = known.first_read if known else new.read_number
-        self.state.inbox[new.key] = Waiting(new, shape, crm_key, dedupe_key, lane=lane, first_read=first_read)
+        self.state.inbox[new.key] = Waiting(new, shape, first_read, crm_key, dedupe_key, lane=lane)
         return True
 
     def _note_ids(self, keys: Iterable[RecordKey | None]) -> None:
