@@ -22,17 +22,17 @@ from tests.conformance.store_world import (
 class FollowContract:
     def test_a_pair_that_was_written_wakes_who_shows_it(self, store: Store) -> None:
         parent = a_link(store, account("acme"), person("9"))
-        shows = a_link(store, contact("c"), person("1"), follows=(Follow(account("acme"), EMAIL),))
-        a_link(store, contact("d"), person("2"), follows=(Follow(account("acme"), NAME),))
+        shows = a_link(store, contact("c"), person("1"), follows=(Follow(account("acme"), NAME),))
+        a_link(store, contact("d"), person("2"), follows=(Follow(account("acme"), EMAIL),))
         row = an_open_row(store, parent, an_update(person("9")))
-        assert {write.pair for write in row.action.writes} == {EMAIL}
+        assert {write.pair for write in row.action.writes} == {NAME}
         assert claim(store) == []
         finish(store, row)
         assert [found.link for found in claim(store)] == [shows]
 
     def test_a_write_that_did_not_land_wakes_nobody(self, store: Store) -> None:
         parent = a_link(store, account("acme"), person("9"))
-        a_link(store, contact("c"), person("1"), follows=(Follow(account("acme"), EMAIL),))
+        a_link(store, contact("c"), person("1"), follows=(Follow(account("acme"), NAME),))
         row = an_open_row(store, parent, an_update(person("9")))
         finish(store, row, state=JournalState.REJECTED, error="1003")
         assert claim(store) == []
