@@ -34,6 +34,7 @@ OVERLAP_S: Final = 60.0
 _WINDOW_MAX: Final = 1000
 _DIGESTS_MAX: Final = 20
 MODIFIED_AT: Final = "modifiedon"
+_SPAN_COLUMNS: Final = {Since.CREATED: "createdon", Since.UPDATED: MODIFIED_AT}
 _TIME_FORMAT: Final = "%Y-%m-%dT%H:%M:%SZ"
 
 
@@ -159,7 +160,6 @@ class ChangeFeed:
             if is_full and place.kind == "delta":
                 began_at, expected = self._clock.now(), None
 
-    async def _read(self, path: str, *, is_tracking: bool) -> bytes:
     # --- beside a full read
 
     async def live_cursor(self) -> Cursor:
@@ -191,6 +191,7 @@ class ChangeFeed:
         order = f"$orderby={column}%20asc,{self.table.primary_id}%20asc"
         return f"{self.table.set_name}?$select={shape.select}&{order}&$filter={'%20and%20'.join(terms)}"
 
+    async def _read(self, path: str, *, is_tracking: bool) -> bytes:
         """The page size is not part of a link: it is asked for each time."""
         size = f"odata.maxpagesize={self._page_size}"
         prefer = f"odata.track-changes,{size}" if is_tracking else size
