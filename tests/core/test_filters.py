@@ -51,6 +51,11 @@ def test_a_field_that_does_not_exist_is_named() -> None:
         a_filter("emailadress1 != null")
 
 
+def test_a_field_that_is_nearly_right_is_suggested() -> None:
+    with pytest.raises(ConfigError, match=r"did you mean emailaddress1\?$"):
+        a_filter("EmailAdress1 != null")
+
+
 def test_what_is_no_expression_is_refused() -> None:
     with pytest.raises(ConfigError, match=r"entities\.lead\.filter is not an expression"):
         a_filter("emailaddress1 ==")

@@ -353,7 +353,13 @@ class MemoryConnector:
         record = self.system.records.get(entity, {}).get(id_)
         if record is None:
             return Reading(id_, presence=Presence.GONE)
-        virtual: dict[str, Value] = {"@id": id_, "@type": _TYPES.get(entity), "@deleted": False, **record}
+        virtual: dict[str, Value] = {
+            "@id": id_,
+            "@type": _TYPES.get(entity),
+            "@deleted": False,
+            "@paused": False,
+            **record,
+        }
         values = tuple(virtual.get(n.partition(".")[0]) for n in fields)
         return Reading(id_, values, self.system.version(RecordKey(self.side, entity, id_)))
 

@@ -27,6 +27,7 @@ VIRTUAL_FIELDS: Final = (
     FieldInfo(KEY_COLUMN, "Id", FieldKind.REFERENCE, "virtual", is_writable=False),
     FieldInfo("@type", "Type", FieldKind.TEXT, "virtual", is_writable=False),
     FieldInfo("@deleted", "Deleted", FieldKind.BOOLEAN, "virtual", is_writable=False),
+    FieldInfo("@paused", "Paused", FieldKind.BOOLEAN, "virtual", is_writable=False),
 )
 """What Tandem itself knows of every crm record; the crm connector supplies the values."""
 

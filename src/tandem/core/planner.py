@@ -9,7 +9,15 @@ from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from tandem.core.creation import content_for, create_in_crm, create_in_marketing, pending
-from tandem.core.endings import deleted_in_crm, deleted_in_marketing, deletion_conflicts, paused, tombstone, unchanged
+from tandem.core.endings import (
+    deleted_in_crm,
+    deleted_in_marketing,
+    deletion_conflicts,
+    paused,
+    removed,
+    tombstone,
+    unchanged,
+)
 from tandem.core.lineage import convert_base
 from tandem.core.match import Ambiguous, Matched, fold, match_record
 from tandem.core.plan import Hold, InboxRef, LinkPlan, Plan
@@ -133,6 +141,8 @@ class _Planner:
 
 def _may_be_created(case: Case, marketing: State) -> bool:
     chosen, mapping = case.policy.create_in_crm_filter, case.mapping
+    if case.stays_in_marketing:
+        return False
     if chosen is None:
         return True
     return chosen.passes({name: mapping.marketing_value(marketing.values, name) for name in chosen.fields})
@@ -143,7 +153,7 @@ def _plan_live(case: Case, link: Link) -> LinkPlan:
     assert crm is not None, "the look reads both ends of a link"
     assert marketing is not None, "the look reads both ends of a link"
     if not marketing.is_present:
-        return deleted_in_marketing(case, link, crm, marketing)
+        return removed(case, link) or deleted_in_marketing(case, link, crm, marketing)
     if not crm.is_present:
         return deleted_in_crm(case, link, marketing)
     if case.is_outside:

@@ -19,6 +19,14 @@ class DeleteRule(StrEnum):
     IGNORE = "ignore"
 
 
+class LeaveRule(StrEnum):
+    """What becomes of the person whose record leaves the filter: it stays as it is (N99), is marked, or is deleted."""
+
+    KEEP = "keep"
+    FLAG = "flag"
+    REMOVE = "remove"
+
+
 DEFAULT_PREFERENCE: tuple[str, ...] = ("same key", "active", "contact over lead", "last modified", "lowest id")
 
 
@@ -29,6 +37,8 @@ class EntityPolicy:
     ``create_in_crm`` is the entity a person known only to Marketo becomes (None: it is not created, N16).
     ``prefer`` orders several candidates of a match; an empty order holds them for a person. ``filter`` says which crm
     records are synced, ``create_in_crm_filter`` which people known only to Marketo are created (None: all).
+    ``filter_to_keep`` is what a record that is linked must pass, where that is not the same; ``filter_to_crm`` says of
+    which people anything goes to Dynamics. ``deleted_column`` is the crm column that a deletion in Marketo sets.
     """
 
     winner: Winner
@@ -40,6 +50,13 @@ class EntityPolicy:
     prefer: tuple[str, ...] = DEFAULT_PREFERENCE
     filter: RecordFilter | None = None
     create_in_crm_filter: RecordFilter | None = None
+    filter_to_keep: RecordFilter | None = None
+    filter_to_crm: RecordFilter | None = None
+    on_leave: LeaveRule = LeaveRule.KEEP
+    deleted_column: str | None = None
+
+    def filter_for(self, *, is_linked: bool) -> RecordFilter | None:
+        return self.filter_to_keep or self.filter if is_linked else self.filter
 
     def winner_of(self, pair: FieldPair) -> Winner:
         return pair.winner or self.winner

@@ -111,6 +111,10 @@ def _carry(case: Case, seen: Sighting, carry: Carry, merged: _Merged) -> None:
         merged.waits.extend(parents)
     elif carry.to is Side.CRM and case.is_closed:
         merged.hold(pair.name, "the lead is closed in crm and takes no changes until it is open", carry.conflict)
+    elif carry.to is Side.CRM and case.stays_in_marketing:
+        assert case.policy.filter_to_crm is not None
+        reason = f"paused: the person does not pass filter_to_crm {case.policy.filter_to_crm.text}"
+        merged.hold(pair.name, reason, carry.conflict)
     elif case.was_rejected(pair, source):
         merged.hold(pair.name, f"{name} in {carry.to} was rejected with this value", carry.conflict)
     elif name not in merged.writes[carry.to]:

@@ -75,7 +75,14 @@ class Case:
 
     @property
     def is_outside(self) -> bool:
-        return is_outside(self.mapping, self.policy, self.subject.crm)
+        link = self.subject.link
+        is_linked = link is not None and link.marketing is not None
+        return is_outside(self.mapping, self.policy, self.subject.crm, is_linked=is_linked)
+
+    @property
+    def stays_in_marketing(self) -> bool:
+        """Whether nothing of this person goes to Dynamics."""
+        return stays_in_marketing(self.mapping, self.policy, self.subject.marketing)
 
     def missing_parents(self, pair: FieldPair, value: Value) -> tuple[RecordKey, ...]:
         """The records that `value` may name, if none of them is linked yet. A number is what Marketo calls one that
@@ -99,11 +106,19 @@ def open_case(subject: Subject, rules: Rules) -> Case:
     return Case(subject, rules, mapping, policy, closed)
 
 
-def is_outside(mapping: EntityMapping, policy: EntityPolicy, crm: State | None) -> bool:
+def is_outside(mapping: EntityMapping, policy: EntityPolicy, crm: State | None, *, is_linked: bool = False) -> bool:
     """Whether the filter keeps this crm record out of the sync."""
-    if policy.filter is None or crm is None or not crm.is_present:
+    chosen = policy.filter_for(is_linked=is_linked)
+    if chosen is None or crm is None or not crm.is_present:
         return False
-    return not policy.filter.passes({name: mapping.crm_value(crm.values, name) for name in policy.filter.fields})
+    return not chosen.passes({name: mapping.crm_value(crm.values, name) for name in chosen.fields})
+
+
+def stays_in_marketing(mapping: EntityMapping, policy: EntityPolicy, marketing: State | None) -> bool:
+    chosen = policy.filter_to_crm
+    if chosen is None or marketing is None or not marketing.is_present:
+        return False
+    return not chosen.passes({name: mapping.marketing_value(marketing.values, name) for name in chosen.fields})
 
 
 def is_closed(mapping: EntityMapping, crm: State | None) -> bool:

@@ -18,7 +18,7 @@ from tandem.core.errors import RejectedError
 from tandem.core.record import USER, Entity, Side
 from tandem.core.schema import EntitySchema, FieldInfo, FieldKind
 
-VIRTUAL_FIELDS: Final = ("@id", "@type", "@deleted")
+VIRTUAL_FIELDS: Final = ("@id", "@type", "@deleted", "@paused")
 
 # What a lookup of several targets stands for in a mapping.
 _PREFERRED_TARGETS: Final = ("systemuser", "account")

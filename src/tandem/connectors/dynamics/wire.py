@@ -150,7 +150,7 @@ def _compile_readings(
     parts = []
     for name in fields:
         if name in VIRTUAL_FIELDS:
-            parts.append({"@id": "r.id", "@type": "type_name", "@deleted": "False"}[name])
+            parts.append({"@id": "r.id", "@type": "type_name", "@deleted": "False", "@paused": "False"}[name])
             continue
         kind, at = table.column(name).kind, f"r.{place[names[name]]}"
         if kind is FieldKind.DATETIME:
