@@ -91,6 +91,8 @@ class EntityMapping:
     ``crm_places[i]`` is the place of pair i's value in a crm state, likewise on the other side.
     ``key_field`` is the marketing field that holds the crm id; ``dedupe_field`` the marketing field a create must be
     unique by (None where there is none), each with its place in the marketing shape.
+    ``key_parts``: where no field holds the crm id, the marketing fields that together say which record it is; the
+    ``key_field`` is one of them (``core.keys``).
     """
 
     crm_entity: Entity
@@ -103,6 +105,7 @@ class EntityMapping:
     key_field: str
     dedupe_field: str | None = None
     names: tuple[str, ...] = field(default=())
+    key_parts: tuple[str, ...] = ()
 
     def fields_on(self, side: Side) -> tuple[str, ...]:
         return self.crm_fields if side is Side.CRM else self.marketing_fields
@@ -129,6 +132,7 @@ def compile_mapping(
     *,
     key_field: str,
     dedupe_field: str | None = None,
+    key_parts: Sequence[str] = (),
     crm_extras: Sequence[str] = (),
     marketing_extras: Sequence[str] = (),
 ) -> EntityMapping:
@@ -150,6 +154,7 @@ def compile_mapping(
         key_field=key_field,
         dedupe_field=dedupe_field,
         names=tuple(pair.name for pair in pairs),
+        key_parts=tuple(key_parts),
     )
 
 

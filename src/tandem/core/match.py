@@ -43,7 +43,8 @@ def derived_crm_id(sync_id: str, marketing_id: RecordId) -> RecordId:
 
 def match_record(mapping: EntityMapping, crm: State, candidates: Sequence[State], prefer: Sequence[str]) -> Match:
     """The one of `candidates` (unlinked marketing states) that is `crm`'s counterpart."""
-    same_key = [state for state in candidates if _has_key(mapping, state, crm.key.id)]
+    # Under a key of several parts the look finds those with all of them, and no others.
+    same_key = [state for state in candidates if mapping.key_parts or _has_key(mapping, state, crm.key.id)]
     if same_key:
         return _choose(mapping, same_key, prefer, "carries the crm key")
     free = [state for state in candidates if not mapping.marketing_value(state.values, mapping.key_field)]

@@ -13,11 +13,13 @@ from tandem.core.endings import (
     deleted_in_crm,
     deleted_in_marketing,
     deletion_conflicts,
+    is_made_anew,
     paused,
-    removed,
+    severed,
     tombstone,
     unchanged,
 )
+from tandem.core.keys import INCOMPLETE, TAKEN, crm_key, rekeyed
 from tandem.core.lineage import convert_base
 from tandem.core.match import Ambiguous, Matched, fold, match_record
 from tandem.core.plan import Hold, InboxRef, LinkPlan, Plan
@@ -87,7 +89,7 @@ class _Planner:
                 return _Defer(
                     case.rules.retry_s
                 )  # somebody else is being linked to the person this one was merged into
-            return _plan_live(case, link)
+            return self._make_anew(case, link) if is_made_anew(case) else _plan_live(case, link)
         if subject.crm is not None:
             return self._plan_crm(case, subject.crm)
         return self._plan_marketing(case)
@@ -120,10 +122,30 @@ class _Planner:
         if not case.policy.create_in_marketing:
             return _Ignore() if case.subject.link is None else unchanged(case, case.subject.link)
         content = content_for(case, case.mapping.crm_values(crm.values), Side.MARKETING)
+        if case.mapping.key_parts and (lacking := self._key_is_lacking(case, crm)):
+            return pending(case, crm, holds=(*content.holds, Hold(None, lacking)), waits=content.waits)
         dedupe = content.value_of(case.mapping.dedupe_field)
         if dedupe is not None and not self._reserve(dedupe):
             return _Defer(0.0)
         return create_in_marketing(case, crm, content)
+
+    def _key_is_lacking(self, case: Case, crm: State) -> str | None:
+        """Why a record whose key has several parts cannot be made."""
+        key = crm_key(case.mapping, crm.values, crm.key.id)
+        if key is None:
+            return INCOMPLETE
+        is_free = not case.subject.key_taken and self._reserve((case.mapping.marketing_entity, key))
+        return None if is_free else TAKEN
+
+    def _make_anew(self, case: Case, link: Link) -> _Outcome:
+        """Its marketing end is gone, and policy wants another one: the link starts over with its crm end."""
+        assert case.subject.crm is not None, "the look reads both ends of a link"
+        subject = replace(case.subject, link=severed(link, len(case.mapping.pairs)), marketing=None)
+        outcome = self._plan_crm(open_case(subject, case.rules), case.subject.crm)
+        if isinstance(outcome, LinkPlan):
+            # What was written to the record that is gone proves nothing about the next one.
+            return replace(outcome, confirmed=tuple(sent.journal for sent in case.subject.sent), changes_link=True)
+        return outcome
 
     def _plan_marketing(self, case: Case) -> _Outcome:
         """A person known only to Marketo: created in Dynamics where policy says so (N16)."""
@@ -141,8 +163,6 @@ class _Planner:
 
 def _may_be_created(case: Case, marketing: State) -> bool:
     chosen, mapping = case.policy.create_in_crm_filter, case.mapping
-    if case.stays_in_marketing:
-        return False
     if chosen is None:
         return True
     return chosen.passes({name: mapping.marketing_value(marketing.values, name) for name in chosen.fields})
@@ -153,12 +173,14 @@ def _plan_live(case: Case, link: Link) -> LinkPlan:
     assert crm is not None, "the look reads both ends of a link"
     assert marketing is not None, "the look reads both ends of a link"
     if not marketing.is_present:
-        return removed(case, link) or deleted_in_marketing(case, link, crm, marketing)
+        return deleted_in_marketing(case, link, crm, marketing)
     if not crm.is_present:
         return deleted_in_crm(case, link, marketing)
     if case.is_outside:
         return paused(case, link)
-    return merge_record(case, crm, marketing, read_back(case, link, marketing), title="update")
+    return rekeyed(
+        case, link, merge_record(case, crm, marketing, read_back(case, link, marketing), title="update"), marketing
+    )
 
 
 def _plan_created_in_crm(case: Case, link: Link, crm: State, marketing: State) -> LinkPlan:

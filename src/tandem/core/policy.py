@@ -12,10 +12,21 @@ from tandem.core.record import Entity
 
 
 class DeleteRule(StrEnum):
-    """What a deletion on one side does to the other: mark it there (N61), delete it there too, or nothing (N63)."""
+    """What a deletion on one side does: mark the record on the other (N61), delete it there too, nothing (N63), or make
+    it anew where it was deleted, from what the other side holds."""
 
     FLAG = "flag"
     PROPAGATE = "propagate"
+    IGNORE = "ignore"
+    RECREATE = "recreate"
+
+
+class MergeRule(StrEnum):
+    """What a merge on one side does to the other, where both records have a counterpart there: merge those too, leave
+    them for a person, or let them go on apart. There is no way back from a merge on either side."""
+
+    CARRY = "carry"
+    HOLD = "hold"
     IGNORE = "ignore"
 
 
@@ -48,6 +59,8 @@ class EntityPolicy:
     deleted_in_crm: DeleteRule = DeleteRule.FLAG
     deleted_in_marketing: DeleteRule = DeleteRule.IGNORE
     prefer: tuple[str, ...] = DEFAULT_PREFERENCE
+    merged_in_crm: MergeRule = MergeRule.HOLD
+    merged_in_marketing: MergeRule = MergeRule.HOLD
     filter: RecordFilter | None = None
     create_in_crm_filter: RecordFilter | None = None
     filter_to_keep: RecordFilter | None = None

@@ -56,9 +56,16 @@ CONTACT: Final = Entity("contact")
 ACCOUNT: Final = Entity("account")
 USER: Final = Entity("systemuser")
 TEAM: Final = Entity("team")
+OPPORTUNITY: Final = Entity("opportunity")
+"""On both sides."""
+CONNECTION: Final = Entity("connection")
+"""A stakeholder of an opportunity: a connection of it with a lead or a contact."""
+OPPORTUNITY_CUSTOMER: Final = Entity("opportunitycustomer")
+"""An opportunity's potential customer, where it is a contact."""
 PERSON: Final = Entity("person")
 COMPANY: Final = Entity("company")
 SALESPERSON: Final = Entity("salesperson")
+OPPORTUNITY_ROLE: Final = Entity("opportunityrole")
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -20,13 +20,30 @@ class SentWrite:
 
 
 @dataclass(frozen=True, slots=True)
+class Merge:
+    """The record that a linked record of this subject was merged into, at the end of the chain where that one was
+    merged too.
+
+    ``survivor`` is its reading (``GONE`` where it was deleted since), ``link`` its own link if it has one that is not a
+    tombstone, ``counterpart`` what that link has on the other side. ``is_busy``: that link has an open action.
+    """
+
+    survivor: State
+    link: Link | None = None
+    counterpart: State | None = None
+    is_busy: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Subject:
     """One claim after the look.
 
     ``crm`` and ``marketing`` are present or ``GONE`` readings, None where the link has no such end. ``candidates`` are
     marketing persons that the unlinked crm record may already be, none of them linked. ``dedupe_taken``: a person with
-    this e-mail exists and belongs to another record. ``origin`` is the link of the lead that this contact came from.
+    this e-mail exists and belongs to another record; ``key_taken``: so does the one under this key of several parts
+    (``core.keys``). ``origin`` is the link of the lead that this contact came from.
     ``superseded``: the record lives on under another one's link; ``is_blocked``: its origin's link has an open action.
+    ``merge``: one of the link's ends was merged into another record.
     ``is_complete``: the marketing feed has been read past the moment of the marketing reading. ``refs`` are the inbox
     rows this subject uses up.
     """
@@ -37,9 +54,11 @@ class Subject:
     marketing: State | None = None
     candidates: tuple[State, ...] = ()
     dedupe_taken: bool = False
+    key_taken: bool = False
     origin: Link | None = None
     superseded: bool = False
     is_blocked: bool = False
+    merge: Merge | None = None
     sent: tuple[SentWrite, ...] = ()
     records: tuple[ChangeRecord, ...] = ()
     rejected: Mapping[str, Value] = field(default_factory=dict)

@@ -9,6 +9,7 @@ from contextlib import aclosing
 from dataclasses import replace
 
 from tandem.core.errors import CursorExpiredError, TransientError
+from tandem.core.keys import marketing_key
 from tandem.core.match import fold
 from tandem.core.record import ChangeRecord, Entity, Presence, ReadNumber, RecordId, RecordKey, Side, State
 from tandem.ports import Page, Reading
@@ -164,7 +165,7 @@ def search_keys(
     mapping = engine.mapping_of(entity)
     return {
         state.key.id: (
-            fold(mapping.marketing_value(state.values, mapping.key_field)),
+            marketing_key(mapping, state.values),
             fold(mapping.marketing_value(state.values, mapping.dedupe_field)) if mapping.dedupe_field else None,
         )
         for state in states

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import TypeAlias
 
-from tandem.core.match import fold
+from tandem.core.keys import written_key
 from tandem.core.plan import ActionKind
 from tandem.core.record import ChangeRecord, Entity, LinkStatus, RecordId, RecordKey, Side
 from tandem.core.values import shows
@@ -94,9 +94,10 @@ async def _made_in_crm(engine: Engine, rows: Sequence[JournalRow]) -> dict[int, 
 
 async def _made_in_marketing(engine: Engine, rows: Sequence[JournalRow]) -> dict[int, RecordId]:
     entity = rows[0].action.entity
-    field = engine.mapping_of(entity).key_field
-    keys = {key: row.number for row in rows for w in row.action.writes if w.field == field and (key := fold(w.after))}
-    found, _ = await find_in_marketing(engine, entity, list(keys), [])
+    mapping = engine.mapping_of(entity)
+    keys = {key: row.number for row in rows if (key := written_key(mapping, row.action.writes))}
+    sought = {str(w.after): None for row in rows for w in row.action.writes if w.field == mapping.key_field}
+    found, _ = await find_in_marketing(engine, entity, list(sought), [])
     search = search_keys(engine, entity, found)
     return {keys[key]: id_ for id_, (key, _) in search.items() if key in keys}
 

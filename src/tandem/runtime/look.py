@@ -9,9 +9,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
+from tandem.core.keys import crm_key, search_value
 from tandem.core.mapping import EntityMapping
 from tandem.core.match import derived_crm_id, fold
 from tandem.core.plan import ActionKind, InboxRef
+from tandem.core.policy import DeleteRule
 from tandem.core.record import (
     CONTACT,
     LEAD,
@@ -30,6 +32,7 @@ from tandem.core.subject import SentWrite, Subject, is_outside
 from tandem.ports import Claim
 from tandem.runtime.engine import Engine
 from tandem.runtime.extract import read_by_id, search_keys, to_state
+from tandem.runtime.parents import find_named, named
 
 
 @dataclass(slots=True)
@@ -47,6 +50,7 @@ class _Work:
     origin: Link | None = None
     superseded: bool = False
     is_blocked: bool = False
+    is_made_anew: bool = False
 
     @property
     def link(self) -> Link | None:
@@ -59,7 +63,7 @@ class _Work:
 
     @property
     def is_unlinked_crm(self) -> bool:
-        has_end = self.link is not None and self.link.marketing is not None
+        has_end = self.link is not None and self.link.marketing is not None and not self.is_made_anew
         return self.crm is not None and self.crm.is_present and not has_end and not self.superseded
 
     @property
@@ -73,6 +77,8 @@ async def look(engine: Engine, marketing_entity: Entity, claims: Sequence[Claim]
     await _read_ends(engine, marketing_entity, works)
     await _follow_merges(engine, marketing_entity, works)
     await _find_origins(engine, marketing_entity, works)
+    _note_what_is_made_anew(engine, works)
+    _name_key_parts(engine, works)
     await _find_candidates(engine, marketing_entity, works, in_inbox=in_inbox)
     await _find_in_crm(engine, works)
     watermark = engine.store.load_watermark(Side.MARKETING, marketing_entity)
@@ -184,6 +190,24 @@ async def _follow_merges(engine: Engine, marketing_entity: Entity, works: Sequen
             merged[state.key.id].marketing = state
 
 
+def _note_what_is_made_anew(engine: Engine, works: Sequence[_Work]) -> None:
+    """A link whose marketing end is gone and is to be made again looks for one like a record that never had it."""
+    for work in works:
+        wants = engine.policies[work.crm_entity].deleted_in_marketing is DeleteRule.RECREATE
+        gone = work.marketing
+        work.is_made_anew = wants and gone is not None and not gone.is_present and gone.merged_into is None
+
+
+def _name_key_parts(engine: Engine, works: Sequence[_Work]) -> None:
+    """A key that names a person names it as Marketo does (``core.keys``)."""
+    keyed = [work for work in works if engine.mappings[work.crm_entity].key_parts and work.crm and work.crm.is_present]
+    rows = [(engine.mappings[work.crm_entity], work.crm.values) for work in keyed if work.crm]
+    parents = find_named(engine, rows)
+    for work in keyed:
+        assert work.crm is not None
+        work.crm = replace(work.crm, values=named(engine.mappings[work.crm_entity], work.crm.values, parents))
+
+
 # --- contacts and the leads they came from
 
 
@@ -256,7 +280,8 @@ async def _find_candidates(engine: Engine, marketing_entity: Entity, works: Sequ
 
 def wanted_keys(engine: Engine, works: Sequence[_Work]) -> tuple[list[str], list[str]]:
     """The crm keys and the dedupe keys under which the records of `works` would be known to marketing."""
-    keys = [work.crm.key.id for work in works if work.crm]
+    sought = [search_value(engine.mappings[w.crm_entity], w.crm.values, w.crm.key.id) for w in works if w.crm]
+    keys = dict.fromkeys(str(value) for value in sought if value is not None)
     return list(keys), [text for work in works if (text := _dedupe_key(engine.mappings[work.crm_entity], work.crm))]
 
 
@@ -304,7 +329,8 @@ def _attach(
     live = frozenset(id_ for id_, link in linked.items() if link.status is not LinkStatus.TOMBSTONE)
     for work in works:
         assert work.crm is not None
-        work.found_by_key = keys.get(work.crm.key.id, [])
+        mapping, crm = engine.mappings[work.crm_entity], work.crm
+        work.found_by_key = keys.get(crm_key(mapping, crm.values, crm.key.id) or "", [])
         work.found_by_dedupe = dedupes.get(_dedupe_key(engine.mappings[work.crm_entity], work.crm) or "", [])
         work.linked_ids = live
 
@@ -365,6 +391,7 @@ def _to_subject(engine: Engine, work: _Work, is_complete: bool) -> Subject:
         marketing=work.marketing,
         candidates=free,
         dedupe_taken=is_taken or work.crm_is_taken,
+        key_taken=any(state.key.id in work.linked_ids for state in work.found_by_key),
         origin=work.origin,
         superseded=work.superseded,
         is_blocked=work.is_blocked,
