@@ -2,7 +2,10 @@
 
 from tandem.app.budget import load_budget
 from tandem.app.build import open_state
-from tandem.app.reports import ConflictLine, EntityLine, StatusReport, named_pair
+from tandem.app.flow import Flow, load_flow
+from tandem.app.pauses import pause_lines
+from tandem.app.reports import Backlog, ConflictLine, EntityLine, StatusReport, named_pair
+from tandem.app.system import SystemClock
 from tandem.config.model import Config
 from tandem.core.record import ACCOUNT, CONTACT, LEAD, PERSON, RecordKey, Side
 from tandem.ports import ConflictRow, EntityStatus, HoldRow, JournalRow, Store
@@ -16,8 +19,11 @@ def status(config: Config) -> StatusReport:
     try:
         run = next(iter(store.load_runs(1)), None)
         ended = run.finished_at if run else None
+        flow = load_flow(store, SystemClock().now())
         return StatusReport(
-            entities=tuple(_entity_line(line) for line in store.load_status()),
+            entities=tuple(_entity_line(line, flow) for line in store.load_status()),
+            full_hour_at=flow.full_hour_at,
+            pauses=pause_lines(store),
             last_pass_at=run.started_at if run else None,
             last_pass_seconds=(ended - run.started_at).total_seconds() if run and ended else None,
             last_error=run.error if run else None,
@@ -50,7 +56,8 @@ def _lag_s(store: Store) -> float | None:
     return max(0.0, (run.finished_at - min(known)).total_seconds())
 
 
-def _entity_line(line: EntityStatus) -> EntityLine:
+def _entity_line(line: EntityStatus, flow: Flow) -> EntityLine:
+    entity = line.crm_entity
     return EntityLine(
         entity=str(line.crm_entity),
         linked=line.linked,
@@ -61,6 +68,10 @@ def _entity_line(line: EntityStatus) -> EntityLine:
         rejected=line.rejected,
         held=line.held,
         conflicts=line.conflicts,
+        inserts=flow.backlog.get((entity, True), Backlog()),
+        updates=flow.backlog.get((entity, False), Backlog()),
+        last_hour=flow.last_hour[entity],
+        full_hour=flow.full_hour[entity],
     )
 
 

@@ -184,7 +184,18 @@ class PauseReport:
 
 
 @dataclass(frozen=True, slots=True)
+class Backlog:
+    """Records that wait to be planned, and since when the oldest of them does."""
+
+    count: int = 0
+    oldest_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class EntityLine:
+    """``inserts`` and ``updates`` wait: new to the other side, or known there. ``last_hour`` counts the writes
+    acknowledged within sixty minutes, ``full_hour`` those of the last full hour of the clock."""
+
     entity: str
     linked: int
     pending: int
@@ -194,12 +205,16 @@ class EntityLine:
     rejected: int
     held: int
     conflicts: int
+    inserts: Backlog = Backlog()
+    updates: Backlog = Backlog()
+    last_hour: int = 0
+    full_hour: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class StatusReport:
     """``lag_s`` is the age of the older of the two sides' watermarks at the last pass, ``budget`` how Marketo's day
-    stood then; None before the first."""
+    stood then; None before the first. ``full_hour_at`` is when the last full hour of the clock began."""
 
     entities: tuple[EntityLine, ...]
     last_pass_at: datetime | None
@@ -209,6 +224,8 @@ class StatusReport:
     holds: tuple[str, ...] = ()
     rejected: tuple[str, ...] = ()
     budget: Budget | None = None
+    pauses: tuple[PauseLine, ...] = ()
+    full_hour_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,14 +1,16 @@
 """What the state says, and the proof that both sides agree."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Annotated
 
 import typer
 
-from tandem.app.reports import ConflictLine, StatusReport, VerifyReport, named_pair
+from tandem.app.reports import Backlog, ConflictLine, StatusReport, VerifyReport, named_pair
 from tandem.cli.boundary import DONE, NEEDS_A_PERSON
 from tandem.cli.options import DEFAULT_CONFIG, ConfigOption, JsonOption, LimitOption
 from tandem.cli.output import counted, document, print_json, print_lines, print_table, shown
+from tandem.cli.pause import pause_line
 from tandem.cli.running import conduct
 from tandem.ports import Budget
 
@@ -29,6 +31,10 @@ def status(config: ConfigOption = DEFAULT_CONFIG, json: JsonOption = False) -> N
     rows = [(line.entity, *(f"{getattr(line, name):,}" for name in _COLUMNS)) for line in report.entities]
     if rows:
         print_table(("entity", *_COLUMNS.values()), rows)
+    if flow := list(_flow_rows(report)):
+        print_lines([""])
+        print_table(_flow_columns(report), flow)
+        print_lines([""])
     print_lines(_status_lines(report))
 
 
@@ -43,6 +49,27 @@ _COLUMNS = {
     "conflicts": "conflicts",
 }
 """Counts of an entity, and their titles: all of them fit beside each other in 80 characters."""
+
+
+def _flow_columns(report: StatusReport) -> tuple[str, ...]:
+    hour = report.full_hour_at
+    full = f"{hour:%H:00}-{(hour + timedelta(hours=1)):%H:00}" if hour else "full hour"
+    return ("entity", "inserts", "oldest", "updates", "oldest", "last hour", full)
+
+
+def _flow_rows(report: StatusReport) -> Iterator[tuple[str, ...]]:
+    """What waits, with the oldest of each, beside what was written: neither hides the other."""
+    for line in report.entities:
+        if not (line.inserts.count or line.updates.count or line.last_hour or line.full_hour):
+            continue
+        waiting = (text for part in (line.inserts, line.updates) for text in (f"{part.count:,}", _since(part)))
+        yield line.entity, *waiting, f"{line.last_hour:,}", f"{line.full_hour:,}"
+
+
+def _since(backlog: Backlog) -> str:
+    if not backlog.count:
+        return ""
+    return f"{backlog.oldest_at:%Y-%m-%d %H:%M}" if backlog.oldest_at else "long ago"
 
 
 @conflicts_app.command("list")
@@ -100,6 +127,7 @@ def _budget_line(budget: Budget) -> str:
 
 
 def _status_lines(report: StatusReport) -> Iterator[str]:
+    yield from map(pause_line, report.pauses)
     if report.last_pass_at is None:
         yield "No pass has run yet: `tandem sync` makes the first copy."
     else:

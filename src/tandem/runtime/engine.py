@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cached_property
 
 from tandem.core.guard import Rails
@@ -19,9 +19,11 @@ from tandem.core.record import (
     USER,
     Entity,
     ReadNumber,
+    RecordId,
     Side,
 )
-from tandem.ports import Clock, Connector, IdSource, Store
+from tandem.core.requests import Asked
+from tandem.ports import Clock, Connector, Desk, IdSource, Store
 
 _STAGES: tuple[tuple[Entity, tuple[Entity, ...]], ...] = (
     (SALESPERSON, (USER, TEAM)),
@@ -72,7 +74,10 @@ class Engine:
     holder: str = "tandem"
     is_gone: Callable[[str], bool] = lambda holder: False
     """Whether the named lease holder is known to be dead, so that its lease need not be waited for."""
-    _marks: list[tuple[ReadNumber, datetime]] = field(default_factory=list)
+    desk: Desk | None = None
+    asked: dict[RecordId, Asked] = field(default_factory=dict)
+    """What open requests ask of people, by Marketo's id."""
+    _marks: "Marks" = field(default_factory=list)
 
     @cached_property
     def stages(self) -> tuple[tuple[Entity, tuple[Entity, ...]], ...]:
@@ -110,8 +115,8 @@ class Engine:
     def mark_time(self) -> None:
         """Remember, across restarts too, that every reading with a lower number than the next had ended by now."""
         if not self._marks:
-            self._marks = _parse_marks(self.store.load_setting(_MARKS) or "")
-        self._marks = [*self._marks[-_MARKS_KEPT:], (self.begin_read(), self.clock.now())]
+            self._marks = load_marks(self.store)
+        self._marks = [*_thinned(self._marks), (self.begin_read(), self.clock.now())]
         self.store.save_setting(_MARKS, _render_marks(self._marks))
 
     def read_before(self, number: ReadNumber) -> datetime:
@@ -121,12 +126,30 @@ class Engine:
 
 _MARKS = "read_numbers"
 _MARKS_KEPT = 50
+_OLDER_MARKS_KEPT = 400
+"""One an hour, so that what waits for two weeks still says since when."""
+
+Marks = list[tuple[ReadNumber, datetime]]
 
 
-def _parse_marks(text: str) -> list[tuple[ReadNumber, datetime]]:
-    pairs = (line.split(" ", 1) for line in text.splitlines())
+def load_marks(store: Store) -> Marks:
+    """When passes began, by the read number of that moment, oldest first."""
+    pairs = (line.split(" ", 1) for line in (store.load_setting(_MARKS) or "").splitlines())
     return [(ReadNumber(int(number)), datetime.fromisoformat(at)) for number, at in pairs]
 
 
-def _render_marks(marks: list[tuple[ReadNumber, datetime]]) -> str:
+def read_after(marks: Marks, number: ReadNumber) -> datetime | None:
+    """A time by which the reading under `number` had not begun: the beginning of its pass. None where nobody knows."""
+    return next((at for mark, at in reversed(marks) if mark <= number), None)
+
+
+def _thinned(marks: Marks) -> Marks:
+    older: Marks = []
+    for mark in marks[:-_MARKS_KEPT]:
+        if not older or mark[1] - older[-1][1] >= timedelta(hours=1):
+            older.append(mark)
+    return [*older[-_OLDER_MARKS_KEPT:], *marks[-_MARKS_KEPT:]]
+
+
+def _render_marks(marks: Marks) -> str:
     return "\n".join(f"{number} {at.isoformat()}" for number, at in marks)
