@@ -1,6 +1,6 @@
 """A record that one side lacks: what is written into it, and by which key it must not exist yet."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 from tandem.core.lineage import aliases_of
@@ -95,6 +95,7 @@ def create_in_crm(case: Case, marketing: State) -> LinkPlan:
     """
     content = content_for(case, case.mapping.marketing_values(marketing.values), Side.CRM)
     crm_id = derived_crm_id(case.rules.sync_id, marketing.key.id)
+    asked = _asked_columns(case, {write.field for write in content.writes})
     return LinkPlan(
         title="create",
         crm_entity=case.subject.crm_entity,
@@ -103,10 +104,18 @@ def create_in_crm(case: Case, marketing: State) -> LinkPlan:
         marketing=marketing.key,
         status=LinkStatus.PENDING,
         base=Base.unknown(len(case.mapping.pairs)),
-        actions=(Action(Side.CRM, case.subject.crm_entity, ActionKind.CREATE, crm_id, content.writes),),
+        actions=(Action(Side.CRM, case.subject.crm_entity, ActionKind.CREATE, crm_id, (*content.writes, *asked)),),
         holds=content.holds,
         aliases=(RecordKey(Side.CRM, case.subject.crm_entity, crm_id),),
     )
+
+
+def _asked_columns(case: Case, written: Collection[str]) -> Iterator[FieldWrite]:
+    """Columns that the caller chose. They stand for no value of the person, so they are part of no base: what Marketo
+    shows of them comes back like anything that a person set in Dynamics."""
+    for column, value in case.subject.asked.columns.items() if case.subject.asked else ():
+        if column not in written:
+            yield FieldWrite(f"{column}|", column, None, value, None, "asked for")
 
 
 def _base_of_empties(case: Case, crm: State) -> Base:

@@ -15,6 +15,7 @@ from tandem.core.endings import (
     deletion_conflicts,
     is_made_anew,
     paused,
+    removed,
     severed,
     tombstone,
     unchanged,
@@ -22,11 +23,21 @@ from tandem.core.endings import (
 from tandem.core.keys import INCOMPLETE, TAKEN, crm_key, rekeyed
 from tandem.core.lineage import convert_base
 from tandem.core.match import Ambiguous, Matched, fold, match_record
+from tandem.core.merges import (
+    ended_by_merge,
+    follow_in_crm,
+    goes_on_apart,
+    hold_apart,
+    merge_counterparts,
+    merged_away_in_marketing,
+    survivor_is_gone,
+)
 from tandem.core.plan import Hold, InboxRef, LinkPlan, Plan
+from tandem.core.policy import MergeRule
 from tandem.core.read_back import ReadBack, read_back
 from tandem.core.record import LEAD, Base, Link, LinkStatus, Side, State
 from tandem.core.record_merge import merge_record
-from tandem.core.subject import Case, Rules, Subject, open_case
+from tandem.core.subject import Case, Merge, Rules, Subject, open_case
 
 
 def plan_pass(subjects: Iterable[Subject], rules: Rules) -> Plan:
@@ -42,6 +53,8 @@ def plan_pass(subjects: Iterable[Subject], rules: Rules) -> Plan:
                 deferred.extend((ref, seconds) for ref in subject.refs)
             case LinkPlan() as link:
                 links.append(replace(link, consumed=subject.refs))
+            case (*plans, last):
+                links += [*plans, replace(last, consumed=subject.refs)]
             case _Ignore():
                 ignored.extend(subject.refs)
             case _Defer(seconds):
@@ -61,7 +74,7 @@ class _Defer:
     seconds: float
 
 
-_Outcome: TypeAlias = LinkPlan | _Ignore | _Defer
+_Outcome: TypeAlias = LinkPlan | tuple[LinkPlan, ...] | _Ignore | _Defer
 
 
 class _Planner:
@@ -83,6 +96,8 @@ class _Planner:
             return _Ignore()
         if link is not None and link.status is LinkStatus.TOMBSTONE:
             return _Ignore() if subject.refs else tombstone(case, link, "deleted on one side")
+        if link is not None and subject.merge is not None:
+            return self._plan_merged(case, link, subject.merge)
         if link is not None and link.crm and link.marketing:
             survivor = subject.marketing.key if subject.marketing else link.marketing
             if survivor != link.marketing and not self._reserve(survivor):
@@ -93,6 +108,29 @@ class _Planner:
         if subject.crm is not None:
             return self._plan_crm(case, subject.crm)
         return self._plan_marketing(case)
+
+    def _plan_merged(self, case: Case, link: Link, merge: Merge) -> _Outcome:
+        """One end of a link was merged into another record."""
+        marketing, counterpart = case.subject.marketing, merge.counterpart
+        if merge.survivor.key.side is Side.MARKETING:
+            return merged_away_in_marketing(case, link, merge)
+        if marketing is None or not marketing.is_present:
+            return ended_by_merge(case, link, merge)
+        if not merge.survivor.is_present:
+            return survivor_is_gone(case, link, marketing)
+        if merge.is_busy or not self._reserve(merge.survivor.key):
+            return _Defer(case.rules.retry_s)
+        if merge.link is None or merge.link.marketing is None:
+            return follow_in_crm(case, link, merge)
+        if counterpart is None or not counterpart.is_present:
+            return _Defer(0.0)  # the survivor's own link ends first
+        match case.policy.merged_in_crm:
+            case MergeRule.CARRY:
+                return merge_counterparts(case, link, merge)
+            case MergeRule.HOLD:
+                return hold_apart(case, link, merge)
+            case MergeRule.IGNORE:
+                return goes_on_apart(case, link)
 
     def _plan_crm(self, case: Case, crm: State) -> _Outcome:
         """A crm record that is no live link's end yet."""
@@ -163,6 +201,8 @@ class _Planner:
 
 def _may_be_created(case: Case, marketing: State) -> bool:
     chosen, mapping = case.policy.create_in_crm_filter, case.mapping
+    if case.stays_in_marketing:
+        return False
     if chosen is None:
         return True
     return chosen.passes({name: mapping.marketing_value(marketing.values, name) for name in chosen.fields})
@@ -173,7 +213,7 @@ def _plan_live(case: Case, link: Link) -> LinkPlan:
     assert crm is not None, "the look reads both ends of a link"
     assert marketing is not None, "the look reads both ends of a link"
     if not marketing.is_present:
-        return deleted_in_marketing(case, link, crm, marketing)
+        return removed(case, link) or deleted_in_marketing(case, link, crm, marketing)
     if not crm.is_present:
         return deleted_in_crm(case, link, marketing)
     if case.is_outside:

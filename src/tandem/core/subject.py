@@ -7,6 +7,7 @@ from tandem.core.mapping import EntityMapping, FieldPair, Winner
 from tandem.core.plan import FieldWrite, InboxRef
 from tandem.core.policy import EntityPolicy
 from tandem.core.record import LEAD, ChangeRecord, Entity, Link, LinkNumber, RecordId, RecordKey, Side, State, Value
+from tandem.core.requests import Asked
 from tandem.core.values import same
 
 
@@ -45,7 +46,7 @@ class Subject:
     ``superseded``: the record lives on under another one's link; ``is_blocked``: its origin's link has an open action.
     ``merge``: one of the link's ends was merged into another record.
     ``is_complete``: the marketing feed has been read past the moment of the marketing reading. ``refs`` are the inbox
-    rows this subject uses up.
+    rows this subject uses up. ``asked``: somebody wants this person in Dynamics now.
     """
 
     crm_entity: Entity
@@ -64,6 +65,7 @@ class Subject:
     rejected: Mapping[str, Value] = field(default_factory=dict)
     is_complete: bool = True
     refs: tuple[InboxRef, ...] = ()
+    asked: Asked | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +144,11 @@ def stays_in_marketing(mapping: EntityMapping, policy: EntityPolicy, marketing: 
 
 def is_closed(mapping: EntityMapping, crm: State | None) -> bool:
     """Whether Dynamics keeps this record as it is: a lead that is qualified or disqualified is read-only until it is
-    reactivated (dataverse-web-api 5.9). Its own values prevail meanwhile."""
-    if crm is None or not crm.is_present or mapping.crm_entity != LEAD:
+    reactivated (dataverse-web-api 5.9), and so is the loser of a merge for ever. Its own values prevail meanwhile."""
+    if crm is None or not crm.is_present:
+        return False
+    if crm.merged_into is not None:
+        return True
+    if mapping.crm_entity != LEAD:
         return False
     return mapping.crm_value(crm.values, "statecode") not in (None, 0)

@@ -17,6 +17,7 @@ from tandem.core.policy import DeleteRule
 from tandem.core.record import (
     CONTACT,
     LEAD,
+    PERSON,
     UNKNOWN,
     Entity,
     Link,
@@ -28,6 +29,7 @@ from tandem.core.record import (
     Unknown,
     Value,
 )
+from tandem.core.requests import Asked
 from tandem.core.subject import SentWrite, Subject, is_outside
 from tandem.ports import Claim
 from tandem.runtime.engine import Engine
@@ -50,6 +52,7 @@ class _Work:
     origin: Link | None = None
     superseded: bool = False
     is_blocked: bool = False
+    asked: Asked | None = None
     is_made_anew: bool = False
 
     @property
@@ -95,9 +98,15 @@ async def look(engine: Engine, marketing_entity: Entity, claims: Sequence[Claim]
 
 def _begin(engine: Engine, marketing_entity: Entity, claim: Claim) -> _Work:
     key = claim.crm.key if claim.crm else claim.link.crm if claim.link else None
-    entity = key.entity if key else _entity_created_in_crm(engine, marketing_entity)
+    asked = _asked_of(engine, claim)
+    created = asked.entity if asked else _entity_created_in_crm(engine, marketing_entity)
     is_alias = claim.alias_of is not None
-    return _Work(claim, entity, superseded=is_alias)
+    return _Work(claim, key.entity if key else created, superseded=is_alias, asked=asked)
+
+
+def _asked_of(engine: Engine, claim: Claim) -> Asked | None:
+    key = claim.marketing.key if claim.marketing else claim.link.marketing if claim.link else None
+    return engine.asked.get(key.id) if key is not None and key.entity == PERSON else None
 
 
 def _entity_created_in_crm(engine: Engine, marketing_entity: Entity) -> Entity:
@@ -350,7 +359,9 @@ def _index(engine: Engine, entity: Entity, states: Sequence[State], place: int) 
 async def _find_in_crm(engine: Engine, works: Sequence[_Work]) -> None:
     """Before a person becomes a record in Dynamics: one that carries a crm key, or whose e-mail a lead or contact has,
     is known there already. That record's own claim links them; nothing is created."""
-    unlinked = [w for w in works if w.is_unlinked_marketing and engine.policies[w.crm_entity].create_in_crm]
+    unlinked = [
+        w for w in works if w.is_unlinked_marketing and (w.asked or engine.policies[w.crm_entity].create_in_crm)
+    ]
     by_email: dict[str, list[_Work]] = defaultdict(list)
     for work in unlinked:
         assert work.marketing is not None
@@ -401,5 +412,6 @@ def _to_subject(engine: Engine, work: _Work, is_complete: bool) -> Subject:
         records=claim.records,
         rejected=claim.rejected,
         is_complete=is_complete,
+        asked=work.asked,
         refs=tuple(InboxRef(s.key, s.read_number) for s in (claim.crm, claim.marketing) if s is not None),
     )
