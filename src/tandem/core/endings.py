@@ -3,13 +3,17 @@ that met it; a record that leaves the filter pauses."""
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Final
 
 from tandem.core.mapping import Winner
 from tandem.core.plan import Action, ActionKind, Conflict, ConflictKind, FieldWrite, Hold, LinkPlan
-from tandem.core.policy import DeleteRule
-from tandem.core.record import Base, Link, LinkStatus, Side, State, Unknown, Value
+from tandem.core.policy import DeleteRule, LeaveRule
+from tandem.core.record import UNKNOWN, Base, Link, LinkStatus, Side, State, Unknown, Value
 from tandem.core.subject import Case
 from tandem.core.values import same
+
+PAUSED: Final = "@paused"
+"""The virtual crm field that says whether the record is outside the filter; mapped only where people are marked."""
 
 
 def is_made_anew(case: Case) -> bool:
@@ -128,12 +132,73 @@ def tombstone(case: Case, link: Link, reason: str, conflicts: tuple[Conflict, ..
 
 def paused(case: Case, link: Link) -> LinkPlan:
     """The record has left the filter: nothing is carried, either way, until it enters again; then what changed since
-    is found against the same base (N98, N99)."""
-    assert case.policy.filter is not None
-    reason = f"paused: it does not pass the filter {case.policy.filter.text}"
-    return replace(
-        unchanged(case, link), title="pause", crm_version=None, holds=(Hold(None, reason),), changes_link=True
+    is found against the same base (N98, N99). The person stays, is marked, or goes (``on_leave``)."""
+    plan = replace(
+        unchanged(case, link), title="pause", crm_version=None, holds=(_why_paused(case, link),), changes_link=True
     )
+    marketing = case.subject.marketing
+    if marketing is None or not marketing.is_present:
+        return plan
+    match case.policy.on_leave:
+        case LeaveRule.KEEP:
+            return plan
+        case LeaveRule.FLAG:
+            return _flagged_as_paused(case, plan, marketing)
+        case LeaveRule.REMOVE:
+            return _removing(case, link, plan, marketing)
+
+
+def removed(case: Case, link: Link) -> LinkPlan | None:
+    """The person went with its record out of the filter: the link waits without a marketing end, and the record comes
+    as a new one if it enters again. None where it was somebody else who deleted the person: that stays a deletion."""
+    is_ours = isinstance(link.base.crm[_key_place(case)], Unknown)
+    if case.policy.on_leave is not LeaveRule.REMOVE or not case.is_outside or not is_ours:
+        return None
+    return replace(
+        unchanged(case, link),
+        title="pause",
+        marketing=None,
+        status=LinkStatus.PENDING,
+        base=Base.unknown(len(case.mapping.pairs)),
+        crm_version=None,
+        holds=(_why_paused(case, link),),
+        changes_link=True,
+    )
+
+
+def _why_paused(case: Case, link: Link) -> Hold:
+    chosen = case.policy.filter_for(is_linked=link.marketing is not None)
+    assert chosen is not None
+    return Hold(None, f"paused: it does not pass the filter {chosen.text}")
+
+
+def _flagged_as_paused(case: Case, plan: LinkPlan, marketing: State) -> LinkPlan:
+    """Once the record enters again, its ``@paused`` is false as ever, and the merge carries that."""
+    place = next((place for place, pair in enumerate(case.mapping.pairs) if pair.crm == PAUSED), None)
+    if place is None or case.mapping.marketing_values(marketing.values)[place] is True:
+        return plan
+    pair = case.mapping.pairs[place]
+    if case.was_rejected(pair, True):
+        return replace(plan, holds=(*plan.holds, Hold(pair.name, f"{pair.marketing} in marketing was rejected")))
+    write = FieldWrite(pair.name, pair.marketing, False, True, True, "left the filter")
+    key = marketing.key
+    return replace(plan, actions=(Action(key.side, key.entity, ActionKind.UPDATE, key.id, (write,)),))
+
+
+def _removing(case: Case, link: Link, plan: LinkPlan, marketing: State) -> LinkPlan:
+    """Delete the person, unless somebody has edited it since: that edit would be lost. A base that forgets the key
+    tells later, once the person is gone, that it was us."""
+    conflicts = deletion_conflicts(case, link, Side.MARKETING, case.mapping.marketing_values(marketing.values))
+    if conflicts:
+        return replace(plan, conflicts=conflicts)
+    removal = _deletion(case, link, marketing)
+    place = _key_place(case)
+    halves = ((*half[:place], UNKNOWN, *half[place + 1 :]) for half in (link.base.crm, link.base.marketing))
+    return replace(removal, title="left the filter: delete in marketing", base=Base(*halves), holds=plan.holds)
+
+
+def _key_place(case: Case) -> int:
+    return next(place for place, pair in enumerate(case.mapping.pairs) if pair.crm == "@id")
 
 
 def unchanged(case: Case, link: Link) -> LinkPlan:
