@@ -14,12 +14,15 @@ from tandem.connectors.dynamics import check, reader, sweep
 from tandem.connectors.dynamics.auth import AuthMode, Credentials, TokenSource
 from tandem.connectors.dynamics.client import DynamicsClient
 from tandem.connectors.dynamics.columns import create_columns
+from tandem.connectors.dynamics.desk import DynamicsDesk
 from tandem.connectors.dynamics.errors import classify_response
 from tandem.connectors.dynamics.feed import ChangeFeed
+from tandem.connectors.dynamics.opportunities import ACCOUNTS, CONNECTION_ROLE, ROLE_NAMES, view_of
 from tandem.connectors.dynamics.pace import ServicePace, first_rule
 from tandem.connectors.dynamics.schema import Table, load_set_name, load_table
 from tandem.connectors.dynamics.side_effects import USUAL, SideEffects
 from tandem.connectors.dynamics.tracking import track_changes
+from tandem.connectors.dynamics.views import Facts, Lens
 from tandem.connectors.dynamics.wire import RowShape
 from tandem.connectors.dynamics.writer import Writer, batch_size
 from tandem.connectors.http import HttpClient
@@ -27,7 +30,7 @@ from tandem.connectors.pacing import Pacer
 from tandem.core.backfill import Span
 from tandem.core.errors import ConfigError, CursorExpiredError, RejectedError
 from tandem.core.plan import ActionKind
-from tandem.core.record import Cursor, Entity, RecordId, Side, Value
+from tandem.core.record import CONTACT, Cursor, Entity, Presence, RecordId, Side, Value
 from tandem.core.schema import EntitySchema, NewField, NewObject
 from tandem.ports import Access, Clock, Page, Reading, Sweep, Write, WriteResult
 
@@ -84,6 +87,7 @@ class DynamicsConnector:
             side_effects=side_effects,
         )
         self._side_effects = side_effects
+        self.desk = DynamicsDesk(self._client, self._table, side_effects, settle_s, resource)
         self._organization = check.SameOrganization(self._client, clock)
         self._clock = clock
         self._page_size = page_size
@@ -115,16 +119,17 @@ class DynamicsConnector:
 
     async def fetch_schema(self, entity: Entity) -> EntitySchema:
         """Read anew each time, and kept for the other methods."""
-        async with self._loading[entity]:
-            self._tables.pop(entity, None)
-        return (await self._table(entity)).schema()
+        view = view_of(entity)
+        async with self._loading[view.table]:
+            self._tables.pop(view.table, None)
+        return view.schema(entity, (await self._table(entity)).schema())
 
     async def check_access(self, entities: Sequence[Entity]) -> Sequence[Access]:
         return await check.check_access(self._client, self._table, entities, self._side_effects)
 
     async def has_entity(self, entity: Entity) -> bool:
         try:
-            await self._set_name(entity)
+            await self._set_name(view_of(entity).table)
         except RejectedError:
             return False
         return True
@@ -149,14 +154,15 @@ class DynamicsConnector:
 
     async def fetch_changes(self, entity: Entity, cursor: Cursor | None, fields: Sequence[str]) -> AsyncIterator[Page]:
         await self._organization.ensure()
-        feed = ChangeFeed(self._client, self._clock, await self._table(entity), fields, page_size=self._page_size)
+        lens = self._lens(entity, fields)
+        feed = await self._feed(entity, lens.columns)
         try:
             async for page in feed.pages(cursor):
-                self._tables[entity] = feed.table
-                yield page
+                self._tables[feed.table.entity] = feed.table
+                yield await lens.page(page)
         except CursorExpiredError:
             # A delta link also dies when the table's columns change: what we know of them is read again.
-            self._tables.pop(entity, None)
+            self._tables.pop(feed.table.entity, None)
             raise
 
     async def sweep_of(self, entity: Entity) -> Sweep:
@@ -168,29 +174,45 @@ class DynamicsConnector:
             yield ids
 
     async def fetch_live_cursor(self, entity: Entity, fields: Sequence[str]) -> Cursor:
-        return await (await self._feed(entity, fields)).live_cursor()
+        return await (await self._feed(entity, self._lens(entity, fields).columns)).live_cursor()
 
     async def fetch_span(
         self, entity: Entity, cursor: Cursor | None, fields: Sequence[str], span: Span
     ) -> AsyncIterator[Page]:
-        async for page in (await self._feed(entity, fields)).span_pages(cursor, span):
-            yield page
+        lens = self._lens(entity, fields)
+        async for page in (await self._feed(entity, lens.columns)).span_pages(cursor, span):
+            yield await lens.page(page)
 
-    async def _feed(self, entity: Entity, fields: Sequence[str]) -> ChangeFeed:
+    async def _feed(self, entity: Entity, columns: Sequence[str]) -> ChangeFeed:
         table = await self._table(entity)
-        return ChangeFeed(self._client, self._clock, table, fields, page_size=self._page_size)
+        return ChangeFeed(self._client, self._clock, table, columns, page_size=self._page_size)
+
+    def _lens(self, entity: Entity, fields: Sequence[str]) -> Lens:
+        return Lens(view_of(entity), fields, {ACCOUNTS: self._find_accounts, ROLE_NAMES: self._find_role_names})
+
+    async def _find_accounts(self, ids: Sequence[str]) -> Facts:
+        """The companies of contacts, by the contacts' ids."""
+        found = await self.find_records(CONTACT, ("parentcustomerid",), "@id", ids)
+        return {reading.id: reading.values[0] for reading in found}
+
+    async def _find_role_names(self, ids: Sequence[str]) -> Facts:
+        found = await self.find_records(CONNECTION_ROLE, ("name",), "@id", ids)
+        return {reading.id: reading.values[0] for reading in found}
 
     async def fetch_records(self, entity: Entity, fields: Sequence[str], ids: Sequence[RecordId]) -> Sequence[Reading]:
-        shape = RowShape(await self._table(entity), fields)
+        lens = self._lens(entity, fields)
+        shape = RowShape(await self._table(entity), lens.columns)
         if shape.table.is_intersect:
             return await reader.fetch_pairs(self._client, shape, ids, page_size=self._page_size)
-        return await reader.fetch_records(self._client, shape, ids)
+        return await lens.readings(await reader.fetch_records(self._client, shape, ids))
 
     async def find_records(
         self, entity: Entity, fields: Sequence[str], by: str, values: Sequence[Value]
     ) -> Sequence[Reading]:
-        shape = RowShape(await self._table(entity), fields)
-        return await reader.find_records(self._client, shape, by, values, page_size=self._page_size)
+        lens = self._lens(entity, fields)
+        shape = RowShape(await self._table(entity), lens.columns)
+        found = await reader.find_records(self._client, shape, by, values, page_size=self._page_size)
+        return [reading for reading in await lens.readings(found) if reading.presence is Presence.PRESENT]
 
     def batch_size(self, entity: Entity, kind: ActionKind, waiting: int = 0, lookup: str | None = None) -> int:
         return batch_size(kind)
@@ -203,11 +225,13 @@ class DynamicsConnector:
         return await self._writer.write(await self._table(entity), writes)
 
     async def _table(self, entity: Entity) -> Table:
-        async with self._loading[entity]:
-            if entity not in self._tables:
-                self._tables[entity] = await load_table(self._client, entity)
-                self._set_names[entity] = self._tables[entity].set_name
-            return self._tables[entity]
+        """The table that is read for `entity`."""
+        name = view_of(entity).table
+        async with self._loading[name]:
+            if name not in self._tables:
+                self._tables[name] = await load_table(self._client, name)
+                self._set_names[name] = self._tables[name].set_name
+            return self._tables[name]
 
     async def _set_name(self, entity: str) -> str:
         async with self._loading[entity]:
