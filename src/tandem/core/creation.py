@@ -34,6 +34,8 @@ def content_for(case: Case, values: Sequence[Value], to: Side) -> Content:
             continue
         if to is Side.MARKETING and (parents := case.missing_parents(pair, value)):
             waits.extend(parents)
+        elif case.is_unresolved(pair):
+            continue
         elif case.was_rejected(pair, value):
             holds.append(Hold(pair.name, f"{name} in {to} was rejected with this value"))
         else:
@@ -80,7 +82,7 @@ def pending(
         marketing=None,
         status=LinkStatus.PENDING,
         base=_base_of_empties(case, crm),
-        crm_version=None if holds or waits else crm.version,
+        crm_version=None if holds or waits or case.mapping.has_paths else crm.version,
         actions=actions,
         holds=holds,
         waits_for=waits,

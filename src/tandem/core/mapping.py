@@ -52,6 +52,7 @@ class FieldPair:
     ``parents`` names the crm entities whose record the value is the id of (an owner is a user or a team): the value
     waits until that record is linked, and goes over as the id it has on the side ``parent_by``: its GUID, or what
     Marketo calls it.
+    ``through`` names the pair of the parent's own mapping whose value this one shows (a path, ``lookup.column``).
     ``opt_out`` marks a field whose true must never be weakened (R8); ``only_if_empty`` fills, never replaces.
     ``can_be_emptied`` is False where Marketo keeps a value for ever (a person cannot lose its company).
     ``may_be_hidden``: the crm column reads as empty to who has no right to it, so an empty reading tells nothing.
@@ -69,6 +70,7 @@ class FieldPair:
     parent_by: Side = Side.CRM
     can_be_emptied: bool = True
     may_be_hidden: bool = False
+    through: str = ""
 
     @property
     def name(self) -> str:
@@ -106,6 +108,8 @@ class EntityMapping:
     dedupe_field: str | None = None
     names: tuple[str, ...] = field(default=())
     key_parts: tuple[str, ...] = ()
+    has_paths: bool = False
+    """Some pair shows a field of another record."""
 
     def fields_on(self, side: Side) -> tuple[str, ...]:
         return self.crm_fields if side is Side.CRM else self.marketing_fields
@@ -155,6 +159,7 @@ def compile_mapping(
         dedupe_field=dedupe_field,
         names=tuple(pair.name for pair in pairs),
         key_parts=tuple(key_parts),
+        has_paths=any(pair.through for pair in pairs),
     )
 
 

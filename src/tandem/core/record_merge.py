@@ -93,6 +93,9 @@ def _merge_place(case: Case, place: int, seen: Sighting, merged: _Merged) -> Non
     if seen.pair.may_be_hidden and seen.crm is None and isinstance(seen.base_crm, Unknown):
         merged.hold(seen.pair.name, f"{seen.pair.crm} is secured in crm: an empty reading may be a hidden value", None)
         return
+    if case.is_unresolved(seen.pair):
+        merged.waits.extend(case.missing_parents(seen.pair, seen.crm))
+        return
     match merge_pair(seen, case.policy):
         case Quiet():
             return
@@ -133,4 +136,4 @@ def _actions(merged: _Merged, crm: State, marketing: State) -> tuple[Action, ...
 
 def _stands_for(case: Case, base: Base, crm: State) -> bool:
     """Whether the crm half is what the record held at this version: then no later look needs to read it."""
-    return all(map(same, base.crm, case.mapping.crm_values(crm.values)))
+    return not case.mapping.has_paths and all(map(same, base.crm, case.mapping.crm_values(crm.values)))

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from tandem.core.mapping import EntityMapping, FieldPair, Winner
-from tandem.core.plan import FieldWrite, InboxRef
+from tandem.core.plan import FieldWrite, Follow, InboxRef
 from tandem.core.policy import EntityPolicy
 from tandem.core.record import LEAD, ChangeRecord, Entity, Link, LinkNumber, RecordId, RecordKey, Side, State, Value
 from tandem.core.requests import Asked
@@ -65,19 +65,26 @@ class Subject:
     rejected: Mapping[str, Value] = field(default_factory=dict)
     is_complete: bool = True
     refs: tuple[InboxRef, ...] = ()
+    follows: tuple[Follow, ...] | None = None
+    unresolved: frozenset[str] = frozenset()
+    """Pairs that show a field of another record which is not known yet; their crm value is that record's id."""
     asked: Asked | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Rules:
     """What holds for every subject of a pass. ``parents`` are the crm records named by others that are linked;
-    ``retry_s`` is when a subject that cannot be judged yet is looked at again."""
+    ``retry_s`` is when a subject that cannot be judged yet is looked at again. ``givers``: pairs by name that a person
+    has asked to be filled again, each with the side whose value goes over where the two differ."""
 
     sync_id: str
     mappings: Mapping[Entity, EntityMapping]
     policies: Mapping[Entity, EntityPolicy]
     parents: frozenset[RecordKey] = frozenset()
     retry_s: float = 5.0
+    givers: Mapping[Entity, Mapping[str, Side]] = field(default_factory=dict)
+    shown: Mapping[Entity, frozenset[str]] = field(default_factory=dict)
+    """Of each crm entity the pairs that records of others show (an empty name: its place in marketing)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,10 +115,17 @@ class Case:
     def missing_parents(self, pair: FieldPair, value: Value) -> tuple[RecordKey, ...]:
         """The records that `value` may name, if none of them is linked yet. A number is what Marketo calls one that
         is."""
-        if value is None or isinstance(value, int):
+        if value is None or isinstance(value, int) or (pair.through and not self.is_unresolved(pair)):
             return ()
         keys = tuple(RecordKey(Side.CRM, parent, RecordId(str(value))) for parent in pair.parents)
         return () if any(key in self.rules.parents for key in keys) else keys
+
+    def is_unresolved(self, pair: FieldPair) -> bool:
+        return pair.name in self.subject.unresolved
+
+    @property
+    def givers(self) -> Mapping[str, Side]:
+        return self.rules.givers.get(self.subject.crm_entity, {})
 
     def was_rejected(self, pair: FieldPair, source: Value) -> bool:
         """Whether the target refused what `source` stands for, and nothing has changed since."""

@@ -39,7 +39,7 @@ from tandem.core.subject import is_closed, is_outside
 from tandem.core.values import is_empty
 from tandem.ports import Reading
 from tandem.runtime.engine import Engine, News
-from tandem.runtime.parents import find_named, named
+from tandem.runtime.parents import find_named, resolved
 
 _BATCH = 3000
 
@@ -287,12 +287,12 @@ class _ByKey:
                 return
             self._compare_found(batch, readings)
 
-    def _named_rows(self, ids: Sequence[RecordId]) -> dict[RecordId, Values]:
-        """The crm rows with their parents named as Marketo names them."""
+    def _named_rows(self, ids: Sequence[RecordId]) -> dict[RecordId, tuple[Values, frozenset[str]]]:
+        """The crm rows with their parents named as Marketo names them, and the pairs of which that is not known yet."""
         found = {id_: self.rows.find(id_) for id_ in ids}
         rows = {id_: row[1] for id_, row in found.items() if row is not None}
         parents = find_named(self.engine, [(self.mapping, values) for values in rows.values()])
-        return {id_: named(self.mapping, values, parents) for id_, values in rows.items()}
+        return {id_: resolved(self.mapping, values, parents) for id_, values in rows.items()}
 
     def _compare_found(self, ids: Sequence[RecordId], readings: Sequence[Reading]) -> None:
         mapping = self.mapping
@@ -303,11 +303,12 @@ class _ByKey:
         creates = self.engine.policies[mapping.crm_entity].create_in_marketing
         rows = self._named_rows(ids)
         for id_ in ids:
-            if _is_outside(self.engine, mapping.crm_entity, rows[id_]):
+            values, unknown = rows[id_]
+            if _is_outside(self.engine, mapping.crm_entity, values):
                 continue
             found = by_key.get(id_, [])
             for reading in found:
-                _compare_values(mapping, id_, rows[id_], reading, self.findings)
+                _compare_values(mapping, id_, values, reading, self.findings, unknown)
             if len(found) > 1:
                 detail = f"{len(found)} records carry the same crm key"
                 self.findings.add("key held twice", mapping.crm_entity, id_, found[1].id, detail)
@@ -323,12 +324,19 @@ def _batches(ids: Iterable[RecordId]) -> Iterator[list[RecordId]]:
 
 
 def _compare_values(
-    mapping: EntityMapping, crm_id: RecordId, crm: Values, reading: Reading, findings: Findings
+    mapping: EntityMapping,
+    crm_id: RecordId,
+    crm: Values,
+    reading: Reading,
+    findings: Findings,
+    unknown: frozenset[str] = frozenset(),
 ) -> None:
     findings.compared[str(mapping.crm_entity)] += 1
     pairs = zip(mapping.pairs, mapping.crm_values(crm), mapping.marketing_values(reading.values), strict=True)
     closed = is_closed(mapping, State(RecordKey(Side.CRM, mapping.crm_entity, crm_id), ReadNumber(0), crm))
     for pair, crm_value, marketing_value in pairs:
+        if pair.name in unknown:
+            continue
         if closed and is_empty(crm_value):
             continue  # A closed lead takes no value, so what Marketo had before it was linked stays there alone.
         if is_drift(pair, crm_value, marketing_value):

@@ -11,16 +11,19 @@ from datetime import datetime, timedelta
 
 from tandem.core.errors import LeaseLostError, TandemError
 from tandem.core.fights import FIGHT_WINDOW, hold_fights
+from tandem.core.following import shown_pairs, with_follows
 from tandem.core.guard import Totals, guard_plan
 from tandem.core.plan import Plan
 from tandem.core.planner import plan_pass
-from tandem.core.record import Entity
+from tandem.core.record import Entity, Lane
 from tandem.core.subject import Rules, Subject
 from tandem.ports import Claim, JournalRow, RunSummary
 from tandem.runtime.apply import apply
-from tandem.runtime.engine import Engine, News
-from tandem.runtime.extract import LOOK_IN_INBOX, extract
+from tandem.runtime.backfill import givers
+from tandem.runtime.engine import UNBOUNDED, Engine, News
+from tandem.runtime.extract import FIRST_COPY, LOOK_IN_INBOX, extract
 from tandem.runtime.journal import next_settling, settle
+from tandem.runtime.lanes import finish_backfills, read_backfills, stages_to_fill
 from tandem.runtime.look import look
 from tandem.runtime.parents import find_parents, name_parents
 from tandem.runtime.pauses import ensure_running, is_paused, load_pauses
@@ -28,9 +31,6 @@ from tandem.telemetry import get_logger
 
 _MAX_FRUITLESS_ROUNDS = 3
 """Rounds in a row that applied nothing and used nothing up: what is left is left for the next pass."""
-
-FIRST_COPY = "first_copy"
-"""Setting: ``done`` once a first copy has come to its end."""
 
 log = get_logger()
 
@@ -117,6 +117,7 @@ async def _run(engine: Engine, run_id: str, progress: _Progress) -> None:
     await _work_off(engine, run_id, progress)
     if engine.store.load_setting(FIRST_COPY) is None and not load_pauses(engine.store):
         await _read_back(engine, run_id, progress)
+    await _go_on_filling(engine, run_id, progress)
     await _wait_for_settling(engine, run_id, progress)
     horizon = engine.clock.now() - timedelta(days=2)
     engine.store.drop_records_before(horizon)
@@ -141,16 +142,37 @@ async def _work_off(engine: Engine, run_id: str, progress: _Progress) -> None:
         await _run_stage(engine, marketing_entity, crm_entities, run_id, progress)
 
 
+async def _go_on_filling(engine: Engine, run_id: str, progress: _Progress) -> None:
+    """The pass's part of the slow lane; what becomes more urgent meanwhile is claimed first here too."""
+    progress.counts.update(await read_backfills(engine))
+    rounds = engine.settings.slow_rounds
+    for marketing_entity, crm_entities in stages_to_fill(engine):
+        stage = (engine, marketing_entity, crm_entities, run_id, progress)
+        rounds -= await _run_stage(*stage, slowest=Lane.SLOW, rounds_max=rounds)
+    finish_backfills(engine)
+
+
 async def _run_stage(
-    engine: Engine, marketing_entity: Entity, crm_entities: Sequence[Entity], run_id: str, progress: _Progress
-) -> None:
-    fruitless = 0
-    while fruitless < _MAX_FRUITLESS_ROUNDS and not is_paused(engine.store, crm_entities):
+    engine: Engine,
+    marketing_entity: Entity,
+    crm_entities: Sequence[Entity],
+    run_id: str,
+    progress: _Progress,
+    *,
+    slowest: Lane = Lane.NORMAL,
+    rounds_max: int = UNBOUNDED,
+) -> int:
+    """Work a stage off down to a lane; how many rounds it took."""
+    fruitless = rounds = 0
+    while rounds < rounds_max and fruitless < _MAX_FRUITLESS_ROUNDS and not is_paused(engine.store, crm_entities):
         engine.store.renew_lease(engine.settings.lease_s, engine.clock.now())
-        claims = engine.store.claim(marketing_entity, crm_entities, engine.claim_size, engine.clock.now())
+        now = engine.clock.now()
+        claims = engine.store.claim(marketing_entity, crm_entities, engine.claim_size, now, slowest=slowest)
         if not claims:
-            return
+            break
+        rounds += 1
         fruitless = 0 if await _run_round(engine, marketing_entity, claims, run_id, progress) else fruitless + 1
+    return rounds
 
 
 async def _run_round(
@@ -189,14 +211,16 @@ async def open_claims(
         sync_id=engine.settings.sync_id,
         mappings=engine.mappings,
         policies=engine.policies,
-        parents=frozenset(parents),
+        parents=parents.keys,
         retry_s=engine.settings.feed_lag_s + 1,
+        givers=givers(engine.store),
+        shown=shown_pairs(engine.mappings.values()),
     )
     return [name_parents(subject, engine.mappings[subject.crm_entity], parents) for subject in subjects], rules
 
 
 def plan_subjects(engine: Engine, subjects: Sequence[Subject], rules: Rules) -> Plan:
-    plan = plan_pass(subjects, rules)
+    plan = with_follows(plan_pass(subjects, rules), subjects, rules)
     busy = [link.link for link in plan.links if link.link is not None and link.actions]
     since = engine.clock.now() - FIGHT_WINDOW
     return hold_fights(plan, engine.store.load_done_actions(busy, since)) if busy else plan
