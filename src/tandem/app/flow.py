@@ -1,4 +1,4 @@
-"""How much flows and how much waits: the backlog of each table with its oldest record, and what the last hours wrote."""
+"""What flows and what waits: the backlog of each table with its oldest record, and what the last hours wrote."""
 
 from collections import Counter
 from collections.abc import Mapping

@@ -229,6 +229,30 @@ class StatusReport:
 
 
 @dataclass(frozen=True, slots=True)
+class ErrorLine:
+    """A write that a side refused and that waits: ``direction`` is where it goes, ``message`` holds no value."""
+
+    entity: str
+    crm_id: str | None
+    marketing_id: str | None
+    operation: str
+    direction: str
+    code: str
+    message: str
+    fields: tuple[str, ...]
+    since: datetime | None
+    meaning: str
+    remedy: str
+
+
+@dataclass(frozen=True, slots=True)
+class RetryReport:
+    """How many records are planned again with the next pass."""
+
+    records: int
+
+
+@dataclass(frozen=True, slots=True)
 class ConflictLine:
     at: datetime
     kind: str

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from tandem import telemetry
-from tandem.cli import demo, passes, pause, schema, setup, state
+from tandem.cli import demo, errors, passes, pause, schema, setup, state
 from tandem.cli.boundary import Boundary, Wishes
 
 app = typer.Typer(
@@ -33,6 +33,7 @@ for command in (setup.init, setup.check, passes.plan, passes.sync, passes.run, s
 app.command()(pause.pause)
 app.command()(pause.resume)
 app.add_typer(state.conflicts_app, name="conflicts")
+app.add_typer(errors.errors_app, name="errors")
 app.add_typer(schema.schema_app, name="schema")
 
 

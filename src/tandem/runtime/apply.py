@@ -127,7 +127,8 @@ async def _send(engine: Engine, batch: Sequence[JournalRow], counts: Counts) -> 
 async def _split(engine: Engine, batch: Sequence[JournalRow], error: RejectedError, counts: Counts) -> None:
     """A call refused as a whole is split by halves until the bad record is alone."""
     if len(batch) == 1:
-        _record(engine, [Outcome(batch[0].number, JournalState.REJECTED, error=str(error))], counts, batch)
+        text = f"{error.code}: {error}" if error.code else str(error)
+        _record(engine, [Outcome(batch[0].number, JournalState.REJECTED, error=text)], counts, batch)
         return
     middle = len(batch) // 2
     for half in (batch[:middle], batch[middle:]):
@@ -135,13 +136,14 @@ async def _split(engine: Engine, batch: Sequence[JournalRow], error: RejectedErr
 
 
 def to_write(action: Action) -> Write:
-    return Write(
-        kind=action.kind,
-        id=action.id,
-        values={} if action.kind is ActionKind.DELETE else {write.field: write.after for write in action.writes},
-        version=action.version,
-        lookup=action.lookup,
-    )
+    match action.kind:
+        case ActionKind.DELETE:
+            values: dict[str, Value] = {}
+        case ActionKind.MERGE:
+            values = {write.field: write.after for write in action.writes if write.after is not None}
+        case _:
+            values = {write.field: write.after for write in action.writes}
+    return Write(action.kind, action.id, values, action.version, action.lookup, action.survivor)
 
 
 def to_outcome(row: JournalRow, result: WriteResult) -> Outcome:

@@ -36,7 +36,7 @@ _KEY_NOT_FOUND: Final = "0x80060891"
 _DUPLICATE_ID: Final = "0x80040237"
 _KEY_TAKEN: Final = frozenset({"0x80060892", "0x80040333"})
 
-_ACCESS_REMEDIES: Final = {
+ACCESS_REMEDIES: Final = {
     "0x80072560": "The signed-in identity is no user of this environment. In the Power Platform admin center open "
     "Environments > Settings > Users + permissions > Application users and add the app of crm.client_id",
     "0x80040225": "The user of this connection is disabled or in no business unit. Enable it in the Power Platform "
@@ -59,7 +59,7 @@ _TRANSIENT_CODES: Final = frozenset(
 )
 _TRANSIENT_STATUSES: Final = frozenset({408, 429, 500, 502, 503, 504})
 
-_CODE_TEXTS: Final = {
+CODE_TEXTS: Final = {
     "0x80044331": "the value is longer than the column",
     "0x8004431a": "the value is no option of the choice",
     "0x8004432f": "the number is outside the column's limits",
@@ -160,7 +160,7 @@ def classify(fault: Fault, operation: str, *, is_write: bool = False) -> RemoteE
     about = _About(operation, fault)
     if fault.code == EXPIRED_STAMP:
         return about.error(CursorExpiredError, "the change token has expired; a full read is due")
-    if fault.status == 403 or fault.code in _ACCESS_REMEDIES:
+    if fault.status == 403 or fault.code in ACCESS_REMEDIES:
         return about.error(AccessError, access_remedy(fault))
     if fault.is_transient:
         answered = f"the service answered {fault.status} {fault.code}".rstrip()
@@ -191,8 +191,8 @@ def access_remedy(fault: Fault) -> str:
             f"The security role of this connection lacks the privilege {privilege}. Grant it at access level "
             "Organization to the user of this connection"
         )
-    if fault.code in _ACCESS_REMEDIES:
-        return _ACCESS_REMEDIES[fault.code]
+    if fault.code in ACCESS_REMEDIES:
+        return ACCESS_REMEDIES[fault.code]
     if fault.status == 401:
         return "The service does not accept the access token. Check crm.url, crm.tenant_id and crm.client_id"
     return f"Access was refused ({fault.status} {fault.code}). Check the security role of the user of this connection"
@@ -231,7 +231,7 @@ def _refused(fault: Fault, sent: Mapping[str, object]) -> Refused:
     if privilege:
         text = f"the security role of this connection lacks the privilege {privilege}"
     else:
-        text = _CODE_TEXTS.get(fault.code) or _shown(fault.text, sent.values())
+        text = CODE_TEXTS.get(fault.code) or _shown(fault.text, sent.values())
     return Refused(fault.code or str(fault.status), text, _field_at_fault(fault, sent))
 
 
