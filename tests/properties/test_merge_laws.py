@@ -66,7 +66,8 @@ def sightings(draw: st.DrawFn, *, opt_out: bool | None = None) -> Sighting:
         only_if_empty=draw(st.integers(0, 4)) == 0,
         can_be_emptied=draw(st.integers(0, 4)) > 0,
     )
-    seen = Sighting(pair, UNKNOWN, UNKNOWN, draw(crm), draw(marketing))
+    newer = draw(st.none() | st.sampled_from(Side))
+    seen = Sighting(pair, UNKNOWN, UNKNOWN, draw(crm), draw(marketing), newer)
     has_base = draw(st.integers(0, 3)) > 0
     return replace(seen, base_crm=draw(crm), base_marketing=draw(marketing)) if has_base else seen
 
@@ -103,7 +104,8 @@ def _swapped_pair(pair: FieldPair) -> FieldPair:
 
 
 def _mirrored(seen: Sighting) -> Sighting:
-    return Sighting(_swapped_pair(seen.pair), seen.base_marketing, seen.base_crm, seen.marketing, seen.crm)
+    newer = seen.newer.other if seen.newer else None
+    return Sighting(_swapped_pair(seen.pair), seen.base_marketing, seen.base_crm, seen.marketing, seen.crm, newer)
 
 
 def _gist(verdict: Verdict, *, swap: bool) -> tuple[object, ...]:

@@ -40,6 +40,8 @@ class Winner(StrEnum):
 
     CRM = "crm"
     MARKETING = "marketing"
+    NEWEST = "newest"
+    """Whoever edited the field last, where that can be proved (``core.newest``); else it is held."""
     HOLD = "hold"
 
 

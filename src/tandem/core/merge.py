@@ -56,6 +56,8 @@ class Sighting:
     base_marketing: Value | Unknown
     crm: Value
     marketing: Value
+    newer: Side | None = None
+    """Whose edit is provably the newer one."""
 
     def value(self, side: Side) -> Value:
         return self.crm if side is Side.CRM else self.marketing
@@ -167,12 +169,20 @@ def _merge_one_way(seen: Sighting) -> Verdict:
 
 def _settle(seen: Sighting, kind: ConflictKind, winner: Winner) -> Verdict:
     """Both sides differ: the winner's value goes over, or both stay; either way both values are recorded."""
+    if winner is Winner.NEWEST:
+        winner, reason = _newest(seen, kind)
+    else:
+        reason = f"{kind.value}: held by policy" if winner is Winner.HOLD else f"{kind.value}: {winner} wins"
     if winner is Winner.HOLD:
-        reason = f"{kind.value}: held by policy"
         return Held(reason, seen.conflict(kind, winner, reason))
     side = Side(winner.value)
-    reason = f"{kind.value}: {side} wins"
     return _carry(seen, to=side.other, reason=reason, conflict=seen.conflict(kind, winner, reason))
+
+
+def _newest(seen: Sighting, kind: ConflictKind) -> tuple[Winner, str]:
+    if seen.newer is None:
+        return Winner.HOLD, f"{kind.value}: it cannot be told which edit is newer"
+    return Winner(seen.newer.value), f"{kind.value}: the edit in {seen.newer} is newer"
 
 
 def _carry(seen: Sighting, *, to: Side, reason: str, conflict: Conflict | None = None) -> Verdict:

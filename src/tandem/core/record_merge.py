@@ -8,7 +8,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from tandem.core.lineage import aliases_of
-from tandem.core.merge import Agreed, Carry, Held, Quiet, Sighting, merge_pair
+from tandem.core.mapping import FieldPair, Winner
+from tandem.core.merge import Agreed, Carry, Held, Quiet, Sighting, agree, merge_pair
+from tandem.core.newest import newer_side
 from tandem.core.plan import Action, ActionKind, Conflict, FieldWrite, Hold, LinkPlan
 from tandem.core.read_back import ReadBack
 from tandem.core.record import Base, LinkStatus, RecordKey, Side, State, Unknown, Value
@@ -44,7 +46,7 @@ def merge_record(case: Case, crm: State, marketing: State, read_back: ReadBack, 
         waits_for=tuple(merged.waits),
         aliases=aliases_of(case.mapping, crm) if link is None or link.crm != crm.key else (),
         confirmed=read_back.confirmed,
-        revisit_s=case.rules.retry_s if read_back.is_early else None,
+        revisit_s=case.rules.retry_s if read_back.is_early or merged.is_early else None,
         changes_link=is_new
         or merged.has_news
         or read_back.has_news
@@ -64,6 +66,7 @@ class _Merged:
     conflicts: list[Conflict] = field(default_factory=list)
     holds: list[Hold] = field(default_factory=list)
     waits: list[RecordKey] = field(default_factory=list)
+    is_early: bool = False
 
     @property
     def has_news(self) -> bool:
@@ -86,7 +89,22 @@ def _sightings(case: Case, crm: State, marketing: State, read_back: ReadBack) ->
         if pair.may_be_hidden and present is None and not isinstance(known, Unknown):
             present = known
         if not same(present, known) or not same(value, base.marketing[place]):
-            yield place, Sighting(pair, known, base.marketing[place], present, value)
+            newer = _newer(case, pair)
+            yield place, Sighting(pair, known, base.marketing[place], present, value, newer)
+
+
+def _newer(case: Case, pair: FieldPair) -> Side | None:
+    times = case.subject.times
+    return newer_side(times, pair.marketing) if times is not None else None
+
+
+def _is_too_early(case: Case, seen: Sighting) -> bool:
+    """Whether Marketo's log may still tell which of two edits is the newer one."""
+    times = case.subject.times
+    if seen.newer or times is None or times.is_complete or case.policy.winner_of(seen.pair) is not Winner.NEWEST:
+        return False
+    both_changed = seen.has_changed(Side.CRM) and seen.has_changed(Side.MARKETING)
+    return both_changed and not agree(seen.pair, seen.crm, seen.marketing) and not seen.is_opted_out
 
 
 def _merge_place(case: Case, place: int, seen: Sighting, merged: _Merged) -> None:
@@ -95,6 +113,9 @@ def _merge_place(case: Case, place: int, seen: Sighting, merged: _Merged) -> Non
         return
     if case.is_unresolved(seen.pair):
         merged.waits.extend(case.missing_parents(seen.pair, seen.crm))
+        return
+    if _is_too_early(case, seen):
+        merged.is_early = True
         return
     match merge_pair(seen, case.policy):
         case Quiet():

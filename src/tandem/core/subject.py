@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from tandem.core.mapping import EntityMapping, FieldPair, Winner
+from tandem.core.newest import EditTimes
 from tandem.core.plan import FieldWrite, Follow, InboxRef
 from tandem.core.policy import EntityPolicy
 from tandem.core.record import LEAD, ChangeRecord, Entity, Link, LinkNumber, RecordId, RecordKey, Side, State, Value
@@ -47,6 +48,7 @@ class Subject:
     ``merge``: one of the link's ends was merged into another record.
     ``is_complete``: the marketing feed has been read past the moment of the marketing reading. ``refs`` are the inbox
     rows this subject uses up. ``asked``: somebody wants this person in Dynamics now.
+    ``times`` tells when either side was edited, for a policy that asks.
     """
 
     crm_entity: Entity
@@ -64,6 +66,7 @@ class Subject:
     records: tuple[ChangeRecord, ...] = ()
     rejected: Mapping[str, Value] = field(default_factory=dict)
     is_complete: bool = True
+    times: EditTimes | None = None
     refs: tuple[InboxRef, ...] = ()
     follows: tuple[Follow, ...] | None = None
     unresolved: frozenset[str] = frozenset()
