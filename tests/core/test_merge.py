@@ -11,7 +11,7 @@ from tandem.core.policy import EntityPolicy
 from tandem.core.record import UNKNOWN, Side, Unknown, Value
 from tandem.core.transforms import Choice, Identity, YesNo
 
-CRM_WINS, MARKETING_WINS, NOBODY_WINS = (EntityPolicy(winner) for winner in Winner)
+CRM_WINS, MARKETING_WINS, NEWEST_WINS, NOBODY_WINS = (EntityPolicy(winner) for winner in Winner)
 
 TEXT = FieldPair("telephone1", "phone", Identity())
 TO_MARKETING = replace(TEXT, direction=Direction.TO_MARKETING)
@@ -444,3 +444,22 @@ def test_a_record_that_is_there_is_not_deleted_whatever_marketing_says_at_the_fi
     """Tandem supplies the flag itself: its no is a fact, not a yes-or-no that nobody has set."""
     flag = FieldPair("@deleted", "microsoftIsDeleted", Identity(), Direction.TO_MARKETING)
     assert outcome(merge(flag, (UNKNOWN, UNKNOWN), False, marketing)) == expected
+
+
+@pytest.mark.parametrize("winner", Winner)
+@pytest.mark.parametrize("newer", [None, *Side])
+def test_an_opt_out_stands_whoever_wins_and_whoever_is_newer(winner: Winner, newer: Side | None) -> None:
+    pair = FieldPair("donotbulkemail", "unsubscribed", Identity(), opt_out=True)
+    taken_back = Sighting(pair, True, True, False, True, newer)
+    verdict = merge_pair(taken_back, EntityPolicy(winner))
+    assert isinstance(verdict, Carry)
+    assert (verdict.to, verdict.after) == (Side.CRM, True)
+
+
+def test_the_newest_wins_where_it_is_known() -> None:
+    pair = FieldPair("jobtitle", "title", Identity())
+    for newer in Side:
+        verdict = merge_pair(Sighting(pair, "old", "old", "here", "there", newer), NEWEST_WINS)
+        assert isinstance(verdict, Carry)
+        assert verdict.to is newer.other
+    assert isinstance(merge_pair(Sighting(pair, "old", "old", "here", "there"), NEWEST_WINS), Held)
