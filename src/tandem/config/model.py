@@ -284,6 +284,33 @@ class OneWayConfig(EntityConfig):
     )
 
 
+class OpportunityConfig(OneWayConfig):
+    """Opportunities and who takes part in them: Dynamics owns them, and what is deleted there is deleted in Marketo."""
+
+    enabled: StrictBool = Field(
+        default=False, description="true to sync these; `tandem init` writes true into the settings of a new sync."
+    )
+    deleted_in_crm: Literal[DeleteRule.IGNORE, DeleteRule.PROPAGATE] = Field(
+        default=DeleteRule.PROPAGATE,
+        description="What a deletion in Dynamics does: 'propagate' (delete it in Marketo too) or 'ignore'.",
+    )
+    deleted_in_marketing: Literal[DeleteRule.RECREATE, DeleteRule.IGNORE] = Field(  # type: ignore[assignment]
+        default=DeleteRule.RECREATE,
+        description="What a deletion in Marketo does: 'recreate' (it is made again from Dynamics) or 'ignore'.",
+    )
+
+
+class RoleConfig(OpportunityConfig):
+    """Who takes part in an opportunity. A role has no key of its own: another person or role is another record."""
+
+    enabled: StrictBool = Field(
+        default=True, description="Whether these are synced, where opportunities are ([entities.opportunity])."
+    )
+    deleted_in_marketing: Literal[DeleteRule.RECREATE] = Field(  # type: ignore[assignment]
+        default=DeleteRule.RECREATE, description="Only 'recreate': a role that Dynamics knows is made again."
+    )
+
+
 class EntitiesConfig(Section):
     """The tables that are synced, each with its rules."""
 
@@ -292,6 +319,15 @@ class EntitiesConfig(Section):
     account: OneWayConfig = Field(default=OneWayConfig(), description="Accounts, which become companies.")
     systemuser: OneWayConfig = Field(default=OneWayConfig(), description="Users, who become sales persons.")
     team: OneWayConfig = Field(default=OneWayConfig(), description="Teams, which become sales persons too.")
+    opportunity: OpportunityConfig = Field(
+        default=OpportunityConfig(), description="Opportunities, which become opportunities."
+    )
+    opportunitycustomer: RoleConfig = Field(
+        default=RoleConfig(), description="Contacts that are an opportunity's customer, which become roles."
+    )
+    connection: RoleConfig = Field(
+        default=RoleConfig(), description="Stakeholders of opportunities (connections), which become roles."
+    )
 
 
 class CustomFieldConfig(Section):

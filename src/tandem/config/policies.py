@@ -10,7 +10,17 @@ from tandem.core.mapping import Direction, Winner
 from tandem.core.mapping_resolver import FieldOverride
 from tandem.core.new_fields import label_for
 from tandem.core.policy import DEFAULT_PREFERENCE, EntityPolicy
-from tandem.core.record import ACCOUNT, CONTACT, LEAD, TEAM, USER, Entity
+from tandem.core.record import (
+    ACCOUNT,
+    CONNECTION,
+    CONTACT,
+    LEAD,
+    OPPORTUNITY,
+    OPPORTUNITY_CUSTOMER,
+    TEAM,
+    USER,
+    Entity,
+)
 
 KEY_FIELD: Final = "crmId"
 """The field of a custom object that holds the record's GUID; its dedupe field."""
@@ -76,6 +86,10 @@ def _sections(config: Config) -> Iterator[tuple[Entity, EntityConfig]]:
     yield ACCOUNT, config.entities.account
     yield CONTACT, config.entities.contact
     yield LEAD, config.entities.lead
+    if config.entities.opportunity.enabled:
+        yield OPPORTUNITY, config.entities.opportunity
+        roles = ((OPPORTUNITY_CUSTOMER, config.entities.opportunitycustomer), (CONNECTION, config.entities.connection))
+        yield from ((entity, section) for entity, section in roles if section.enabled)
 
 
 def _policy(section: EntityConfig, create_in_crm: Entity | None) -> EntityPolicy:

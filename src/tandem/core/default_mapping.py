@@ -14,7 +14,21 @@ from dataclasses import dataclass
 from typing import Final
 
 from tandem.core.mapping import Direction
-from tandem.core.record import ACCOUNT, COMPANY, CONTACT, LEAD, PERSON, SALESPERSON, TEAM, USER, Entity
+from tandem.core.record import (
+    ACCOUNT,
+    COMPANY,
+    CONNECTION,
+    CONTACT,
+    LEAD,
+    OPPORTUNITY,
+    OPPORTUNITY_CUSTOMER,
+    OPPORTUNITY_ROLE,
+    PERSON,
+    SALESPERSON,
+    TEAM,
+    USER,
+    Entity,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,12 +44,14 @@ class DefaultPair:
     opt_out: bool = False
     parents: tuple[Entity, ...] = ()
     can_be_emptied: bool = True
+    watches: tuple[str, Entity, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class DefaultMapping:
     """The default pairs of one crm entity. ``crm_extras`` are columns the planner reads without carrying them.
-    ``is_custom``: its counterpart is a custom object, called ``labels`` (one, several)."""
+    ``is_custom``: its counterpart is a custom object, called ``labels`` (one, several). ``key_parts``: the Marketo
+    fields that together are its key, where no field holds the crm id; the ``key_field`` is one of them."""
 
     crm_entity: Entity
     marketing_entity: Entity
@@ -45,6 +61,7 @@ class DefaultMapping:
     crm_extras: tuple[str, ...] = ()
     is_custom: bool = False
     labels: tuple[str, str] = ("", "")
+    key_parts: tuple[str, ...] = ()
 
 
 KEY_COLUMN: Final = "@id"
@@ -194,6 +211,45 @@ _TEAM: Final = (
     _one_way("emailaddress", "email"),
 )
 
+_OPPORTUNITY: Final = (
+    _one_way(KEY_COLUMN, "externalOpportunityId"),
+    _one_way("name", "name"),
+    _one_way("description", "description"),
+    _one_way("statecode", "stage"),
+    _one_way("closeprobability", "probability"),
+    _one_way("actualclosedate", "closeDate"),
+    _one_way("@amount", "amount"),
+    _one_way("@expected_revenue", "expectedRevenue"),
+    _one_way("@is_closed", "isClosed"),
+    _one_way("@is_won", "isWon"),
+    _one_way("createdon", "externalCreatedDate"),
+    _one_way("ownerid", "externalSalesPersonId", parents=(USER, TEAM)),
+    DefaultPair(
+        "@account",
+        "externalCompanyId",
+        direction=Direction.TO_MARKETING,
+        parents=(ACCOUNT,),
+        watches=("contactid", CONTACT, "parentcustomerid|externalCompanyId"),
+    ),
+)
+"""The six pairs of the native sync, with the amount that is right before and after the opportunity is closed (N132)."""
+
+_ROLE_KEY: Final = ("externalOpportunityId", "leadId", "role")
+
+
+def _role_of(
+    crm_entity: Entity, opportunity: str, person: str, parents: tuple[Entity, ...], *more: DefaultPair
+) -> DefaultMapping:
+    """A table whose records name an opportunity and a person, as roles."""
+    pairs = (
+        _one_way(opportunity, "externalOpportunityId", parents=(OPPORTUNITY,)),
+        DefaultPair(person, "leadId", native_type="link", direction=Direction.TO_MARKETING, parents=parents),
+        _one_way("@role", "role"),
+        *more,
+    )
+    return DefaultMapping(crm_entity, OPPORTUNITY_ROLE, "externalOpportunityId", pairs, key_parts=_ROLE_KEY)
+
+
 DEFAULT_MAPPINGS: Final[Mapping[Entity, DefaultMapping]] = {
     USER: DefaultMapping(USER, SALESPERSON, "externalSalesPersonId", _USER),
     TEAM: DefaultMapping(TEAM, SALESPERSON, "externalSalesPersonId", _TEAM),
@@ -202,4 +258,11 @@ DEFAULT_MAPPINGS: Final[Mapping[Entity, DefaultMapping]] = {
         CONTACT, PERSON, PERSON_KEY, _PERSON + _CONTACT, "email", ("statecode", "originatingleadid", "masterid")
     ),
     LEAD: DefaultMapping(LEAD, PERSON, PERSON_KEY, _PERSON + _LEAD, "email", ("statecode", "masterid")),
+    OPPORTUNITY: DefaultMapping(
+        OPPORTUNITY, OPPORTUNITY, "externalOpportunityId", _OPPORTUNITY, crm_extras=("contactid",)
+    ),
+    OPPORTUNITY_CUSTOMER: _role_of(
+        OPPORTUNITY_CUSTOMER, KEY_COLUMN, "contactid", (CONTACT,), _one_way("@is_primary", "isPrimary")
+    ),
+    CONNECTION: _role_of(CONNECTION, "record1id", "record2id", (CONTACT, LEAD)),
 }

@@ -25,6 +25,9 @@ def shown_pairs(mappings: Iterable[EntityMapping]) -> dict[Entity, frozenset[str
         for pair in mapping.pairs:
             for parent in pair.parents if pair.through or pair.parent_by is Side.MARKETING else ():
                 shown[parent].add(pair.through or PLACE)
+            if pair.watches:
+                _, parent, name = pair.watches
+                shown[parent].add(name)
     return {entity: frozenset(pairs) for entity, pairs in shown.items()}
 
 

@@ -55,6 +55,8 @@ class FieldPair:
     waits until that record is linked, and goes over as the id it has on the side ``parent_by``: its GUID, or what
     Marketo calls it.
     ``through`` names the pair of the parent's own mapping whose value this one shows (a path, ``lookup.column``).
+    ``watches``: the crm column that names a record of another entity, that entity, and the pair of its mapping on which
+    the value depends too: when that moves, the record is looked at again.
     ``opt_out`` marks a field whose true must never be weakened (R8); ``only_if_empty`` fills, never replaces.
     ``can_be_emptied`` is False where Marketo keeps a value for ever (a person cannot lose its company).
     ``may_be_hidden``: the crm column reads as empty to who has no right to it, so an empty reading tells nothing.
@@ -73,6 +75,7 @@ class FieldPair:
     can_be_emptied: bool = True
     may_be_hidden: bool = False
     through: str = ""
+    watches: tuple[str, Entity, str] | None = None
 
     @property
     def name(self) -> str:

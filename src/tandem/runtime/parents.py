@@ -70,7 +70,9 @@ def _keys_of(pair: FieldPair, value: Value) -> Iterator[RecordKey]:
 def name_parents(subject: Subject, mapping: EntityMapping, parents: Parents) -> Subject:
     """The subject with its parents named as Marketo names them, where the mapping says so."""
     crm = subject.crm
-    if crm is None or not crm.is_present or not any(map(_is_named_otherwise, mapping.pairs)):
+    if crm is None or not crm.is_present:
+        return subject
+    if not any(_is_named_otherwise(pair) or pair.watches for pair in mapping.pairs):
         return subject
     values, unresolved = resolved(mapping, crm.values, parents)
     follows = tuple(
@@ -79,7 +81,15 @@ def name_parents(subject: Subject, mapping: EntityMapping, parents: Parents) -> 
         if _is_named_otherwise(pair)
         for key in _keys_of(pair, crm.values[place])
     )
+    follows += tuple(_watched(mapping, crm.values))
     return replace(subject, crm=replace(crm, values=values), follows=follows, unresolved=unresolved)
+
+
+def _watched(mapping: EntityMapping, values: Values) -> Iterator[Follow]:
+    """What the value of a pair depends on besides the record itself."""
+    for column, parent, name in (pair.watches for pair in mapping.pairs if pair.watches):
+        if isinstance(named := mapping.crm_value(values, column), str):
+            yield Follow(RecordKey(Side.CRM, parent, RecordId(named)), name)
 
 
 def _is_named_otherwise(pair: FieldPair) -> bool:
