@@ -214,3 +214,35 @@ class TestSeeding:
         second = start(db=path, people=50)
         assert len(everything(second, "person")) == 51
         assert second.lead(number, "email", "k") == {"email": "new@b.example", "k": None}
+
+
+class TestSnapshots:
+    def test_everything_goes_back_rows_fields_types_and_feeds(self, marketo: Running) -> None:
+        kept = marketo.create(email="kept@b.example", firstName="Before")
+        number = marketo.control("POST", "/snapshots", {})["id"]
+        start = marketo.start_of_feed()
+        told = marketo.changes(start, "firstName")[0]
+        field = {"name": "extraField", "displayName": "Extra Field", "dataType": "string"}
+        marketo.post("/rest/v1/leads/schema/fields.json", {"input": [field]})
+        marketo.post(LEADS, {"action": "updateOnly", "lookupField": "id", "input": [{"id": kept, "extraField": "x"}]})
+        later = marketo.create(email="later@b.example")
+        assert marketo.control("GET", "/snapshots") == {"snapshots": [number]}
+
+        marketo.control("POST", f"/snapshots/{number}/restore", {})
+        marketo.sign_in()
+        assert [row["id"] for row in everything(marketo, "person")] == [kept]
+        assert "extraField" not in everything(marketo, "person")[0]
+        assert marketo.changes(start, "firstName")[0] == told
+        assert marketo.create(email="another@b.example") == later
+
+    def test_a_snapshot_can_be_gone_back_to_again_until_it_is_dropped(self, marketo: Running) -> None:
+        number = marketo.control("POST", "/snapshots", {})["id"]
+        for _ in range(2):
+            marketo.control("POST", f"/snapshots/{number}/restore", {})
+            marketo.sign_in()
+            assert everything(marketo, "person") == []
+            marketo.create(email="a@b.example")
+        marketo.control("DELETE", f"/snapshots/{number}")
+        assert marketo.control("GET", "/snapshots") == {"snapshots": []}
+        refused = marketo.send("POST", f"/_emulator/snapshots/{number}/restore", b"{}")
+        assert (refused.status, refused.body) == (400, {"error": f"There is no snapshot {number}."})

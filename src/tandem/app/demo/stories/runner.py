@@ -6,6 +6,7 @@ it the passes come to rest, one more is counted by the emulators' own counters, 
 
 import contextlib
 import os
+import traceback
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,7 @@ from tandem.app.demo.stories.scene import Scene
 from tandem.app.demo.stories.settings import merged
 from tandem.app.demo.world import load_world
 from tandem.app.system import SystemClock
+from tandem.core.errors import TandemError
 
 CRM_OPTIONS: Final = ("--seed", "7", "--limits", "off")
 MARKETING_OPTIONS: Final = (*CRM_OPTIONS, "--set", "activity_lag_s=0")
@@ -38,6 +40,10 @@ TEMPO: Final[Mapping[str, Any]] = {
     },
 }
 """The settings of a scene differ from the defaults only in tempo: the emulators answer at once."""
+
+
+_BREAKS: Final = (AssertionError, TandemError, LookupError, TypeError)
+"""What ends a story early where something is not as it expects (a record is not there). The next ones go on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,12 +107,16 @@ async def play(
     await _go_back(crm.control, opening.crm, {**opening.crm_options, **story.crm_options})
     await _go_back(marketing.control, opening.marketing, {**opening.marketing_options, **story.marketing_options})
     scene = Scene(crm, marketing, folder, _base(crm, marketing, store_url))
+    extra, found = 0, []
     with secrets_in_environment(crm, marketing):
-        scene.configure(story.settings)
-        await story.play(scene)
-        await scene.settle()
-        extra = await _written_by_one_more_pass(scene)
-        found = await _judge(scene, story)
+        try:
+            scene.configure(story.settings)
+            await story.play(scene)
+            await scene.settle()
+            extra = await _written_by_one_more_pass(scene)
+            found = await _judge(scene, story)
+        except _BREAKS as error:
+            scene.check(f"it comes to its end ({_place_of(error)}: {type(error).__name__}: {error})", False)
     failed = tuple(check.what for check in scene.checks if not check.is_so)
     return StoryResult(
         story=story.name,
@@ -118,6 +128,13 @@ async def play(
         failed=failed,
         differing=tuple(found),
     )
+
+
+def _place_of(error: BaseException) -> str:
+    """The last line of a story, or else of anything, that it came through."""
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [frame for frame in frames if Path(frame.filename).parent == Path(__file__).parent]
+    return f"{Path((own or frames)[-1].filename).name}:{(own or frames)[-1].lineno}"
 
 
 async def play_all(stories: Sequence[Story], tell: Callable[[str], None]) -> list[StoryResult]:

@@ -1,9 +1,10 @@
 """The settings of a scene: the stage's own, with a story's tables laid over them, as a ``tandem.toml``."""
 
-import json
 import tomllib
 from collections.abc import Iterator, Mapping
 from typing import Any
+
+from tandem.config.reference import render_toml
 
 
 def merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
@@ -43,12 +44,10 @@ def _is_list_of_tables(value: object) -> bool:
 
 
 def _key(name: str) -> str:
-    return name if name.replace("_", "").replace("-", "").isalnum() and name.isascii() else json.dumps(name)
+    return name if name.replace("_", "").replace("-", "").isalnum() and name.isascii() else render_toml(name)
 
 
 def _value(value: Any) -> str:
     if isinstance(value, Mapping):
         return "{" + ", ".join(f"{_key(name)} = {_value(each)}" for name, each in value.items()) + "}"
-    if isinstance(value, list):
-        return f"[{', '.join(map(_value, value))}]"
-    return json.dumps(value, ensure_ascii=False) if isinstance(value, str | bool) else str(value)
+    return f"[{', '.join(map(_value, value))}]" if isinstance(value, list) else render_toml(value)
