@@ -156,7 +156,7 @@ async def resolve(config: Config, crm: Connector, marketing: Connector) -> dict[
     overrides, ways, defaults = field_overrides(config), directions(config), default_mappings(config)
     filters = {entity: NATIVE_COLUMN if text == NATIVE else text for entity, text in crm_filters(config).items()}
     described: dict[Entity, EntitySchema | None] = {}
-    resolved = {}
+    resolved: dict[Entity, ResolvedMapping] = {}
     for entity in policies(config):
         default = defaults[entity]
         target = default.marketing_entity
@@ -171,6 +171,7 @@ async def resolve(config: Config, crm: Connector, marketing: Connector) -> dict[
             overrides=overrides[entity],
             direction=ways[entity],
             extras=sorted(names_in(filters.get(entity, ""))),
+            related={before: item.related for before, item in resolved.items() if item.related},
         )
     return resolved
 

@@ -7,14 +7,16 @@ if it were there.
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Final
 
 from tandem.core.default_mapping import COMPANY_FIELDS, KEY_COLUMN, OWN_PERSON_KEY, DefaultMapping, DefaultPair
 from tandem.core.errors import ConfigError
 from tandem.core.mapping import Direction, EntityMapping, FieldPair, Transform, Winner, compile_mapping
-from tandem.core.new_fields import LINK, field_to_make, label_for, missing_field, new_field, parents_of
-from tandem.core.record import PERSON, Entity, Side
-from tandem.core.schema import EntitySchema, FieldInfo, FieldKind, NewField, NewObject
+from tandem.core.new_fields import LINK, field_to_make, label_for, missing_field, new_field
+from tandem.core.record import COMPANY, PERSON, Entity, Side
+from tandem.core.related import NotShown, Related, find_shown, link_of
+from tandem.core.schema import EntitySchema, FieldInfo, FieldKind, FieldLink, NewField, NewObject
 from tandem.core.transforms import Identity, Opposite, Unpairable, transform_for
 
 NEW_FIELDS_MAX: Final = 100
@@ -79,6 +81,8 @@ class ResolvedMapping:
     new_columns: tuple[NewField, ...] = ()
     new_object: NewObject | None = None
     own_columns: frozenset[str] = frozenset()
+    related: Related | None = None
+    """What the tables after this one may show of it."""
 
 
 def resolve_mapping(
@@ -89,15 +93,16 @@ def resolve_mapping(
     overrides: Sequence[FieldOverride] = (),
     direction: Direction = Direction.BOTH,
     extras: Sequence[str] = (),
+    related: Mapping[Entity, Related] = MappingProxyType({}),
 ) -> ResolvedMapping:
     """The usable mapping of one crm entity; `direction` is the whole entity's. `marketing` is None for a custom object
-    that does not exist yet; `extras` are columns to read without carrying them.
+    that does not exist yet; `extras` are columns to read without carrying them; `related` are the tables before it.
 
     Raises:
         ConfigError: two settings contradict each other, or the key cannot be mapped.
     """
     default = replace(default, crm_extras=tuple(dict.fromkeys([*default.crm_extras, *extras])))
-    resolver = _Resolver(default, crm, marketing, direction)
+    resolver = _Resolver(default, crm, marketing, direction, related)
     for line in _wanted_pairs(default, overrides):
         resolver.add(line)
     return resolver.resolved()
@@ -121,10 +126,12 @@ def distinct_new_fields(mappings: Iterable[ResolvedMapping]) -> tuple[NewField, 
 
 @dataclass(frozen=True, slots=True)
 class _Line:
-    """A default pair with what the operator said about it."""
+    """A default pair with what the operator said about it; the link that shows it, and what a path shows."""
 
     pair: DefaultPair
     said: FieldOverride
+    link: FieldLink | None = None
+    through: str = ""
 
 
 def _wanted_pairs(default: DefaultMapping, overrides: Sequence[FieldOverride]) -> list[_Line]:
@@ -194,7 +201,12 @@ class _Resolver:
     """Takes the wanted pairs one by one and sorts them into mapped, narrowed, new and left out."""
 
     def __init__(
-        self, default: DefaultMapping, crm: EntitySchema, marketing: EntitySchema | None, direction: Direction
+        self,
+        default: DefaultMapping,
+        crm: EntitySchema,
+        marketing: EntitySchema | None,
+        direction: Direction,
+        related: Mapping[Entity, Related],
     ):
         self._default = default
         self._is_missing = marketing is None
@@ -208,11 +220,17 @@ class _Resolver:
         self._left_out: list[LeftOut] = []
         self._narrowed: list[LeftOut] = []
         self._key_field = default.key_field
+        self._related = related
+        self._links: dict[str, FieldLink] = {}
 
     def add(self, line: _Line) -> None:
         if line.pair.crm == KEY_COLUMN and self._default.marketing_entity == PERSON:
             line = self._with_person_key(line)
+        if "." in line.pair.crm:
+            line = self._with_path(line)
         crm = self._crm.get(line.pair.crm)
+        if line.through == "" and "." in line.pair.crm:
+            return
         if crm is None and line.said.create_column_as is not None:
             self._columns.append(_new_column(line.said, line.said.create_column_as))
         if crm is None or not crm.is_readable:
@@ -235,7 +253,9 @@ class _Resolver:
                 f" fields; it pairs {crm.native_type} with {marketing.native_type}. Take opt_out out."
             )
         if found is None:
-            self._new.append(new_field(self._default, line.pair, marketing))
+            self._new.append(new_field(self._default, line.pair, marketing, line.link))
+        if line.link is not None:
+            self._links[line.pair.crm] = line.link
         if line.said.is_own:
             self._own.add(crm.name)
         pair = _field_pair(line, marketing.name, transform, direction)
@@ -259,6 +279,7 @@ class _Resolver:
             new_columns=tuple(self._columns),
             new_object=self._new_object() if self._is_missing else None,
             own_columns=frozenset(self._own),
+            related=Related(mapping, self._crm, self._links, self._default.is_custom),
         )
 
     def _new_object(self) -> NewObject:
@@ -266,9 +287,49 @@ class _Resolver:
         return NewObject(self._default.marketing_entity, one, several, tuple(self._new))
 
     def _with_parent(self, line: _Line, crm: FieldInfo) -> _Line:
-        """A custom object's lookup becomes a link where Marketo has a counterpart of what it leads to."""
-        parents = parents_of(crm) if self._default.is_custom and not line.pair.native_type else ()
-        return replace(line, pair=replace(line.pair, parents=parents, native_type=LINK)) if parents else line
+        """A custom object's lookup becomes a link where Marketo can link to what it leads to; a role names a person."""
+        if not self._default.is_custom and line.pair.native_type == LINK:
+            return replace(line, link=FieldLink(PERSON, "id"))
+        if not self._default.is_custom or line.pair.native_type:
+            return line
+        if line.through:
+            return line if line.link is None else replace(line, pair=replace(line.pair, native_type=LINK))
+        found = link_of(crm, self._related, self._default.key_field)
+        if found is None:
+            return line
+        parents, link = found
+        if self._has_link_like(link):
+            reason = "a custom object has one link of this kind, so the lookup is shown as text"
+            self._narrowed.append(self._note(line, reason, "List the lookup that is to be the link first."))
+            return line
+        return replace(line, pair=replace(line.pair, parents=parents, native_type=LINK), link=link)
+
+    def _has_link_like(self, link: FieldLink) -> bool:
+        """Marketo takes one link to a person or a company, and one to a custom object (marketo-rest 4.4)."""
+        return any(_is_standard(link) == _is_standard(other) for other in self._links.values())
+
+    def _with_path(self, line: _Line) -> _Line:
+        """The line with what its path shows, whose values are of that column's kind; unchanged where it is left out."""
+        if self._default.marketing_entity == PERSON:
+            self._leave_out(
+                line, "people show their own columns only", "Map the column in Dynamics, or remove the pair."
+            )
+            return line
+        shown = find_shown(line.pair.crm, self._crm, self._related)
+        if isinstance(shown, NotShown):
+            self._leave_out(line, shown.reason, shown.remedy)
+            return line
+        link = shown.link if not line.pair.native_type else None
+        if link is not None and self._has_link_like(link):
+            self._leave_out(
+                line,
+                "a custom object has one link of this kind",
+                "Show a column that is no link, or take one link out.",
+            )
+            return line
+        self._crm[line.pair.crm] = shown.info
+        pair = replace(line.pair, parents=(shown.parent,), direction=Direction.TO_MARKETING)
+        return replace(line, pair=pair, link=link, through=shown.pair)
 
     def _with_person_key(self, line: _Line) -> _Line:
         """The standard key where the instance describes it, else a field of our own."""
@@ -376,9 +437,15 @@ def _field_pair(line: _Line, marketing: str, transform: Transform, direction: Di
         opt_out=line.pair.opt_out,
         only_if_empty=line.said.only_if_empty,
         parents=line.pair.parents,
-        parent_by=Side.MARKETING if line.pair.native_type == LINK else Side.CRM,
+        parent_by=Side.MARKETING if line.link and _is_standard(line.link) and not line.through else Side.CRM,
         can_be_emptied=line.pair.can_be_emptied,
+        through=line.through,
+        watches=line.pair.watches,
     )
+
+
+def _is_standard(link: FieldLink) -> bool:
+    return link.entity in (PERSON, COMPANY)
 
 
 def _direction_to(ways: Sequence[Side]) -> Direction:

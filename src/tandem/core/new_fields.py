@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from tandem.core.default_mapping import DefaultMapping, DefaultPair
-from tandem.core.record import ACCOUNT, COMPANY, CONTACT, LEAD, PERSON, Entity
+from tandem.core.record import COMPANY, PERSON
 from tandem.core.schema import FieldInfo, FieldKind, FieldLink, NewField
 
 STRING_LENGTH: Final = 255
@@ -45,12 +45,6 @@ _TYPE_OF_KIND: Final[Mapping[FieldKind, str]] = {
     FieldKind.OTHER: "string",
 }
 _ADMIN_TYPES: Final[Mapping[str, str]] = {"text": "Text Area", "string": "String", "boolean": "Boolean"}
-_LINKED_BY: Final[Mapping[Entity, FieldLink]] = {
-    LEAD: FieldLink(PERSON, "id"),
-    CONTACT: FieldLink(PERSON, "id"),
-    ACCOUNT: FieldLink(COMPANY, "id"),
-}
-"""What a custom object names a record of these tables by: Marketo's own id, which outlives a change of the key."""
 
 
 def field_to_make(default: DefaultMapping, pair: DefaultPair, crm: FieldInfo) -> FieldInfo | None:
@@ -64,18 +58,9 @@ def field_to_make(default: DefaultMapping, pair: DefaultPair, crm: FieldInfo) ->
     return FieldInfo(pair.marketing, label_of(pair), kind, native_type, max_length=length)
 
 
-def new_field(default: DefaultMapping, pair: DefaultPair, field: FieldInfo) -> NewField:
-    link = _LINKED_BY[pair.parents[0]] if pair.parents and field.native_type == LINK else None
+def new_field(default: DefaultMapping, pair: DefaultPair, field: FieldInfo, link: FieldLink | None) -> NewField:
     is_key = default.is_custom and field.name == default.key_field
     return NewField(field.name, field.label, field.native_type, is_key=is_key, link=link)
-
-
-def parents_of(crm: FieldInfo) -> tuple[Entity, ...]:
-    """The tables that a custom object's link may lead to: all that the lookup names, if they are one thing in Marketo
-    (a lead and a contact are)."""
-    targets = tuple(Entity(name) for name in crm.targets)
-    links = {_LINKED_BY.get(target) for target in targets}
-    return targets if len(links) == 1 and None not in links else ()
 
 
 def native_type_of(pair: DefaultPair, crm: FieldInfo) -> str:
