@@ -63,14 +63,21 @@ def small_mappings() -> dict[Entity, EntityMapping]:
     account = [one_way("@id", "externalCompanyId"), one_way("name", "company")]
     return share_shapes(
         [
-            compile_mapping(LEAD, PERSON, person_pairs(), key_field="crmKey", dedupe_field="email"),
+            compile_mapping(
+                LEAD,
+                PERSON,
+                person_pairs(),
+                key_field="crmKey",
+                dedupe_field="email",
+                crm_extras=["masterid", "statecode"],
+            ),
             compile_mapping(
                 CONTACT,
                 PERSON,
                 contact,
                 key_field="crmKey",
                 dedupe_field="email",
-                crm_extras=["originatingleadid"],
+                crm_extras=["originatingleadid", "masterid", "statecode"],
             ),
             compile_mapping(ACCOUNT, COMPANY, account, key_field="externalCompanyId"),
         ]

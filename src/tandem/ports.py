@@ -251,9 +251,10 @@ class Connector(Protocol):
             CursorExpiredError: the side forgot this cursor.
         """
 
-    async def fetch_live_cursor(self, entity: Entity, fields: Sequence[str]) -> Cursor:
-        """A cursor to what changes from now on, with no full read before it: what keeps live edits coming while a
-        backfill reads the rest. Dynamics tells of no deletions from it; the backfill's end finds them."""
+    async def fetch_live_cursor(self, entity: Entity, fields: Sequence[str], since: datetime | None) -> Cursor:
+        """A cursor to what changed since then (None: changes from now on), with no full read before it: what keeps live
+        edits coming while a backfill reads the rest. Dynamics tells of no deletions from it; the backfill's end finds
+        them."""
 
     def fetch_span(
         self, entity: Entity, cursor: Cursor | None, fields: Sequence[str], span: Span
@@ -605,6 +606,9 @@ class Store(Protocol):
 
     def find_inbox(self, entity: Entity, by: str, values: Iterable[str]) -> Sequence[State]:
         """Marketing states waiting in the inbox by ``crm_key`` or ``dedupe_key`` (lower case)."""
+
+    def find_losers(self, survivors: Iterable[RecordKey]) -> Sequence[State]:
+        """Readings waiting in the inbox of records that were merged into one of these."""
 
     def load_links(self, numbers: Iterable[LinkNumber]) -> Mapping[LinkNumber, Link]: ...
 

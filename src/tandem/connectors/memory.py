@@ -138,6 +138,8 @@ class MemorySystem:
                 return self._update(entity, write)
             case ActionKind.DELETE:
                 return self._delete(entity, write)
+            case ActionKind.MERGE:
+                return self._merge(entity, write)
 
     def find(self, entity: Entity, name: str, value: Value) -> list[RecordId]:
         wanted = str(value).lower()
@@ -174,6 +176,29 @@ class MemorySystem:
         if write.version is not None and write.version != self.version(RecordKey(self.side, entity, write.id)):
             return Stale()
         self.delete(entity, write.id)
+        return Written(write.id)
+
+    def merge(self, entity: Entity, loser: RecordId, survivor: RecordId, source: str = "person") -> None:
+        """The crm side keeps the loser, inactive; the marketing side fills what the survivor lacks and forgets it."""
+        if self.side is Side.CRM:
+            self.edit(entity, loser, {"statecode": 1, "merged": True, "masterid": survivor}, source)
+            self._note(LogEntry(len(self.log), self.clock.now(), RecordKey(self.side, entity, survivor), None))
+            return
+        mine, theirs = self.records[entity][loser], self.records[entity][survivor]
+        self.delete(entity, loser, merged_into=survivor)
+        self.records[entity][survivor] = {**mine, **{n: value for n, value in theirs.items() if value is not None}}
+        self._note(LogEntry(len(self.log), self.clock.now(), RecordKey(self.side, entity, survivor), None))
+
+    def _merge(self, entity: Entity, write: Write) -> WriteResult:
+        assert write.id is not None
+        assert write.survivor is not None
+        there = self.records.get(entity, {})
+        if write.id not in there or write.survivor not in there:
+            return Missing()
+        if self.side is Side.CRM and any(there[id_].get("statecode") for id_ in (write.id, write.survivor)):
+            return Refused("0x80045304", "one of them is inactive")
+        self.edit(entity, write.survivor, write.values, source="Web service API")
+        self.merge(entity, write.id, write.survivor, source="Web service API")
         return Written(write.id)
 
     def _note(self, entry: LogEntry) -> None:
@@ -254,9 +279,10 @@ class MemoryConnector:
         async for page in self._log_pages(entity, int(place), fields):
             yield page
 
-    async def fetch_live_cursor(self, entity: Entity, fields: Sequence[str]) -> Cursor:
+    async def fetch_live_cursor(self, entity: Entity, fields: Sequence[str], since: datetime | None) -> Cursor:
         self.calls += 1
-        return Cursor(str(len(self.system.log)))
+        old = [entry for entry in self.system.log if since is None or entry.at < since]
+        return Cursor(str(max(len(old), self.system.forgotten_before)))
 
     async def fetch_span(
         self, entity: Entity, cursor: Cursor | None, fields: Sequence[str], span: Span
@@ -361,7 +387,9 @@ class MemoryConnector:
             **record,
         }
         values = tuple(virtual.get(n.partition(".")[0]) for n in fields)
-        return Reading(id_, values, self.system.version(RecordKey(self.side, entity, id_)))
+        merged = record.get("masterid")
+        version = self.system.version(RecordKey(self.side, entity, id_))
+        return Reading(id_, values, version, merged_into=RecordId(str(merged)) if merged else None)
 
 
 def _to_record(entry: LogEntry) -> ChangeRecord:

@@ -28,6 +28,7 @@ class ActionKind(StrEnum):
     CREATE = "create"
     UPDATE = "update"
     DELETE = "delete"
+    MERGE = "merge"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +49,8 @@ class Action:
     """One call's worth of work on one record.
 
     ``id`` is None for a create whose id the side gives. ``version`` is what an update or a delete was planned against
-    (crm only). A delete's ``writes`` keep what the record held.
+    (crm only). A delete's ``writes`` keep what the record held; so do a merge's, whose record goes into ``survivor``,
+    with those values behind them that the survivor is given before.
     ``lookup`` is the field a create must not find taken.
     """
 
@@ -59,6 +61,7 @@ class Action:
     writes: tuple[FieldWrite, ...]
     version: Version | None = None
     lookup: str | None = None
+    survivor: RecordId | None = None
 
 
 class ConflictKind(StrEnum):
@@ -68,6 +71,7 @@ class ConflictKind(StrEnum):
     OPT_OUT = "opt-out weakened"
     OVERTAKEN = "overtaken write"
     DELETED = "deleted and edited"
+    MERGED = "merged and edited"
     NARROWED = "narrowed"
     REFUSED = "refused"
 

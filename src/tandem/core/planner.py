@@ -92,6 +92,8 @@ class _Planner:
 
     def plan(self, case: Case) -> _Outcome:
         subject, link = case.subject, case.subject.link
+        if subject.is_blocked:
+            return _Defer(case.rules.retry_s)
         if subject.superseded:
             return _Ignore()
         if link is not None and link.status is LinkStatus.TOMBSTONE:
@@ -141,8 +143,6 @@ class _Planner:
             return _Ignore() if link is None else paused(case, link)
         if link is not None and link.marketing is not None and subject.marketing is not None:
             return _plan_created_in_crm(case, link, crm, subject.marketing)
-        if subject.is_blocked:
-            return _Defer(case.rules.retry_s)
         if subject.origin is None:
             return self._match_or_create(case, crm)
         if not self._reserve(subject.origin.number):

@@ -28,12 +28,14 @@ from tandem.core.record import (
     State,
     Unknown,
     Value,
+    Values,
 )
 from tandem.core.requests import Asked
-from tandem.core.subject import SentWrite, Subject, is_outside
+from tandem.core.subject import Merge, SentWrite, Subject, is_outside
 from tandem.ports import Claim
 from tandem.runtime.engine import Engine
 from tandem.runtime.extract import read_by_id, search_keys, to_state
+from tandem.runtime.merged import find_merges, survivors_of_links
 from tandem.runtime.parents import find_named, named
 
 
@@ -52,8 +54,11 @@ class _Work:
     origin: Link | None = None
     superseded: bool = False
     is_blocked: bool = False
+    merge: Merge | None = None
     asked: Asked | None = None
     is_made_anew: bool = False
+    key_values: Values | None = None
+    """The crm record's values with its parents named as Marketo does, where its key is made of them."""
 
     @property
     def link(self) -> Link | None:
@@ -79,6 +84,7 @@ async def look(engine: Engine, marketing_entity: Entity, claims: Sequence[Claim]
     works = [_begin(engine, marketing_entity, claim) for claim in claims]
     await _read_ends(engine, marketing_entity, works)
     await _follow_merges(engine, marketing_entity, works)
+    await _note_merges(engine, works)
     await _find_origins(engine, marketing_entity, works)
     _note_what_is_made_anew(engine, works)
     _name_key_parts(engine, works)
@@ -197,6 +203,47 @@ async def _follow_merges(engine: Engine, marketing_entity: Entity, works: Sequen
     for state in await read_by_id(engine, Side.MARKETING, marketing_entity, free):
         if state.is_present:
             merged[state.key.id].marketing = state
+    await _follow_chains(engine, marketing_entity, [merged[id_] for id_ in free])
+
+
+async def _follow_chains(engine: Engine, marketing_entity: Entity, works: Sequence[_Work]) -> None:
+    """A survivor that was merged away as well: whoever carries the record's key by now is at the end of the chain."""
+    lost = {w.link.crm.id: w for w in works if w.link and w.link.crm and w.marketing and not w.marketing.is_present}
+    if not lost:
+        return
+    found, _ = await find_in_marketing(engine, marketing_entity, list(lost), [])
+    linked = engine.store.find_links(Side.MARKETING, marketing_entity, [state.key.id for state in found])
+    for state in found:
+        key = search_keys(engine, marketing_entity, [state])[state.key.id][0]
+        if state.key.id not in linked and key in lost:
+            lost[RecordId(key)].marketing = state
+
+
+async def _note_merges(engine: Engine, works: Sequence[_Work]) -> None:
+    """Records whose end was merged into another one; and those that wait until such a one has handed its link over."""
+    for entity in (CONTACT, LEAD):
+        merged = [w for w in works if w.crm is not None and w.crm.key.entity == entity and w.crm.merged_into]
+        for work in merged:
+            work.superseded = work.superseded or work.link is None
+        await _find_survivors(engine, [(w, w.crm) for w in merged if w.crm is not None and w.needs_reading])
+    _wait_for_losers(engine, [work for work in works if work.crm is not None and work.link is None])
+    gone = [(w, w.marketing) for w in works if w.link is not None and w.marketing and w.marketing.merged_into]
+    await _find_survivors(
+        engine, [(w, state) for w, state in gone if not state.is_present and w.merge is None and w.needs_reading]
+    )
+
+
+async def _find_survivors(engine: Engine, merged: Sequence[tuple[_Work, State]]) -> None:
+    found = await find_merges(engine, [state for _, state in merged])
+    for work, state in merged:
+        work.merge = found[state.key]
+
+
+def _wait_for_losers(engine: Engine, works: Sequence[_Work]) -> None:
+    """The survivor of a merge is not made in marketing while the loser's link has not been handed over to it."""
+    by_key = {work.crm.key: work for work in works if work.crm is not None and work.crm.key.entity in (LEAD, CONTACT)}
+    for key in survivors_of_links(engine, by_key):
+        by_key[key].is_blocked = True
 
 
 def _note_what_is_made_anew(engine: Engine, works: Sequence[_Work]) -> None:
@@ -214,7 +261,7 @@ def _name_key_parts(engine: Engine, works: Sequence[_Work]) -> None:
     parents = find_named(engine, rows)
     for work in keyed:
         assert work.crm is not None
-        work.crm = replace(work.crm, values=named(engine.mappings[work.crm_entity], work.crm.values, parents))
+        work.key_values = named(engine.mappings[work.crm_entity], work.crm.values, parents)
 
 
 # --- contacts and the leads they came from
@@ -289,9 +336,13 @@ async def _find_candidates(engine: Engine, marketing_entity: Entity, works: Sequ
 
 def wanted_keys(engine: Engine, works: Sequence[_Work]) -> tuple[list[str], list[str]]:
     """The crm keys and the dedupe keys under which the records of `works` would be known to marketing."""
-    sought = [search_value(engine.mappings[w.crm_entity], w.crm.values, w.crm.key.id) for w in works if w.crm]
+    sought = [_search_value(engine.mappings[work.crm_entity], work) for work in works]
     keys = dict.fromkeys(str(value) for value in sought if value is not None)
     return list(keys), [text for work in works if (text := _dedupe_key(engine.mappings[work.crm_entity], work.crm))]
+
+
+def _search_value(mapping: EntityMapping, work: _Work) -> Value:
+    return search_value(mapping, work.key_values or work.crm.values, work.crm.key.id) if work.crm else None
 
 
 def _dedupe_key(mapping: EntityMapping, crm: State | None) -> str | None:
@@ -339,7 +390,7 @@ def _attach(
     for work in works:
         assert work.crm is not None
         mapping, crm = engine.mappings[work.crm_entity], work.crm
-        work.found_by_key = keys.get(crm_key(mapping, crm.values, crm.key.id) or "", [])
+        work.found_by_key = keys.get(crm_key(mapping, work.key_values or crm.values, crm.key.id) or "", [])
         work.found_by_dedupe = dedupes.get(_dedupe_key(engine.mappings[work.crm_entity], work.crm) or "", [])
         work.linked_ids = live
 
@@ -406,6 +457,7 @@ def _to_subject(engine: Engine, work: _Work, is_complete: bool) -> Subject:
         origin=work.origin,
         superseded=work.superseded,
         is_blocked=work.is_blocked,
+        merge=work.merge,
         sent=tuple(
             SentWrite(row.number, row.action.kind is ActionKind.CREATE, row.action.writes) for row in claim.written
         ),

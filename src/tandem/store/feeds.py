@@ -153,6 +153,15 @@ def find_inbox(tx: Transaction, entity: Entity, by: str, values: Iterable[str]) 
     return found
 
 
+def find_losers(tx: Transaction, survivors: Iterable[RecordKey]) -> list[State]:
+    found: list[State] = []
+    for (side, entity), ids in by_entity(survivors).items():
+        for chunk in in_chunks(ids):
+            rows = select(*_STATE).where(_is_of(tx, side, entity), inbox.c.merged_into.in_(chunk))
+            found += [_state_of(tx, row) for row in tx.connection.execute(rows.order_by(inbox.c.number))]
+    return found
+
+
 def _is_of(tx: Transaction, side: Side, entity: Entity) -> Any:
     return and_(inbox.c.sync_id == tx.sync, inbox.c.side == side.value, inbox.c.entity == entity)
 

@@ -24,6 +24,7 @@ _ROW = (
     journal.c.writes,
     journal.c.version,
     journal.c.lookup,
+    journal.c.survivor,
     journal.c.state,
     journal.c.sent_at,
     journal.c.finished_at,
@@ -43,9 +44,10 @@ def _rows(tx: Transaction, *conditions: Any) -> Any:
 
 def _row_of(row: Sequence[Any]) -> JournalRow:
     """The row, with the ends its link has today."""
-    number, link, crm_entity, side, entity, kind, record_id, writes, version, lookup, *rest = row
+    number, link, crm_entity, side, entity, kind, record_id, writes, version, lookup, survivor, *rest = row
     state, sent_at, finished_at, error, confirmed_at, link_entity, crm_id, marketing_entity, marketing_id = rest
-    action = Action(Side(side), entity, ActionKind(kind), record_id, codec.decode_writes(writes), version, lookup)
+    written = codec.decode_writes(writes)
+    action = Action(Side(side), entity, ActionKind(kind), record_id, written, version, lookup, survivor)
     return JournalRow(
         number=number,
         link=link,
@@ -121,6 +123,7 @@ def insert_rows(
             "record_id": action.id,
             "version": action.version,
             "lookup": action.lookup,
+            "survivor": action.survivor,
             "writes": codec.encode_writes(action.writes),
             "state": JournalState.INTENDED.value,
             "created_at": now,

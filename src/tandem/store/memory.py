@@ -336,6 +336,11 @@ class MemoryStore(MemoryBackfills, MemoryBacklog, MemoryRequests):
             if key.side is Side.MARKETING and key.entity == entity and getattr(row, by) in wanted
         ]
 
+    def find_losers(self, survivors: Iterable[RecordKey]) -> Sequence[State]:
+        wanted = {(key.side, key.entity, key.id) for key in survivors}
+        rows = [(key, row) for key, row in self.state.inbox.items() if row.state.merged_into]
+        return [self._state_of(row) for key, row in rows if (key.side, key.entity, row.state.merged_into) in wanted]
+
     def load_links(self, numbers: Iterable[LinkNumber]) -> Mapping[LinkNumber, Link]:
         return {number: self._link(number) for number in numbers if number in self.state.links}
 
@@ -552,7 +557,7 @@ class MemoryStore(MemoryBackfills, MemoryBacklog, MemoryRequests):
             self._wake(after)
         if after.crm:
             self._wake_followers(after.crm, {write.pair for write in row.action.writes})
-        if row.action.kind is ActionKind.DELETE:
+        if row.action.kind in rules.ENDING:
             self._make_due(row.link)
         is_confirmed = rules.is_confirmed(row)
         if not is_confirmed:

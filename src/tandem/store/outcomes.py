@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from tandem.core.plan import ActionKind
 from tandem.core.record import Entity, Link, LinkNumber, LinkStatus, Presence, ReadNumber, RecordKey, State
 from tandem.ports import JournalRow, JournalState, Outcome
 from tandem.store import feeds, follows, holds, journal, links, rules
@@ -50,7 +49,7 @@ def _gather(tx: Transaction, batch: _Batch, row: JournalRow, outcome: Outcome) -
             batch.entities[row.link] = row.crm_entity
             if crm := batch.links[row.link].crm:
                 batch.moved.setdefault(crm, set()).update(write.pair for write in row.action.writes)
-            batch.due.extend([row.link] if row.action.kind is ActionKind.DELETE else [])
+            batch.due.extend([row.link] if row.action.kind in rules.ENDING else [])
         case JournalState.REJECTED:
             known = batch.holds.get(row.link, {})
             batch.holds[row.link] = rules.holds_after_rejection(known, row, outcome, batch.now)

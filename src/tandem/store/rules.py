@@ -7,6 +7,7 @@ becomes of earlier holds and conflicts when a link is planned again.
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Final
 
 from tandem.core.mapping import Winner
 from tandem.core.plan import ActionKind, Conflict, FieldWrite, Hold, LinkPlan
@@ -26,6 +27,9 @@ from tandem.core.record import (
 from tandem.ports import JournalRow, Outcome
 
 Names = tuple[str, ...]
+
+ENDING: Final = frozenset({ActionKind.DELETE, ActionKind.MERGE})
+"""Kinds of actions after which their record is no more, so that its link is looked at again."""
 
 
 # --- readings ----------------------------------------------------------------------------------------------------
@@ -78,9 +82,9 @@ def _picked(half: Half, places: Mapping[str, int], wanted: Names) -> Half:
 
 def done(link: Link, row: JournalRow, outcome: Outcome, names: Names, written: ReadNumber) -> Link:
     """The link once `row` is done: the new end, the written pairs' base, the version and the written number. After a
-    delete it keeps its base: it is due, and ends when both ends are seen to be gone."""
+    delete or a merge it keeps its base: it is due, and ends when the record is seen to be gone."""
     side, end = row.action.side, link.end(row.action.side)
-    if row.action.kind is ActionKind.DELETE:
+    if row.action.kind in ENDING:
         return replace(link, crm_written=written) if side is Side.CRM else replace(link, marketing_written=written)
     if row.action.kind is ActionKind.CREATE and outcome.id is not None:
         end = RecordKey(side, row.action.entity, outcome.id)
@@ -183,7 +187,7 @@ def _is_same(recorded: Recorded | None, conflict: Conflict) -> bool:
 def is_confirmed(row: JournalRow) -> bool:
     """What Dataverse answers is certain, and a delete is seen by the link itself; any other marketing write is
     confirmed by a later reading."""
-    return row.action.side is Side.CRM or row.action.kind is ActionKind.DELETE
+    return row.action.side is Side.CRM or row.action.kind in ENDING
 
 
 # --- journal rows and ids ------------------------------------------------------------------------------------------

@@ -213,6 +213,10 @@ class SqlStore:
         with self._reading() as tx:
             return feeds.find_inbox(tx, entity, by, values)
 
+    def find_losers(self, survivors: Iterable[RecordKey]) -> Sequence[State]:
+        with self._reading() as tx:
+            return feeds.find_losers(tx, survivors)
+
     def load_links(self, numbers: Iterable[LinkNumber]) -> Mapping[LinkNumber, Link]:
         with self._reading() as tx:
             return link_queries.load_links(tx, numbers)

@@ -136,7 +136,7 @@ inbox = Table(
     UniqueConstraint("sync_id", "side", "entity", "record_id"),
 )
 Index("ix_inbox_arrival", inbox.c.sync_id, inbox.c.side, inbox.c.entity, inbox.c.lane, inbox.c.number)
-for _key in (inbox.c.crm_key, inbox.c.dedupe_key):
+for _key in (inbox.c.crm_key, inbox.c.dedupe_key, inbox.c.merged_into):
     _is_set = _key.is_not(None)
     Index(f"ix_inbox_{_key.name}", inbox.c.sync_id, _key, sqlite_where=_is_set, postgresql_where=_is_set)
 
@@ -236,6 +236,20 @@ follows = Table(
     Index(None, "sync_id", "entity", "record_id"),
 )
 
+# A record whose counterpart a person has to choose, or has chosen: `candidates` is JSON, `decision` the choice.
+matches = Table(
+    "matches",
+    metadata,
+    link_column(primary_key=True),
+    sync_column(),
+    text("cause"),
+    text("candidates"),
+    Column("since", Moment, nullable=False),
+    text("decision", nullable=True),
+    Column("decided_at", Moment),
+    Index(None, "sync_id", "cause", "link"),
+)
+
 # A row is open until `finished_at` is set; a finished marketing write is unconfirmed until `confirmed_at` is.
 journal = Table(
     "journal",
@@ -251,6 +265,7 @@ journal = Table(
     text("record_id", nullable=True),
     text("version", nullable=True),
     text("lookup", nullable=True),
+    text("survivor", nullable=True),
     Column("writes", LargeBinary, nullable=False),
     text("state"),
     text("error", nullable=True),

@@ -142,6 +142,10 @@ def _page_type(row: Any) -> Any:
     return msgspec.defstruct("page", [("value", list[row])], bases=(_Links,), kw_only=True)
 
 
+MASTER: Final = "masterid"
+"""The column in which the loser of a merge names the survivor (dataverse-web-api 5.8)."""
+
+
 def _compile_readings(
     table: Table, fields: Sequence[str], names: Mapping[str, str], place: Mapping[str, str]
 ) -> Callable[[Sequence[Any]], list[Reading]]:
@@ -160,8 +164,10 @@ def _compile_readings(
         else:
             parts.append(at if kind in _TYPES else f"({at} or None)")
     values = "".join(f"{part}," for part in parts)
-    source = f"lambda rows: [Reading(r.id, ({values}), r.etag or None) for r in rows]"
-    known = {"whole_seconds": whole_seconds, "type_name": table.type_name, "Reading": Reading, "len": len}
+    merged = f", PRESENT, r.{place[names[MASTER]]} or None" if MASTER in fields else ""
+    source = f"lambda rows: [Reading(r.id, ({values}), r.etag or None{merged}) for r in rows]"
+    known: dict[str, Any] = {"whole_seconds": whole_seconds, "type_name": table.type_name, "Reading": Reading}
+    known |= {"len": len, "PRESENT": Presence.PRESENT}
     readings: Callable[[Sequence[Any]], list[Reading]] = eval(source, {**known, "__builtins__": {}})
     return readings
 

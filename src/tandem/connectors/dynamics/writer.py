@@ -14,6 +14,7 @@ from typing import Final
 from tandem.connectors.dynamics.batch import Part, PartAnswer
 from tandem.connectors.dynamics.bulk import BulkWrite, NoBulkMessageError
 from tandem.connectors.dynamics.client import DynamicsClient, fault_of
+from tandem.connectors.dynamics.merges import merge_part, merge_result
 from tandem.connectors.dynamics.schema import Table
 from tandem.connectors.dynamics.side_effects import USUAL, SideEffects
 from tandem.connectors.dynamics.single import Shapes, SingleWrites, check_privilege
@@ -62,6 +63,8 @@ class Writer:
         if not writes:
             return []
         assert len(writes) <= batch_size(writes[0].kind), "more writes than one call takes"
+        if writes[0].kind is ActionKind.MERGE:
+            return await self._merge(table, writes)
         singles = SingleWrites(table, writes, await self._set_names(table, writes), self._shapes)
 
         async def send(parts: Sequence[Part]) -> list[PartAnswer]:
@@ -75,6 +78,12 @@ class Writer:
         answers = await send([singles.part(number) for number in range(len(writes))])
         check_privilege([fault_of(answer) for answer in answers], singles.operation)
         return [singles.result(number, answer) for number, answer in enumerate(answers)]
+
+    async def _merge(self, table: Table, writes: Sequence[Write]) -> list[WriteResult]:
+        operation, names = f"merge {table.entity}", await self._set_names(table, writes)
+        answers = await self._send(operation, [merge_part(table, write, names) for write in writes])
+        check_privilege([fault_of(answer) for answer in answers], operation)
+        return [merge_result(write, answer) for write, answer in zip(writes, answers, strict=True)]
 
     def _goes_in_bulk(self, singles: SingleWrites) -> bool:
         entity = singles.table.entity

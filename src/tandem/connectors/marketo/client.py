@@ -25,6 +25,7 @@ FILE_TIMEOUT_S: Final = 120.0
 TIMEOUTS_S: Final[Mapping[str, float]] = {
     "leads.sync": 90.0,
     "leads.query": 60.0,
+    "leads.merge": 180.0,
     "companies.sync": 60.0,
     "salespersons.sync": 60.0,
     "opportunities.sync": 60.0,

@@ -18,6 +18,7 @@ from tandem.connectors.marketo.errors import unreadable
 from tandem.connectors.marketo.feed import FeedCadence, PersonFeed
 from tandem.connectors.marketo.full_read import FullRead, Way
 from tandem.connectors.marketo.imports import NOT_OUR_KEYS, Importer
+from tandem.connectors.marketo.merges import merge
 from tandem.connectors.marketo.objects import object_of
 from tandem.connectors.marketo.schema import create_person_fields, fetch_schema, has_entity
 from tandem.connectors.marketo.wire import RowReader, UnreadableError
@@ -245,6 +246,8 @@ class MarketoConnector:
     # --- writing
 
     def batch_size(self, entity: Entity, kind: ActionKind, waiting: int = 0, lookup: str | None = None) -> int:
+        if kind is ActionKind.MERGE:
+            return 1
         never_in_bulk = entity != PERSON or kind is ActionKind.DELETE
         if never_in_bulk or (kind is ActionKind.CREATE and lookup in NOT_OUR_KEYS):
             return BATCH_MAX
@@ -260,6 +263,8 @@ class MarketoConnector:
         with readable("write", is_write=True):
             if writes and writes[0].kind is ActionKind.DELETE:
                 return await delete(self._client, entity, writes)
+            if writes and writes[0].kind is ActionKind.MERGE:
+                return [await merge(self._client, self._writer, write) for write in writes]
             if people is None:
                 return await self._writer.write(entity, writes)
             labels = {info.label: name for name, info in people.fields.items()}

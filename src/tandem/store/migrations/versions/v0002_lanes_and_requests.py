@@ -80,3 +80,26 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("link", "entity", "record_id", "pair", name="pk_follows"),
     )
     op.create_index("ix_follows_sync_id_entity_record_id", "follows", ["sync_id", "entity", "record_id"])
+    op.add_column("journal", sa.Column("survivor", sa.Text(), nullable=True))
+    is_merged = sa.text("merged_into IS NOT NULL")
+    op.create_index(
+        "ix_inbox_merged_into",
+        "inbox",
+        ["sync_id", "merged_into"],
+        sqlite_where=is_merged,
+        postgresql_where=is_merged,
+    )
+    op.create_table(
+        "matches",
+        sa.Column("link", NUMBER, nullable=False),
+        sa.Column("sync_id", sa.Integer(), nullable=False),
+        sa.Column("cause", sa.Text(), nullable=False),
+        sa.Column("candidates", sa.Text(), nullable=False),
+        sa.Column("since", sa.BigInteger(), nullable=False),
+        sa.Column("decision", sa.Text(), nullable=True),
+        sa.Column("decided_at", sa.BigInteger(), nullable=True),
+        sa.ForeignKeyConstraint(["link"], ["links.number"], name="fk_matches_link"),
+        sa.ForeignKeyConstraint(["sync_id"], ["syncs.id"], name="fk_matches_sync_id"),
+        sa.PrimaryKeyConstraint("link", name="pk_matches"),
+    )
+    op.create_index("ix_matches_sync_id_cause_link", "matches", ["sync_id", "cause", "link"])
