@@ -148,9 +148,8 @@ class Scene:
     @contextlib.asynccontextmanager
     async def running(self, *arguments: str, environment: Mapping[str, str] | None = None) -> AsyncIterator[Process]:
         """A command as a process of its own, such as ``run``; it is asked to end when the block ends."""
-        command, *options = arguments
         process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "tandem.cli.main", command, "--config", str(self.settings_file), *options),
+            *(sys.executable, "-m", "tandem.cli.main", *arguments, "--config", str(self.settings_file)),
             stdout=PIPE,
             stderr=PIPE,
             env={**os.environ, **(environment or {})},
