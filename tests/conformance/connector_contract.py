@@ -164,7 +164,7 @@ class BackfillContract:
     async def test_a_live_cursor_brings_what_changes_from_now_on(self, world: ConnectorWorld) -> None:
         edited = world.create(name="Edited")
         world.pass_time()
-        cursor = await world.connector.fetch_live_cursor(world.entity, world.fields)
+        cursor = await world.connector.fetch_live_cursor(world.entity, world.fields, None)
         made = world.create(name="Made", email=an_email())
         world.edit(edited, phone="+44 1")
         world.pass_time()
@@ -172,6 +172,15 @@ class BackfillContract:
         assert {made, edited} <= ids_of(pages)
         assert full(pages) == []
         assert pages[-1].is_last
+
+    async def test_a_live_cursor_may_begin_at_a_time(self, world: ConnectorWorld) -> None:
+        await world.connector.fetch_schema(world.entity)
+        since = world.now()
+        made = world.create(name="Made", email=an_email())
+        world.pass_time()
+        cursor = await world.connector.fetch_live_cursor(world.entity, world.fields, since)
+        pages = [page async for page in world.connector.fetch_changes(world.entity, cursor, world.fields)]
+        assert made in ids_of(pages)
 
     async def test_a_span_brings_the_records_of_a_time_page_by_page(self, world: ConnectorWorld) -> None:
         if not world.is_crm:

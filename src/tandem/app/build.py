@@ -4,6 +4,7 @@ import json
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 from tandem.app.preview import PreviewConnector
 from tandem.app.reports import Observer
@@ -33,7 +34,8 @@ from tandem.core.policy import EntityPolicy
 from tandem.core.record import PERSON, Entity, Side
 from tandem.core.schema import EntitySchema, NewField
 from tandem.ports import Connector, Store
-from tandem.runtime.engine import Engine, News, PassSettings
+from tandem.runtime.backfill import read_anew
+from tandem.runtime.engine import UNBOUNDED, Engine, News, PassSettings
 from tandem.store import open_store
 
 SYNC_NAME = "default"
@@ -132,7 +134,7 @@ async def opened(
             mappings = share_shapes(item.mapping for item in resolved.values())
             seen = PreviewConnector(marketing, missing) if missing else marketing
             decided = decide(config, resolved)
-            _declare(store, mappings, decided)
+            declare(store, mappings, decided, SystemClock().now())
             engine = Engine(
                 crm=crm,
                 marketing=seen,
@@ -141,7 +143,7 @@ async def opened(
                 ids=RandomIds(),
                 mappings=mappings,
                 policies=decided,
-                settings=_pass_settings(config, sync_id, settle_wait_s),
+                settings=_pass_settings(config, sync_id, settle_wait_s, is_whole=not creates_fields),
                 tell=Teller(observer, crm, marketing, store, mappings) if observer else _say_nothing,
                 holder=holder_name(),
                 is_gone=is_holder_gone,
@@ -207,13 +209,16 @@ def _check_objects(resolved: Mapping[Entity, ResolvedMapping]) -> None:
         )
 
 
-def _pass_settings(config: Config, sync_id: str, settle_wait_s: float) -> PassSettings:
+def _pass_settings(config: Config, sync_id: str, settle_wait_s: float, *, is_whole: bool) -> PassSettings:
+    """A process that runs one pass, or plans one (`is_whole`), works the slow lane off whole; no other pass waits."""
+    slow = {"slow_pages": UNBOUNDED, "slow_rounds": UNBOUNDED} if settle_wait_s or is_whole else {}
     return PassSettings(
         sync_id=sync_id,
         feed_lag_s=config.marketing.feed_lag_s,
         settle_wait_s=settle_wait_s,
         lease_s=config.run.lease_s,
         rails=rails(config),
+        **slow,
     )
 
 
@@ -239,9 +244,11 @@ async def _pin_sides(store: Store, crm: Connector, marketing: Connector) -> str:
     return ":".join(found for found, _, _ in pins.values())
 
 
-def _declare(store: Store, mappings: Mapping[Entity, EntityMapping], decided: Mapping[Entity, EntityPolicy]) -> None:
+def declare(
+    store: Store, mappings: Mapping[Entity, EntityMapping], decided: Mapping[Entity, EntityPolicy], now: datetime
+) -> None:
     """Tell the store the shapes; a side whose shape or filter has changed, or whose people may now be created, is read
-    anew."""
+    anew, in the slow lane once a first copy is done."""
     shapes = {(Side.CRM, entity): mapping.crm_fields for entity, mapping in mappings.items()}
     shapes |= {(Side.MARKETING, m.marketing_entity): m.marketing_fields for m in mappings.values()}
     store.use_mappings({entity: mapping.names for entity, mapping in mappings.items()}, shapes)
@@ -249,7 +256,7 @@ def _declare(store: Store, mappings: Mapping[Entity, EntityMapping], decided: Ma
         shape = json.dumps([*fields, *_rules_of(entity, decided)])
         known = store.load_setting(f"shape:{side}:{entity}")
         if known is not None and known != shape:
-            store.reset_cursor(side, entity)
+            read_anew(store, side, entity, fields, json.loads(known), now)
         if known != shape:
             store.save_setting(f"shape:{side}:{entity}", shape)
 

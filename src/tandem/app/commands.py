@@ -21,8 +21,9 @@ from tandem.config.model import Config
 from tandem.config.policies import default_mappings, policies
 from tandem.core.errors import AccessError, LeaseLostError, TransientError
 from tandem.core.mapping_resolver import distinct_new_fields
+from tandem.runtime.backfill import FIRST_COPY
 from tandem.runtime.reconcile import reconcile
-from tandem.runtime.sync_pass import FIRST_COPY, run_pass
+from tandem.runtime.sync_pass import run_pass
 from tandem.telemetry import get_logger
 
 _SETTLE_WAIT_S = 300.0

@@ -14,6 +14,7 @@ from tandem.core.record import Base, RecordKey, Side, Unknown, Value
 from tandem.core.subject import Rules, Subject
 from tandem.runtime.engine import Engine
 from tandem.runtime.extract import extract
+from tandem.runtime.lanes import read_backfills
 from tandem.runtime.sync_pass import open_claims, plan_subjects
 
 _CLAIMS_MAX = 1_000_000
@@ -28,6 +29,7 @@ async def make_plan(setup: Setup, limit: int) -> PlanReport:
     """
     engine = setup.engine
     await extract(engine)
+    await read_backfills(engine)
     totals = Totals(links=sum(status.linked for status in engine.store.load_status()))
     planned: list[LinkPlan] = []
     questions: list[str] = []

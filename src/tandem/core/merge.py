@@ -81,13 +81,17 @@ class Sighting:
         )
 
 
-def merge_pair(seen: Sighting, policy: EntityPolicy) -> Verdict:
-    """What to do about one pair. Swapping the sides (and the policy's winner) mirrors the answer."""
+def merge_pair(seen: Sighting, policy: EntityPolicy, giver: Side | None = None) -> Verdict:
+    """What to do about one pair. Swapping the sides (and the policy's winner) mirrors the answer.
+
+    `giver`: a person has asked for this pair to be filled again from that side, so a difference that neither side
+    made since the base is carried too, an empty value included.
+    """
     if seen.base_crm is UNKNOWN:
         return _merge_without_base(seen, policy)
     crm_changed, marketing_changed = seen.has_changed(Side.CRM), seen.has_changed(Side.MARKETING)
     if not crm_changed and not marketing_changed:
-        return QUIET
+        return QUIET if giver is None else _fill_again(seen, giver)
     if agree(seen.pair, seen.crm, seen.marketing):
         return AGREED
     if seen.is_opted_out:
@@ -98,6 +102,14 @@ def merge_pair(seen: Sighting, policy: EntityPolicy) -> Verdict:
         return _settle(seen, ConflictKind.BOTH_CHANGED, policy.winner_of(seen.pair))
     changed = Side.CRM if crm_changed else Side.MARKETING
     return _carry(seen, to=changed.other, reason=f"changed in {changed}")
+
+
+def _fill_again(seen: Sighting, giver: Side) -> Verdict:
+    if agree(seen.pair, seen.crm, seen.marketing) or not seen.pair.direction.allows(giver.other):
+        return QUIET
+    if seen.is_opted_out:
+        return _merge_opt_out(seen)
+    return _carry(seen, to=giver.other, reason=f"filled again from {giver}")
 
 
 def agree(pair: FieldPair, crm: Value, marketing: Value) -> bool:

@@ -78,16 +78,18 @@ class _Merged:
 
 
 def _sightings(case: Case, crm: State, marketing: State, read_back: ReadBack) -> Iterator[tuple[int, Sighting]]:
-    """The pairs of which a side differs from its half of the base, with their places."""
-    base = read_back.base
+    """The pairs of which a side differs from its half of the base, and those to fill again, with their places."""
+    base, again = read_back.base, case.givers
     crm_values, marketing_values = case.mapping.crm_values(crm.values), case.mapping.marketing_values(marketing.values)
-    if not read_back.typed and crm_values == base.crm and marketing_values == base.marketing:
+    if not read_back.typed and not again and crm_values == base.crm and marketing_values == base.marketing:
         return
     for place, pair in enumerate(case.mapping.pairs):
         known, value = base.crm[place], read_back.typed.get(place, marketing_values[place])
         present = crm_values[place]
         if pair.may_be_hidden and present is None and not isinstance(known, Unknown):
             present = known
+        if pair.name in again or not same(present, known) or not same(value, base.marketing[place]):
+            yield place, Sighting(pair, known, base.marketing[place], present, value)
         if not same(present, known) or not same(value, base.marketing[place]):
             newer = _newer(case, pair)
             yield place, Sighting(pair, known, base.marketing[place], present, value, newer)
@@ -117,7 +119,7 @@ def _merge_place(case: Case, place: int, seen: Sighting, merged: _Merged) -> Non
     if _is_too_early(case, seen):
         merged.is_early = True
         return
-    match merge_pair(seen, case.policy):
+    match merge_pair(seen, case.policy, case.givers.get(seen.pair.name)):
         case Quiet():
             return
         case Agreed():

@@ -29,6 +29,8 @@ _STAGES: tuple[tuple[Entity, tuple[Entity, ...]], ...] = (
     (SALESPERSON, (USER, TEAM)),
     (COMPANY, (ACCOUNT,)),
     (PERSON, (CONTACT, LEAD)),
+UNBOUNDED = 2**62
+
 )
 
 
@@ -37,8 +39,9 @@ class PassSettings:
     """``feed_lag_s``: how long after a change its record may still be missing from the marketing feed.
     ``claim_size``: links planned at once; it bounds the memory of a pass and fills the calls that may be under way at
     once. ``claim_size_when_scarce``: the same while Marketo's calls will not last the day, so that many records may
-    share an import. ``settle_wait_s``: how long a pass may wait at its end for undecided writes to settle (0: the next
-    pass looks again)."""
+    share an import. ``slow_pages`` and ``slow_rounds``: how much of a backfill one pass may read, and work off, so that
+    the next one comes soon. ``settle_wait_s``: how long a pass may wait at its end for undecided writes to settle (0:
+    the next pass looks again)."""
 
     sync_id: str
     feed_lag_s: float = 10.0
@@ -50,6 +53,8 @@ class PassSettings:
     rails: Rails = field(default_factory=Rails)
 
 
+    slow_pages: int = 20
+    slow_rounds: int = 4
 @dataclass(frozen=True, slots=True)
 class News:
     """What an observer is told: `phase` is read, plan or apply."""

@@ -11,8 +11,9 @@ from dataclasses import replace
 from tandem.core.errors import CursorExpiredError, TransientError
 from tandem.core.keys import marketing_key
 from tandem.core.match import fold
-from tandem.core.record import ChangeRecord, Entity, Presence, ReadNumber, RecordId, RecordKey, Side, State
+from tandem.core.record import ChangeRecord, Entity, Lane, Presence, ReadNumber, RecordId, RecordKey, Side, State
 from tandem.ports import Page, Reading
+from tandem.runtime.backfill import FIRST_COPY, go_live
 from tandem.runtime.engine import Engine, News
 
 LOOK_IN_INBOX = "look_in_inbox"
@@ -45,10 +46,17 @@ async def extract(engine: Engine) -> dict[str, int]:
 
 
 async def _extract_entity(engine: Engine, side: Side, entity: Entity) -> int:
+    store = engine.store
+    is_copied = store.load_setting(FIRST_COPY) is not None
+    if is_copied and store.load_cursor(side, entity) is None:
+        await go_live(engine, side, entity, "not read yet")
     try:
         return await _read_feed(engine, side, entity)
     except CursorExpiredError:
-        engine.store.reset_cursor(side, entity)
+        since = store.load_watermark(side, entity)
+        store.reset_cursor(side, entity)
+        if is_copied:
+            await go_live(engine, side, entity, "the feed was forgotten", since)
         return await _read_feed(engine, side, entity)
 
 
@@ -70,7 +78,7 @@ async def _read_feed(engine: Engine, side: Side, entity: Entity) -> int:
             waiting = _joined(waiting, page)
             if not waiting.is_last and len(waiting.touched) > 0 and _touched_count(waiting) < _READ_TOGETHER:
                 continue
-            done += await _store_page(engine, side, entity, waiting, number)
+            done += await store_page(engine, side, entity, waiting, number)
             engine.tell(News("read", f"{side} {entity}", done, page.rows_expected))
             waiting = None
             if page.is_last:
@@ -93,7 +101,11 @@ def _joined(first: Page | None, second: Page) -> Page:
     return replace(second, readings=[*first.readings, *second.readings], touched=[*first.touched, *second.touched])
 
 
-async def _store_page(engine: Engine, side: Side, entity: Entity, page: Page, number: ReadNumber) -> int:
+async def store_page(
+    engine: Engine, side: Side, entity: Entity, page: Page, number: ReadNumber, *, lane: Lane = Lane.NORMAL
+) -> int:
+    """How many records it brought. In the slow lane the feed's own cursor stays where it is."""
+    is_live = lane is not Lane.SLOW
     states = {reading.id: to_state(side, entity, reading, number) for reading in page.readings}
     fresh = _fresh_records(engine, page.touched)
     ids = list(dict.fromkeys(record.key.id for record in fresh if record.key.id not in states))
@@ -104,9 +116,10 @@ async def _store_page(engine: Engine, side: Side, entity: Entity, page: Page, nu
         entity,
         list(states.values()),
         fresh,
-        page.cursor,
-        complete_until=page.complete_until,
+        page.cursor if is_live else None,
+        complete_until=page.complete_until if is_live else None,
         search=search_keys(engine, entity, states.values()) if side is Side.MARKETING else {},
+        lane=lane,
     )
     return len(states)
 

@@ -19,9 +19,9 @@ from tandem.core.record import Entity, Lane
 from tandem.core.subject import Rules, Subject
 from tandem.ports import Claim, JournalRow, RunSummary
 from tandem.runtime.apply import apply
-from tandem.runtime.backfill import givers
+from tandem.runtime.backfill import FIRST_COPY, givers
 from tandem.runtime.engine import UNBOUNDED, Engine, News
-from tandem.runtime.extract import FIRST_COPY, LOOK_IN_INBOX, extract
+from tandem.runtime.extract import LOOK_IN_INBOX, extract
 from tandem.runtime.journal import next_settling, settle
 from tandem.runtime.lanes import finish_backfills, read_backfills, stages_to_fill
 from tandem.runtime.look import look

@@ -7,6 +7,7 @@ for the feed, for reading by id or value, and for writing. What Dataverse is lik
 import asyncio
 from collections import defaultdict
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from datetime import datetime
 from types import MappingProxyType
 from urllib.parse import urlsplit
 
@@ -173,8 +174,8 @@ class DynamicsConnector:
         async for ids in sweep.fetch_ids(self._client, await self._table(entity), page_size=self._page_size):
             yield ids
 
-    async def fetch_live_cursor(self, entity: Entity, fields: Sequence[str]) -> Cursor:
-        return await (await self._feed(entity, self._lens(entity, fields).columns)).live_cursor()
+    async def fetch_live_cursor(self, entity: Entity, fields: Sequence[str], since: datetime | None) -> Cursor:
+        return await (await self._feed(entity, self._lens(entity, fields).columns)).live_cursor(since)
 
     async def fetch_span(
         self, entity: Entity, cursor: Cursor | None, fields: Sequence[str], span: Span

@@ -31,6 +31,8 @@ COUNT_MAX: Final = 5000
 """``$count`` never says more."""
 
 OVERLAP_S: Final = 60.0
+_SKEW: Final = timedelta(minutes=5)
+"""Our clock may be ahead of the service's by so much."""
 _WINDOW_MAX: Final = 1000
 _DIGESTS_MAX: Final = 20
 MODIFIED_AT: Final = "modifiedon"
@@ -162,17 +164,20 @@ class ChangeFeed:
 
     # --- beside a full read
 
-    async def live_cursor(self) -> Cursor:
-        """By modification time from the latest one there is, tracked or not: no delta link begins without a full read.
-        The service's own times count, so that our clock does not matter."""
+    async def live_cursor(self, since: datetime | None) -> Cursor:
+        """By modification time, tracked or not: no delta link begins without a full read. From now on means from the
+        latest modification there is: the service's own time, so that our clock does not matter."""
         if MODIFIED_AT not in self.table.columns:
             return _Place("rows", self._digest).cursor()
+        start = (since - _SKEW).strftime(_TIME_FORMAT) if since else await self._latest()
+        return _Place("modified", self._digest, since=start, highest=start, is_refused=self.table.is_tracked).cursor()
+
+    async def _latest(self) -> str:
         shape = RowShape(self.table, (), [MODIFIED_AT])
         path = f"{self.table.set_name}?$select={MODIFIED_AT}&$orderby={MODIFIED_AT}%20desc&$top=1"
         newest = shape.parse_page(await self._read(path, is_tracking=False), self._operation)
         times = [getattr(row, shape.place[MODIFIED_AT]) for row in newest.raw]
-        since = next((str(at) for at in times if at), self._clock.now().strftime(_TIME_FORMAT))
-        return _Place("modified", self._digest, since=since, highest=since, is_refused=self.table.is_tracked).cursor()
+        return next((str(at) for at in times if at), self._clock.now().strftime(_TIME_FORMAT))
 
     async def span_pages(self, cursor: Cursor | None, span: Span) -> AsyncIterator[Page]:
         """The rows made or modified in `span`, oldest first; the last page ends it."""

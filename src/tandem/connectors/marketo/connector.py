@@ -208,9 +208,9 @@ class MarketoConnector:
             async for page in self._feed.pages(cursor, rows):
                 yield page
 
-    async def fetch_live_cursor(self, entity: Entity, fields: Sequence[str]) -> Cursor:
+    async def fetch_live_cursor(self, entity: Entity, fields: Sequence[str], since: datetime | None) -> Cursor:
         with readable("changes"):
-            return (await self._feed.begin()).as_cursor()
+            return (await self._feed.begin(since)).as_cursor()
 
     def fetch_span(
         self, entity: Entity, cursor: Cursor | None, fields: Sequence[str], span: Span

@@ -154,10 +154,10 @@ class PersonFeed:
         async for page in self._poll(place, rows.fields):
             yield page
 
-    async def begin(self) -> Place:
+    async def begin(self, since: datetime | None = None) -> Place:
         """Before anybody is read, the tokens: what happens from now on is in the feeds."""
         now = self._clock.now()
-        token = await self._client.paging_token(render_time(now - timedelta(seconds=SKEW_S)))
+        token = await self._client.paging_token(render_time((since or now) - timedelta(seconds=SKEW_S)))
         at = now.timestamp()
         return Place(
             next=0,
