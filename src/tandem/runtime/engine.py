@@ -11,8 +11,12 @@ from tandem.core.policy import EntityPolicy
 from tandem.core.record import (
     ACCOUNT,
     COMPANY,
+    CONNECTION,
     CONTACT,
     LEAD,
+    OPPORTUNITY,
+    OPPORTUNITY_CUSTOMER,
+    OPPORTUNITY_ROLE,
     PERSON,
     SALESPERSON,
     TEAM,
@@ -25,12 +29,14 @@ from tandem.core.record import (
 from tandem.core.requests import Asked
 from tandem.ports import Clock, Connector, Desk, IdSource, Store
 
+UNBOUNDED = 2**62
+
 _STAGES: tuple[tuple[Entity, tuple[Entity, ...]], ...] = (
     (SALESPERSON, (USER, TEAM)),
     (COMPANY, (ACCOUNT,)),
     (PERSON, (CONTACT, LEAD)),
-UNBOUNDED = 2**62
-
+    (OPPORTUNITY, (OPPORTUNITY,)),
+    (OPPORTUNITY_ROLE, (OPPORTUNITY_CUSTOMER, CONNECTION)),
 )
 
 
@@ -47,14 +53,14 @@ class PassSettings:
     feed_lag_s: float = 10.0
     claim_size: int = 3_000
     claim_size_when_scarce: int = 12_000
+    slow_pages: int = 20
+    slow_rounds: int = 4
     max_parallel_writes: int = 16
     settle_wait_s: float = 0.0
     lease_s: float = 120.0
     rails: Rails = field(default_factory=Rails)
 
 
-    slow_pages: int = 20
-    slow_rounds: int = 4
 @dataclass(frozen=True, slots=True)
 class News:
     """What an observer is told: `phase` is read, plan or apply."""
