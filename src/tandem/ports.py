@@ -567,6 +567,31 @@ class Store(Protocol):
         waits in a more urgent lane than `lane` stays there; in a less urgent one, it moves up with a newer state.
         """
 
+    def load_known_until(self, keys: Iterable[RecordKey]) -> Mapping[RecordKey, datetime]:
+        """Of inbox rows: the watermark when the row first came. Up to then nothing had happened to the record that was
+        not planned."""
+
+    def count_inbox(self, side: Side, entity: Entity) -> int:
+        """Present records that wait in the inbox, deferred or not."""
+
+    def wake_inbox(self) -> None:
+        """Deferred rows are looked at with the next claim."""
+
+    def count_made(self, side: Side, entity: Entity, after: int) -> int:
+        """Creates on `side` that happened or may happen, of journal rows behind the number `after`."""
+
+    def last_journal_number(self) -> int:
+        """0 when there is none."""
+
+    def find_awaited(self, keys: Iterable[RecordKey]) -> set[RecordKey]:
+        """Those of `keys` that a link waits for."""
+
+    def load_paused(self, limit: int) -> Sequence[HoldRow]:
+        """Holds of records and fields that a filter keeps out, the oldest first."""
+
+    def count_paused(self) -> int:
+        """How many records a filter keeps out, wholly or with some fields."""
+
     def reset_cursor(self, side: Side, entity: Entity) -> None:
         """Forget the cursor: the next extract is a full read."""
 

@@ -30,9 +30,16 @@ _STATE = (
 # --- inbox -------------------------------------------------------------------------------------------------------
 
 
-def save_states(tx: Transaction, states: Iterable[State], search: Search, lane: Lane = Lane.NORMAL) -> int:
+def save_states(
+    tx: Transaction,
+    states: Iterable[State],
+    search: Search,
+    lane: Lane = Lane.NORMAL,
+    known_until: datetime | None = None,
+) -> int:
     """How many were new or newer."""
-    rows = [_row_of(tx, state, search) | {"lane": int(lane)} for state in rules.newest(states).values()]
+    more = {"lane": int(lane), "known_until": known_until}
+    rows = [_row_of(tx, state, search) | more for state in rules.newest(states).values()]
     saved = _save_newer(tx).returning(inbox.c.number)
     return len(tx.connection.execute(saved, rows).all()) if rows else 0
 
@@ -49,7 +56,7 @@ def _save_newer(tx: Transaction) -> Any:
             or_(inbox.c.presence != Presence.SUSPECT.value, new.presence != Presence.PRESENT.value),
         ),
     )
-    kept = {"number", "sync_id", "side", "entity", "record_id", "lane", "first_read"}
+    kept = {"number", "sync_id", "side", "entity", "record_id", "lane", "first_read", "known_until"}
     lane = case((new.lane < inbox.c.lane, new.lane), else_=inbox.c.lane)
     return insert.on_conflict_do_update(
         index_elements=[inbox.c.sync_id, inbox.c.side, inbox.c.entity, inbox.c.record_id],

@@ -47,6 +47,7 @@ from tandem.store.memory_backfills import MemoryBackfills
 from tandem.store.memory_backlog import MemoryBacklog
 from tandem.store.memory_follows import find_followers, note_follows
 from tandem.store.memory_requests import MemoryRequests
+from tandem.store.memory_scope import MemoryScope
 from tandem.store.rules import Held, Names, Recorded
 
 Feed = tuple[Side, Entity]
@@ -63,6 +64,7 @@ class Waiting:
     dedupe_key: str | None = None
     not_before: datetime | None = None
     lane: Lane = Lane.NORMAL
+    known_until: datetime | None = None
 
 
 @dataclass(slots=True)
@@ -113,7 +115,7 @@ class MemoryState:
     backfills: dict[int, Backfill] = field(default_factory=dict)
 
 
-class MemoryStore(MemoryBackfills, MemoryBacklog, MemoryRequests):
+class MemoryStore(MemoryBackfills, MemoryBacklog, MemoryRequests, MemoryScope):
     def __init__(self, state: MemoryState | None = None) -> None:
         self.state = state if state is not None else MemoryState()
         self._fence: int | None = None
@@ -217,7 +219,10 @@ class MemoryStore(MemoryBackfills, MemoryBacklog, MemoryRequests):
         shape = self._fields.get((new.key.side, new.key.entity))
         lane = min(lane, known.lane) if known else lane
         first_read = known.first_read if known else new.read_number
-        self.state.inbox[new.key] = Waiting(new, shape, first_read, crm_key, dedupe_key, lane=lane)
+        known_until = known.known_until if known else self.load_watermark(new.key.side, new.key.entity)
+        self.state.inbox[new.key] = Waiting(
+            new, shape, first_read, crm_key, dedupe_key, lane=lane, known_until=known_until
+        )
         return True
 
     def _note_ids(self, keys: Iterable[RecordKey | None]) -> None:

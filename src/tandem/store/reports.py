@@ -62,8 +62,13 @@ def load_conflicts(tx: Transaction, limit: int, *, only_open: bool) -> list[Conf
 def load_holds(tx: Transaction, limit: int) -> list[HoldRow]:
     """Newest first."""
     c = holds.c
+    return load_holds_where(tx, c.sync_id == tx.sync, c.since.desc(), c.number.desc(), limit=limit)
+
+
+def load_holds_where(tx: Transaction, condition: Any, *order: Any, limit: int) -> list[HoldRow]:
+    c = holds.c
     rows = select(c.field, c.reason, c.since, *_ENDS).join(links, links.c.number == c.link)
-    rows = rows.where(c.sync_id == tx.sync).order_by(c.since.desc(), c.number.desc()).limit(limit)
+    rows = rows.where(condition).order_by(*order).limit(limit)
     return [HoldRow(*_ends_of(row[3:]), row[0], row[1], row[2]) for row in tx.connection.execute(rows)]
 
 

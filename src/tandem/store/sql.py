@@ -38,7 +38,7 @@ from tandem.ports import (
     RunSummary,
     SyncedRow,
 )
-from tandem.store import backfills, backlog, claims, feeds, holds, journal, leases, plans, reports, requests
+from tandem.store import backfills, backlog, claims, feeds, holds, journal, leases, plans, reports, requests, scope
 from tandem.store import links as link_queries
 from tandem.store.outcomes import record
 from tandem.store.tables import leases as leases_table
@@ -161,11 +161,44 @@ class SqlStore:
         lane: Lane = Lane.NORMAL,
     ) -> int:
         with self._writing() as tx:
-            saved = feeds.save_states(tx, states, search, lane)
+            known_until = feeds.load_cursor(tx, side, entity)[1]
+            saved = feeds.save_states(tx, states, search, lane, known_until)
             feeds.save_records(tx, records)
             feeds.save_cursor(tx, side, entity, cursor, complete_until)
             feeds.note_ids(tx, [state.key for state in states])
             return saved
+
+    def load_known_until(self, keys: Iterable[RecordKey]) -> Mapping[RecordKey, datetime]:
+        with self._reading() as tx:
+            return scope.load_known_until(tx, keys)
+
+    def count_inbox(self, side: Side, entity: Entity) -> int:
+        with self._reading() as tx:
+            return scope.count_inbox(tx, side, entity)
+
+    def wake_inbox(self) -> None:
+        with self._writing() as tx:
+            scope.wake_inbox(tx)
+
+    def count_made(self, side: Side, entity: Entity, after: int) -> int:
+        with self._reading() as tx:
+            return scope.count_made(tx, side, entity, after)
+
+    def last_journal_number(self) -> int:
+        with self._reading() as tx:
+            return scope.last_journal_number(tx)
+
+    def find_awaited(self, keys: Iterable[RecordKey]) -> set[RecordKey]:
+        with self._reading() as tx:
+            return scope.find_awaited(tx, keys)
+
+    def load_paused(self, limit: int) -> Sequence[HoldRow]:
+        with self._reading() as tx:
+            return scope.load_paused(tx, limit)
+
+    def count_paused(self) -> int:
+        with self._reading() as tx:
+            return scope.count_paused(tx)
 
     def reset_cursor(self, side: Side, entity: Entity) -> None:
         with self._writing() as tx:

@@ -133,6 +133,7 @@ inbox = Table(
     Column("not_before", Moment),
     lane_column("lane"),
     Column("first_read", BigInteger, nullable=False, server_default="0"),
+    Column("known_until", Moment),
     UniqueConstraint("sync_id", "side", "entity", "record_id"),
 )
 Index("ix_inbox_arrival", inbox.c.sync_id, inbox.c.side, inbox.c.entity, inbox.c.lane, inbox.c.number)

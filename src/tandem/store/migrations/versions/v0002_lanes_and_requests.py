@@ -13,6 +13,7 @@ IS_DUE = sa.text("due_number IS NOT NULL")
 def upgrade() -> None:
     op.add_column("inbox", sa.Column("lane", sa.Integer(), nullable=False, server_default="1"))
     op.add_column("inbox", sa.Column("first_read", sa.BigInteger(), nullable=False, server_default="0"))
+    op.add_column("inbox", sa.Column("known_until", sa.BigInteger(), nullable=True))
     op.create_index("ix_journal_finished", "journal", ["sync_id", "finished_at"])
     op.drop_index("ix_inbox_arrival", "inbox")
     op.create_index("ix_inbox_arrival", "inbox", ["sync_id", "side", "entity", "lane", "number"])

@@ -1,0 +1,64 @@
+"""The memory store's answers about filters, pilots and the ceiling of people."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from tandem.core.plan import ActionKind
+from tandem.core.record import Entity, LinkNumber, RecordKey, Side
+from tandem.ports import HoldRow, JournalState
+from tandem.store.rules import Held
+from tandem.store.scope import PAUSED
+
+if TYPE_CHECKING:
+    from tandem.store.memory import MemoryState
+
+_UNDONE = (JournalState.REJECTED, JournalState.WITHDRAWN)
+
+
+class MemoryScope:
+    """A part of ``MemoryStore``."""
+
+    state: "MemoryState"
+
+    def _writable(self) -> "MemoryState":
+        raise AssertionError("the store says whether it may be written")
+
+    def load_known_until(self, keys: Iterable[RecordKey]) -> Mapping[RecordKey, datetime]:
+        inbox = self.state.inbox
+        return {key: at for key in keys if (row := inbox.get(key)) and (at := row.known_until)}
+
+    def count_inbox(self, side: Side, entity: Entity) -> int:
+        rows = self.state.inbox.items()
+        return sum(key.side is side and key.entity == entity and row.state.is_present for key, row in rows)
+
+    def wake_inbox(self) -> None:
+        for row in self._writable().inbox.values():
+            row.not_before = None
+
+    def count_made(self, side: Side, entity: Entity, after: int) -> int:
+        made = [row for row in self.state.journal.values() if row.number > after and row.state not in _UNDONE]
+        of_kind = [row.action for row in made if row.action.kind is ActionKind.CREATE]
+        return sum(action.side is side and action.entity == entity for action in of_kind)
+
+    def last_journal_number(self) -> int:
+        return max(self.state.journal, default=0)
+
+    def find_awaited(self, keys: Iterable[RecordKey]) -> set[RecordKey]:
+        return set(keys) & {key for waits in self.state.waits.values() for key in waits}
+
+    def load_paused(self, limit: int) -> Sequence[HoldRow]:
+        found = []
+        for number, held in sorted(self._paused(), key=lambda pair: pair[1].since):
+            link = self.state.links[number].link
+            found.append(HoldRow(link.crm, link.marketing, held.field, held.reason, held.since))
+        return found[:limit]
+
+    def count_paused(self) -> int:
+        return len({number for number, _ in self._paused()})
+
+    def _paused(self) -> list[tuple[LinkNumber, Held]]:
+        kept = self.state.holds.items()
+        return [
+            (number, held) for number, of_link in kept for held in of_link.values() if held.reason.startswith(PAUSED)
+        ]
