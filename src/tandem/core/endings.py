@@ -198,7 +198,8 @@ def _removing(case: Case, link: Link, plan: LinkPlan, marketing: State) -> LinkP
 
 
 def _key_place(case: Case) -> int:
-    return next(place for place, pair in enumerate(case.mapping.pairs) if pair.crm == "@id")
+    key = case.mapping.key_field
+    return next(place for place, pair in enumerate(case.mapping.pairs) if pair.marketing == key)
 
 
 def unchanged(case: Case, link: Link) -> LinkPlan:

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Final
 
+from tandem.core.endings import contents
 from tandem.core.mapping import EntityMapping, FieldPair, NotExpressibleError
 from tandem.core.match import fold
 from tandem.core.plan import Action, ActionKind, FieldWrite, Hold, LinkPlan
@@ -70,12 +71,8 @@ def rekeyed(case: Case, link: Link, plan: LinkPlan, marketing: State) -> LinkPla
     assert crm is not None, "a merge has both sides"
     if crm_key(case.mapping, crm.values, crm.key.id) is None:
         return replace(plan, actions=(), holds=(*plan.holds, Hold(None, INCOMPLETE)), crm_version=None)
-    contents = tuple(
-        FieldWrite(pair.name, pair.marketing, value, None, None, "its key has changed")
-        for pair, value in zip(case.mapping.pairs, case.mapping.marketing_values(marketing.values), strict=True)
-        if value is not None
-    )
-    delete = Action(Side.MARKETING, update.entity, ActionKind.DELETE, update.id, contents)
+    kept = contents(case, marketing, "its key has changed")
+    delete = Action(Side.MARKETING, update.entity, ActionKind.DELETE, update.id, kept)
     return replace(plan, title="another key: make it anew", base=link.base, crm_version=None, actions=(delete,))
 
 
