@@ -17,6 +17,7 @@ from tests.conformance.store_extract_contract import (
     SettingsContract,
 )
 from tests.conformance.store_follow_contract import FollowContract
+from tests.conformance.store_history_contract import OldHistoryContract
 from tests.conformance.store_outcome_contract import (
     DoneContract,
     JournalContract,
@@ -31,6 +32,7 @@ from tests.conformance.store_plan_contract import (
     WaitContract,
 )
 from tests.conformance.store_request_contract import RequestContract
+from tests.conformance.store_scope_contract import ScopeContract
 
 
 class StoreContract(
@@ -44,6 +46,7 @@ class StoreContract(
     AliasContract,
     FindContract,
     HistoryContract,
+    OldHistoryContract,
     LaneContract,
     PlanContract,
     WaitContract,
@@ -58,5 +61,6 @@ class StoreContract(
     RejectedContract,
     WithdrawnContract,
     RequestContract,
+    ScopeContract,
 ):
     """A store adds its ``open_store``: a function that opens one more store on the same data, mappings declared."""
