@@ -13,6 +13,7 @@ from typing import Protocol, TypeAlias
 from msgspec import Struct
 
 from tandem.core.backfill import Backfill, Span
+from tandem.core.permissions import Feature
 from tandem.core.plan import Action, ActionKind, Conflict, Plan
 from tandem.core.record import (
     ChangeRecord,
@@ -201,8 +202,9 @@ class Connector(Protocol):
 
     async def fetch_schema(self, entity: Entity) -> EntitySchema: ...
 
-    async def check_access(self, entities: Sequence[Entity]) -> Sequence[Access]:
-        """Try what the sync needs, one line each; raises only when nothing can be tried."""
+    async def check_access(self, entities: Sequence[Entity], features: Sequence[Feature] = ()) -> Sequence[Access]:
+        """Try what the sync needs, one line each: to read `entities`, and the rights that `features` take. Nothing is
+        written; raises only when nothing can be tried."""
 
     async def has_entity(self, entity: Entity) -> bool:
         """Whether the side has such a table or object at all."""
@@ -681,6 +683,9 @@ class Store(Protocol):
 
     def drop_requests_before(self, at: datetime) -> None:
         """Forget requests that ended before `at`."""
+
+    def drop_history_before(self, at: datetime) -> None:
+        """Forget journal rows and passes that ended before `at`; what something held stands on stays."""
 
     # runs and what people see
     def save_run(self, run: RunSummary) -> None: ...

@@ -67,6 +67,7 @@ def work(store: Store) -> Link:
     store.find_unseen(Side.CRM, LEAD, ReadNumber(5))
     store.known_guids(["g1"])
     store.drop_records_before(NOW)
+    store.drop_history_before(NOW)
     store.load_open_rows()
     store.highest_marketing_id(PERSON)
     return link

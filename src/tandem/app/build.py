@@ -217,6 +217,7 @@ def _pass_settings(config: Config, sync_id: str, settle_wait_s: float, *, is_who
         feed_lag_s=config.marketing.feed_lag_s,
         settle_wait_s=settle_wait_s,
         lease_s=config.run.lease_s,
+        history_days=config.run.history_days,
         rails=rails(config),
         **slow,
     )

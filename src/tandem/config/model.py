@@ -11,7 +11,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, Strict, Stric
 
 from tandem.core.mapping import Direction, Winner
 from tandem.core.mapping_resolver import NAMED_TRANSFORMS
-from tandem.core.policy import DEFAULT_PREFERENCE, DeleteRule
+from tandem.core.policy import DEFAULT_PREFERENCE, DeleteRule, EditRule, MergeRule
 
 CALLS_PER_20_S: Final = 100
 CALLS_AT_ONCE: Final = 10
@@ -268,6 +268,12 @@ class LeadConfig(EntityConfig):
     )
 
 
+_EDITED: Final = (
+    "What becomes of a value edited in Marketo: 'overwrite' (the record's next change in Dynamics replaces it), 'keep'"
+    " (until Dynamics changes that value) or 'enforce' (put back every run.compare_interval_s; Marketo has no log of these)."
+)
+
+
 class OneWayConfig(EntityConfig):
     """Accounts, users and teams: Dynamics owns them."""
 
@@ -282,6 +288,7 @@ class OneWayConfig(EntityConfig):
     deleted_in_marketing: Literal[DeleteRule.IGNORE] = Field(
         default=DeleteRule.IGNORE, description="Only 'ignore': Dynamics owns these records."
     )
+    edited_in_marketing: EditRule = Field(default=EditRule.OVERWRITE, description=_EDITED)
 
 
 class OpportunityConfig(OneWayConfig):
@@ -333,7 +340,10 @@ class EntitiesConfig(Section):
 class CustomFieldConfig(Section):
     """One column of the table and the custom object's field that shows it."""
 
-    crm: Name = Field(description="Logical name of the Dynamics column.")
+    crm: Name = Field(
+        description="Logical name of the Dynamics column, or a path: lookup.column shows a column of the record that the"
+        " lookup leads to, whose table maps that column too."
+    )
     marketing: ObjectName = Field(description="API name of the custom object's field.")
     create_as: (
         Literal["boolean", "currency", "date", "datetime", "email", "float", "integer", "phone", "string", "text"]
@@ -364,7 +374,23 @@ class CustomConfig(Section):
         default=DeleteRule.PROPAGATE,
         description="What a deletion in Dynamics does: 'propagate' (delete it in Marketo too) or 'ignore'.",
     )
+    edited_in_marketing: EditRule = Field(default=EditRule.OVERWRITE, description=_EDITED)
     fields: tuple[CustomFieldConfig, ...] = Field(default=(), description="The columns to show.")
+
+
+class MatchingConfig(Section):
+    """Who is who: leads and contacts in Dynamics are people in Marketo."""
+
+    merged_in_crm: MergeRule = Field(
+        default=MergeRule.HOLD,
+        description="What a merge in Dynamics does where both records have a person: 'carry' merges the two people too"
+        " (Marketo cannot undo it), 'hold' leaves them for a person to merge, 'ignore' lets both go on.",
+    )
+    merged_in_marketing: Literal[MergeRule.HOLD, MergeRule.CARRY] = Field(
+        default=MergeRule.HOLD,
+        description="What a merge in Marketo does where both people have a record: 'carry' merges the two records too"
+        " (Dynamics cannot undo it), 'hold' leaves them apart and says so.",
+    )
 
 
 class RailsConfig(Section):
@@ -376,6 +402,9 @@ class RailsConfig(Section):
     max_delete_share: Annotated[float, Strict(), Field(ge=0, le=1)] = Field(
         default=0.02,
         description="Share of the linked records whose deletion one pass may carry over, if max_deletes is less.",
+    )
+    max_merges: Count = Field(
+        default=50, description="Merges that one pass may carry over: neither side can take one back."
     )
     max_crm_updates: Count | None = Field(
         default=None, description="Records that one pass may change in Dynamics; unset: as many as there are."
@@ -395,8 +424,22 @@ class RunConfig(Section):
     """How ``tandem run`` goes on."""
 
     pass_interval_s: Seconds = Field(default=5.0, description="Seconds between the beginnings of two passes.")
+    id_sweep_interval_s: Seconds = Field(
+        default=900.0,
+        description="Seconds between two comparisons of ids, for tables whose changes Dynamics does not track: they find"
+        " deletions, and what comes and goes in tables of pairs.",
+    )
+    compare_interval_s: Seconds = Field(
+        default=86_400.0,
+        description="Seconds between two comparisons of Marketo's objects where edited_in_marketing = 'enforce'; each"
+        " reads all of them, 300 a call.",
+    )
     lease_s: Seconds = Field(
         default=120.0, description="Seconds after which another process may take over from a dead one."
+    )
+    history_days: Annotated[float, Strict(), Field(ge=1)] = Field(
+        default=90.0,
+        description="Days for which Tandem remembers what it wrote and its passes; conflicts and holds it keeps.",
     )
 
 
@@ -420,6 +463,7 @@ class Config(Section):
             seen.add(table.table)
         return tables
 
+    matching: MatchingConfig = Field(default=MatchingConfig(), description="Who is who.")
     rails: RailsConfig = Field(default=RailsConfig(), description="Limits of one pass.")
     store: StoreConfig = Field(default=StoreConfig(), description="Tandem's own state.")
     run: RunConfig = Field(default=RunConfig(), description="The background process.")

@@ -47,7 +47,8 @@ class PassSettings:
     once. ``claim_size_when_scarce``: the same while Marketo's calls will not last the day, so that many records may
     share an import. ``slow_pages`` and ``slow_rounds``: how much of a backfill one pass may read, and work off, so that
     the next one comes soon. ``settle_wait_s``: how long a pass may wait at its end for undecided writes to settle (0:
-    the next pass looks again)."""
+    the next pass looks again). ``sweep_interval_s``: how often ids are compared where a feed tells no deletions;
+    ``compare_interval_s``: how often Marketo's objects are read where edits there are put back."""
 
     sync_id: str
     feed_lag_s: float = 10.0
@@ -57,7 +58,10 @@ class PassSettings:
     slow_rounds: int = 4
     max_parallel_writes: int = 16
     settle_wait_s: float = 0.0
+    sweep_interval_s: float = 900.0
+    compare_interval_s: float = 86_400.0
     lease_s: float = 120.0
+    history_days: float = 90.0
     rails: Rails = field(default_factory=Rails)
 
 

@@ -15,7 +15,7 @@ from tandem.core.following import shown_pairs, with_follows
 from tandem.core.guard import Totals, guard_plan
 from tandem.core.plan import Plan
 from tandem.core.planner import plan_pass
-from tandem.core.record import Entity, Lane
+from tandem.core.record import PERSON, Entity, Lane
 from tandem.core.subject import Rules, Subject
 from tandem.ports import Claim, JournalRow, RunSummary
 from tandem.runtime.apply import apply
@@ -27,6 +27,8 @@ from tandem.runtime.lanes import finish_backfills, read_backfills, stages_to_fil
 from tandem.runtime.look import look
 from tandem.runtime.parents import find_parents, name_parents
 from tandem.runtime.pauses import ensure_running, is_paused, load_pauses
+from tandem.runtime.requests import Reception
+from tandem.runtime.sweep import look_further
 from tandem.telemetry import get_logger
 
 _MAX_FRUITLESS_ROUNDS = 3
@@ -46,6 +48,7 @@ class PassResult:
 
 @dataclass(slots=True)
 class _Progress:
+    reception: Reception
     counts: Counter[str] = field(default_factory=Counter)
     questions: list[str] = field(default_factory=list)
     totals: Totals = field(default_factory=Totals)
@@ -62,7 +65,7 @@ async def run_pass(engine: Engine) -> PassResult:
     ensure_running(engine.store)
     run_id, started_at = engine.ids.new_id(), engine.clock.now()
     await _acquire_lease(engine)
-    progress = _Progress()
+    progress = _Progress(Reception(engine))
     calls = engine.crm.calls, engine.marketing.calls
     error: str | None = None
     try:
@@ -112,6 +115,7 @@ def _finish(engine: Engine, run: RunSummary, crm_calls: int, marketing_calls: in
 async def _run(engine: Engine, run_id: str, progress: _Progress) -> None:
     engine.mark_time()
     progress.counts.update(await extract(engine))
+    progress.counts.update(await look_further(engine))
     progress.totals = Totals(links=sum(status.linked for status in engine.store.load_status()))
     progress.counts["undecided"] = await settle(engine)
     await _work_off(engine, run_id, progress)
@@ -119,8 +123,16 @@ async def _run(engine: Engine, run_id: str, progress: _Progress) -> None:
         await _read_back(engine, run_id, progress)
     await _go_on_filling(engine, run_id, progress)
     await _wait_for_settling(engine, run_id, progress)
-    horizon = engine.clock.now() - timedelta(days=2)
-    engine.store.drop_records_before(horizon)
+    await progress.reception.close()
+    progress.counts.update(progress.reception.counts)
+    _forget(engine)
+
+
+def _forget(engine: Engine) -> None:
+    """What no pass looks at any more, and what people have had time to look at."""
+    now = engine.clock.now()
+    engine.store.drop_records_before(now - timedelta(days=2))
+    engine.store.drop_history_before(now - timedelta(days=engine.settings.history_days))
 
 
 async def _read_back(engine: Engine, run_id: str, progress: _Progress) -> None:
@@ -166,6 +178,7 @@ async def _run_stage(
     fruitless = rounds = 0
     while rounds < rounds_max and fruitless < _MAX_FRUITLESS_ROUNDS and not is_paused(engine.store, crm_entities):
         engine.store.renew_lease(engine.settings.lease_s, engine.clock.now())
+        await _serve_requests(engine, run_id, progress)
         now = engine.clock.now()
         claims = engine.store.claim(marketing_entity, crm_entities, engine.claim_size, now, slowest=slowest)
         if not claims:
@@ -173,6 +186,18 @@ async def _run_stage(
         rounds += 1
         fruitless = 0 if await _run_round(engine, marketing_entity, claims, run_id, progress) else fruitless + 1
     return rounds
+
+
+async def _serve_requests(engine: Engine, run_id: str, progress: _Progress) -> None:
+    """Whoever is asked for comes before everything else, in the middle of a long stage too."""
+    await progress.reception.attend()
+    crm_entities = next((entities for target, entities in engine.stages if target == PERSON), ())
+    if engine.asked and not is_paused(engine.store, crm_entities):
+        now = engine.clock.now()
+        claims = engine.store.claim(PERSON, crm_entities, engine.claim_size, now, slowest=Lane.HOT)
+        if claims:
+            await _run_round(engine, PERSON, claims, run_id, progress)
+            await progress.reception.attend()
 
 
 async def _run_round(

@@ -46,6 +46,7 @@ from tandem.store import claims, rules
 from tandem.store.memory_backfills import MemoryBackfills
 from tandem.store.memory_backlog import MemoryBacklog
 from tandem.store.memory_follows import find_followers, note_follows
+from tandem.store.memory_history import MemoryHistory
 from tandem.store.memory_requests import MemoryRequests
 from tandem.store.memory_scope import MemoryScope
 from tandem.store.rules import Held, Names, Recorded
@@ -115,7 +116,7 @@ class MemoryState:
     backfills: dict[int, Backfill] = field(default_factory=dict)
 
 
-class MemoryStore(MemoryBackfills, MemoryBacklog, MemoryRequests, MemoryScope):
+class MemoryStore(MemoryBackfills, MemoryBacklog, MemoryHistory, MemoryRequests, MemoryScope):
     def __init__(self, state: MemoryState | None = None) -> None:
         self.state = state if state is not None else MemoryState()
         self._fence: int | None = None

@@ -38,7 +38,20 @@ from tandem.ports import (
     RunSummary,
     SyncedRow,
 )
-from tandem.store import backfills, backlog, claims, feeds, holds, journal, leases, plans, reports, requests, scope
+from tandem.store import (
+    backfills,
+    backlog,
+    claims,
+    feeds,
+    history,
+    holds,
+    journal,
+    leases,
+    plans,
+    reports,
+    requests,
+    scope,
+)
 from tandem.store import links as link_queries
 from tandem.store.outcomes import record
 from tandem.store.tables import leases as leases_table
@@ -305,6 +318,10 @@ class SqlStore:
     def drop_requests_before(self, at: datetime) -> None:
         with self._writing() as tx:
             requests.drop_before(tx, at)
+
+    def drop_history_before(self, at: datetime) -> None:
+        with self._writing() as tx:
+            history.drop_before(tx, at)
 
     # runs and what people see
 
