@@ -269,6 +269,7 @@ class _Resolver:
             self._pairs,
             key_field=self._key_field,
             dedupe_field=self._default.dedupe_field,
+            key_parts=self._default.key_parts,
             crm_extras=[name for name in self._default.crm_extras if self._is_readable(name)],
         )
         return ResolvedMapping(
@@ -339,7 +340,14 @@ class _Resolver:
         return line
 
     def _check_key(self) -> None:
-        if not any(pair.crm == KEY_COLUMN for pair in self._pairs):
+        lacking = set(self._default.key_parts) - {pair.marketing for pair in self._pairs}
+        if lacking:
+            reasons = ", ".join(f"{note.marketing_field}: {note.reason}" for note in self._left_out)
+            raise ConfigError(
+                f"A Dynamics {self._default.crm_entity} needs Marketo's {', '.join(sorted(lacking))} to become a"
+                f" {self._default.marketing_entity}, which is known by them ({reasons or 'the pair was removed'})."
+            )
+        if not self._default.key_parts and not any(pair.crm == KEY_COLUMN for pair in self._pairs):
             reason = next((line.reason for line in self._left_out if line.crm_field == KEY_COLUMN), "it is not mapped")
             raise ConfigError(
                 f"Marketo's field {self._key_field!r} cannot hold the key of a Dynamics {self._default.crm_entity}:"
