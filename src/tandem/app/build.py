@@ -216,6 +216,8 @@ def _pass_settings(config: Config, sync_id: str, settle_wait_s: float, *, is_who
         sync_id=sync_id,
         feed_lag_s=config.marketing.feed_lag_s,
         settle_wait_s=settle_wait_s,
+        sweep_interval_s=config.run.id_sweep_interval_s,
+        compare_interval_s=config.run.compare_interval_s,
         lease_s=config.run.lease_s,
         history_days=config.run.history_days,
         rails=rails(config),

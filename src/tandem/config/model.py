@@ -4,6 +4,7 @@ Each field's description is its documentation: the commented template of ``tande
 made from it, and an error message quotes it as the remedy.
 """
 
+import re
 from pathlib import Path
 from typing import Annotated, Final, Literal
 
@@ -16,6 +17,12 @@ from tandem.core.policy import DEFAULT_PREFERENCE, DeleteRule, EditRule, MergeRu
 CALLS_PER_20_S: Final = 100
 CALLS_AT_ONCE: Final = 10
 """What Marketo allows one subscription, all integrations together (marketo-rest 2)."""
+
+NAME_LENGTH: Final = 100
+"""Nobody publishes how long the API name of an object or a field may be (the native sync stops at 33, N44); what is
+refused nevertheless, Marketo says when the type is made."""
+
+_NAME: Final = re.compile(rf"[A-Za-z][A-Za-z0-9_]{{0,{NAME_LENGTH - 1}}}")
 
 STORE_URL_DEFAULT: Final = "sqlite:///tandem.db"
 
@@ -41,11 +48,20 @@ def _checked_transform(name: str) -> str:
     return name
 
 
+def _checked_name(name: str) -> str:
+    if not _NAME.fullmatch(name):
+        raise ValueError(
+            "must be a Marketo API name: letters, digits and underlines without accents, a letter first, at most"
+            f" {NAME_LENGTH} characters; take a shorter one, it need not be the table's"
+        )
+    return name
+
+
 Url = Annotated[str, AfterValidator(_checked_url)]
 StoreUrl = Annotated[str, AfterValidator(_checked_store_url)]
 TransformName = Annotated[str, AfterValidator(_checked_transform)]
 Name = Annotated[str, Field(min_length=1)]
-ObjectName = Annotated[str, Field(pattern=r"^[A-Za-z]\w*$")]
+ObjectName = Annotated[str, AfterValidator(_checked_name)]
 Share = Annotated[float, Strict(), Field(gt=0, le=1)]
 Seconds = Annotated[float, Strict(), Field(gt=0)]
 Count = Annotated[int, Strict(), Field(ge=0)]
@@ -270,7 +286,7 @@ class LeadConfig(EntityConfig):
 
 _EDITED: Final = (
     "What becomes of a value edited in Marketo: 'overwrite' (the record's next change in Dynamics replaces it), 'keep'"
-    " (until Dynamics changes that value) or 'enforce' (put back every run.compare_interval_s; Marketo has no log of these)."
+    " (until Dynamics changes that value) or 'enforce' (put back every run.compare_interval_s)."
 )
 
 
@@ -341,8 +357,8 @@ class CustomFieldConfig(Section):
     """One column of the table and the custom object's field that shows it."""
 
     crm: Name = Field(
-        description="Logical name of the Dynamics column, or a path: lookup.column shows a column of the record that the"
-        " lookup leads to, whose table maps that column too."
+        description="Logical name of the Dynamics column, or a path: lookup.column shows a column of the record"
+        " that the lookup leads to, whose table maps that column too."
     )
     marketing: ObjectName = Field(description="API name of the custom object's field.")
     create_as: (
@@ -426,8 +442,8 @@ class RunConfig(Section):
     pass_interval_s: Seconds = Field(default=5.0, description="Seconds between the beginnings of two passes.")
     id_sweep_interval_s: Seconds = Field(
         default=900.0,
-        description="Seconds between two comparisons of ids, for tables whose changes Dynamics does not track: they find"
-        " deletions, and what comes and goes in tables of pairs.",
+        description="Seconds between two comparisons of ids, for tables whose changes Dynamics does not track: they"
+        " find deletions, and what comes and goes in tables of pairs.",
     )
     compare_interval_s: Seconds = Field(
         default=86_400.0,

@@ -1,15 +1,16 @@
 """Settings as the core wants them: a policy, a direction and field overrides for each table, and the rails."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Final
 
-from tandem.config.model import Config, CustomConfig, EntityConfig, FieldConfig
+from tandem.config.model import Config, CustomConfig, EntityConfig, FieldConfig, MatchingConfig, OneWayConfig
 from tandem.core.default_mapping import DEFAULT_MAPPINGS, KEY_COLUMN, DefaultMapping, DefaultPair
 from tandem.core.guard import Rails
 from tandem.core.mapping import Direction, Winner
 from tandem.core.mapping_resolver import FieldOverride
 from tandem.core.new_fields import label_for
-from tandem.core.policy import DEFAULT_PREFERENCE, EntityPolicy
+from tandem.core.policy import DEFAULT_PREFERENCE, EditRule, EntityPolicy
 from tandem.core.record import (
     ACCOUNT,
     CONNECTION,
@@ -38,10 +39,12 @@ def policies(config: Config) -> dict[Entity, EntityPolicy]:
     """
     creates = config.entities.lead.create_in_crm or config.entities.contact.create_in_crm
     create_in_crm = Entity(creates) if creates else None
-    return {
+    decided = {
         entity: _policy(section, create_in_crm if entity in (LEAD, CONTACT) else None)
         for entity, section in _sections(config)
-    } | {Entity(table.table): _custom_policy(table) for table in config.custom}
+    }
+    decided |= {entity: _matched(decided[entity], config.matching) for entity in (CONTACT, LEAD)}
+    return decided | {Entity(table.table): _custom_policy(table) for table in config.custom}
 
 
 def directions(config: Config) -> dict[Entity, Direction]:
@@ -100,8 +103,13 @@ def _policy(section: EntityConfig, create_in_crm: Entity | None) -> EntityPolicy
         create_in_crm=create_in_crm,
         deleted_in_crm=section.deleted_in_crm,
         deleted_in_marketing=section.deleted_in_marketing,
+        edited_in_marketing=section.edited_in_marketing if isinstance(section, OneWayConfig) else EditRule.OVERWRITE,
         prefer=section.prefer,
     )
+
+
+def _matched(policy: EntityPolicy, matching: MatchingConfig) -> EntityPolicy:
+    return replace(policy, merged_in_crm=matching.merged_in_crm, merged_in_marketing=matching.merged_in_marketing)
 
 
 def _custom_mapping(table: CustomConfig) -> DefaultMapping:
@@ -128,6 +136,7 @@ def _custom_policy(table: CustomConfig) -> EntityPolicy:
         create_in_marketing=table.create_in_marketing,
         create_in_crm=None,
         deleted_in_crm=table.deleted_in_crm,
+        edited_in_marketing=table.edited_in_marketing,
         prefer=DEFAULT_PREFERENCE,
     )
 

@@ -10,7 +10,7 @@ from typing import TypeAlias
 
 from tandem.core.mapping import Direction, FieldPair, NotExpressibleError, Winner
 from tandem.core.plan import Conflict, ConflictKind
-from tandem.core.policy import EntityPolicy
+from tandem.core.policy import EditRule, EntityPolicy
 from tandem.core.record import UNKNOWN, Side, Unknown, Value
 from tandem.core.values import is_empty, same
 
@@ -97,7 +97,7 @@ def merge_pair(seen: Sighting, policy: EntityPolicy, giver: Side | None = None) 
     if seen.is_opted_out:
         return _merge_opt_out(seen)
     if seen.pair.direction is not Direction.BOTH:
-        return _merge_one_way(seen)
+        return _merge_one_way(seen, policy)
     if crm_changed and marketing_changed:
         return _settle(seen, ConflictKind.BOTH_CHANGED, policy.winner_of(seen.pair))
     changed = Side.CRM if crm_changed else Side.MARKETING
@@ -171,11 +171,14 @@ def _merge_opt_out(seen: Sighting) -> Verdict:
     return _carry(seen, to=weak, reason=f"opted out in {weak.other}", conflict=conflict)
 
 
-def _merge_one_way(seen: Sighting) -> Verdict:
-    """The giving side always wins; an edit on the receiving side is recorded and overwritten (N15, N24)."""
+def _merge_one_way(seen: Sighting, policy: EntityPolicy) -> Verdict:
+    """The giving side always wins; an edit on the receiving side is recorded and overwritten (N15, N24), or stays until
+    the giving side changes the same value."""
     giver = Side.CRM if seen.pair.direction is Direction.TO_MARKETING else Side.MARKETING
     if not seen.has_changed(giver.other):
         return _carry(seen, to=giver.other, reason=f"changed in {giver}")
+    if policy.edited_in_marketing is EditRule.KEEP and not seen.has_changed(giver):
+        return QUIET
     return _settle(seen, ConflictKind.ONE_WAY, Winner(giver.value))
 
 

@@ -38,6 +38,15 @@ class LeaveRule(StrEnum):
     REMOVE = "remove"
 
 
+class EditRule(StrEnum):
+    """What becomes of a value that was edited in Marketo where Dynamics owns the record: replaced with the record's next
+    change in Dynamics (N24), kept until Dynamics changes that very value, or put back by a regular comparison."""
+
+    OVERWRITE = "overwrite"
+    KEEP = "keep"
+    ENFORCE = "enforce"
+
+
 DEFAULT_PREFERENCE: tuple[str, ...] = ("same key", "active", "contact over lead", "last modified", "lowest id")
 
 
@@ -67,6 +76,7 @@ class EntityPolicy:
     filter_to_crm: RecordFilter | None = None
     on_leave: LeaveRule = LeaveRule.KEEP
     deleted_column: str | None = None
+    edited_in_marketing: EditRule = EditRule.OVERWRITE
 
     def filter_for(self, *, is_linked: bool) -> RecordFilter | None:
         return self.filter_to_keep or self.filter if is_linked else self.filter
