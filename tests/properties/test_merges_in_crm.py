@@ -50,12 +50,22 @@ class MergesOnBothSides(RuleBasedStateMachine):
         self.replaced: set[str] = set()
         self.forms = 0
 
-    @initialize(in_crm=st.sampled_from(MergeRule), in_marketing=st.sampled_from([MergeRule.HOLD, MergeRule.CARRY]))
-    def rules_are_chosen(self, in_crm: MergeRule, in_marketing: MergeRule) -> None:
+    @initialize(
+        in_crm=st.sampled_from(MergeRule),
+        in_marketing=st.sampled_from([MergeRule.HOLD, MergeRule.CARRY]),
+        known=st.integers(0, 5),
+    )
+    def rules_are_chosen(self, in_crm: MergeRule, in_marketing: MergeRule, known: int) -> None:
+        """Five records, some of which marketing knows already."""
         self.in_crm, self.in_marketing = in_crm, in_marketing
         chosen = {"merged_in_crm": in_crm, "merged_in_marketing": in_marketing}
         self.world.policies = small_policies(**chosen)
         self.world.policies[CONTACT] = replace(self.world.policies[CONTACT], **chosen)  # type: ignore[arg-type]
+
+        for number, entity in enumerate((LEAD, CONTACT, LEAD, CONTACT, CONTACT)):
+            self.somebody_is_entered(entity, ADDRESSES[number % 3])
+            if number == known:
+                self.a_pass_completes(30)
 
     # --- people
 

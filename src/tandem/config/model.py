@@ -195,10 +195,10 @@ class FieldConfig(Section):
     )
     direction: Direction | None = Field(default=None, description="'both', 'to_marketing' or 'to_crm'.")
     winner: Winner | None = Field(
-        default=None, description="Who prevails when both sides changed it: 'crm', 'marketing' or 'hold'."
+        default=None, description="Who prevails when both sides changed it: 'crm', 'marketing', 'newest' or 'hold'."
     )
     first_link: Winner | None = Field(
-        default=None, description="Who prevails when two existing records meet: 'crm', 'marketing' or 'hold'."
+        default=None, description="Who prevails when two existing records meet: 'crm', 'marketing', 'newest' or 'hold'."
     )
     transform: TransformName | None = Field(
         default=None, description="'as_is' or 'opposite' (yes becomes no) instead of the transform of the two types."
@@ -227,19 +227,22 @@ class FieldConfig(Section):
     remove: StrictBool = Field(default=False, description="true to take the default pair of this column out.")
 
 
+_WINNER: Final = (
+    "Who prevails when both sides changed a field: 'crm', 'marketing', 'newest' (where it can be proved, else held), 'hold'."
+)
+
+
 class EntityConfig(Section):
     """The rules of one Dynamics table; unset ones follow the native sync's documented behaviour."""
 
     direction: Direction = Field(
         default=Direction.BOTH, description="Which way values may go: 'both', 'to_marketing' or 'to_crm'."
     )
-    winner: Winner = Field(
-        default=Winner.CRM,
-        description="Who prevails when both sides changed a field: 'crm', 'marketing', 'hold'.",
-    )
+    winner: Winner = Field(default=Winner.CRM, description=_WINNER)
     first_link: Winner | None = Field(
         default=None,
-        description="Who prevails when two existing records meet: 'crm', 'marketing', 'hold'; unset: the winner.",
+        description="Who prevails when two existing records meet: 'crm', 'marketing', 'newest', 'hold'; unset: the"
+        " winner.",
     )
     create_in_marketing: StrictBool = Field(
         default=True, description="Whether records known only to Dynamics are made in Marketo."
@@ -249,12 +252,13 @@ class EntityConfig(Section):
     )
     create_in_crm_filter: Name | None = Field(
         default=None,
-        description="With create_in_crm, an expression over the person's mapped fields that says who is made.",
+        description="With create_in_crm, an expression over the person's fields that says who is made.",
     )
     filter: Name | None = Field(
         default=None,
         description="Expression (CEL) over the record's columns that says which records are synced; 'synctomkto' is the"
-        " native sync's filter. A record that leaves it is paused. Unset: all.",
+        " native sync's filter, 'synctomkto_native' the same with its trap (an empty column copies a record once)."
+        " A record that leaves it is paused. Unset: all.",
     )
     deleted_in_crm: DeleteRule = Field(
         default=DeleteRule.FLAG,
@@ -277,11 +281,52 @@ class EntityConfig(Section):
         return self
 
 
-class LeadConfig(EntityConfig):
-    winner: Winner = Field(
-        default=Winner.MARKETING,
-        description="Who prevails when both sides changed a field: 'crm', 'marketing', 'hold'.",
+class PersonConfig(EntityConfig):
+    """Leads and contacts: both sides write them."""
+
+    filter_to_crm: Name | None = Field(
+        default=None,
+        description="Expression (CEL) over the person's fields that says whose edits go to Dynamics; unset: everybody's.",
     )
+    on_leave: LeaveRule = Field(
+        default=LeaveRule.KEEP,
+        description="What becomes of a person whose record leaves the filter: 'keep' it as it is, 'flag' it (field Tandem"
+        " Paused), 'remove' (delete it; it is made again when the record enters again).",
+    )
+    deleted_in_marketing: Literal[  # type: ignore[assignment]  # more of the same choices
+        DeleteRule.IGNORE, DeleteRule.FLAG, DeleteRule.PROPAGATE, DeleteRule.RECREATE
+    ] = Field(
+        default=DeleteRule.IGNORE,
+        description="What a deletion in Marketo does: 'flag' the record in Dynamics, 'propagate' (delete it too), 'ignore',"
+        " 'recreate' (make the person again from Dynamics).",
+    )
+    deleted_in_marketing_column: Name | None = Field(
+        default=None,
+        description="With deleted_in_marketing = 'flag', the yes/no column of the table that is set;"
+        " `tandem schema apply` makes it.",
+    )
+
+    @model_validator(mode="after")
+    def _flag_has_a_column(self) -> "PersonConfig":
+        if (self.deleted_in_marketing is DeleteRule.FLAG) != (self.deleted_in_marketing_column is not None):
+            raise ValueError("deleted_in_marketing = 'flag' and deleted_in_marketing_column need each other")
+        return self
+
+    @model_validator(mode="after")
+    def _something_comes_back(self) -> "PersonConfig":
+        if self.filter_to_crm and self.direction is Direction.TO_MARKETING:
+            raise ValueError("filter_to_crm says whose edits go to Dynamics; with direction = 'to_marketing' none do")
+        return self
+
+    @model_validator(mode="after")
+    def _leaving_needs_a_filter(self) -> "PersonConfig":
+        if self.on_leave is not LeaveRule.KEEP and self.filter is None:
+            raise ValueError("on_leave says what becomes of who leaves the filter; it needs filter")
+        return self
+
+
+class LeadConfig(PersonConfig):
+    winner: Winner = Field(default=Winner.MARKETING, description=_WINNER)
 
 
 _EDITED: Final = (
@@ -338,7 +383,7 @@ class EntitiesConfig(Section):
     """The tables that are synced, each with its rules."""
 
     lead: LeadConfig = Field(default=LeadConfig(), description="Leads, which become people.")
-    contact: EntityConfig = Field(default=EntityConfig(), description="Contacts, which become people.")
+    contact: PersonConfig = Field(default=PersonConfig(), description="Contacts, which become people.")
     account: OneWayConfig = Field(default=OneWayConfig(), description="Accounts, which become companies.")
     systemuser: OneWayConfig = Field(default=OneWayConfig(), description="Users, who become sales persons.")
     team: OneWayConfig = Field(default=OneWayConfig(), description="Teams, which become sales persons too.")

@@ -27,7 +27,7 @@ HELD: Final = (
 def ended_by_merge(case: Case, link: Link, merge: Merge) -> LinkPlan:
     """The loser's counterpart is gone as well, or there never was one: the survivor's link speaks for all of them."""
     reason = f"merged into {merge.survivor.key.entity} {merge.survivor.key.id} in {merge.survivor.key.side}"
-    return replace(tombstone(case, link, reason), is_deletion=False)
+    return replace(tombstone(case, link, reason), is_deletion=False, holds=())
 
 
 def survivor_is_gone(case: Case, link: Link, marketing: State) -> LinkPlan:
@@ -60,7 +60,7 @@ def follow_in_crm(case: Case, link: Link, merge: Merge) -> tuple[LinkPlan, ...]:
     if merge.link is None:
         return (plan,)
     over = tombstone(taking, merge.link, f"goes on under the link of {link.crm.id if link.crm else 'its loser'}")
-    return replace(over, is_deletion=False), plan
+    return replace(over, is_deletion=False, holds=()), plan
 
 
 def hold_apart(case: Case, link: Link, merge: Merge) -> LinkPlan:

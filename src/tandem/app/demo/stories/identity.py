@@ -1,1 +1,172 @@
 """One person in two systems: qualification, merges, shared addresses, candidates."""
+
+import asyncio
+from collections.abc import Awaitable
+from typing import Any, Final
+
+from tandem.app.demo.stories.registry import story
+from tandem.app.demo.stories.scene import Row, Scene
+
+CARRY: Final = """
+[matching]
+merged_in_crm = "carry"
+merged_in_marketing = "carry"
+"""
+
+
+async def _qualify(scene: Scene, lead: str, **wanted: bool) -> str:
+    """The standard process; the contact that the lead became."""
+    answer = await scene.crm_act("qualify", id=lead, **wanted)
+    return str(answer["contact_id"]).lower()
+
+
+async def _merge_in_crm(scene: Scene, entity: str, loser: str, winner: str) -> None:
+    await scene.crm_act("merge", entity=entity, winner=winner, loser=loser)
+
+
+async def _merge_in_marketing(scene: Scene, loser: Any, winner: Any) -> None:
+    await scene.marketing_act("merge", winner=int(winner), loser=int(loser))
+
+
+async def _known(scene: Scene, crm_id: str) -> Row:
+    person = await scene.person_of(crm_id)
+    assert person is not None, f"nobody carries the key {crm_id}"
+    return person
+
+
+@story(
+    "qualify-with-account", "A lead becomes a contact of a new account, and stays the same person", rows=("N70", "N72")
+)
+async def qualify_with_account(scene: Scene) -> None:
+    lead = await scene.crm_enter("lead", lastname="Vries", emailaddress1="vries@story.example", companyname="Vries BV")
+    other = await scene.crm_enter("lead", lastname="Zonder", emailaddress1="zonder@story.example")
+    await scene.settle()
+    person, alone = await _known(scene, lead), await _known(scene, other)
+    await scene.marketing_edit(person["id"], phone="+31 20 1")
+    contact = await _qualify(scene, lead, create_account=True, create_opportunity=True)
+    plain = await _qualify(scene, other)
+    await scene.settle()
+    now, same = await _known(scene, contact), await _known(scene, plain)
+    scene.check("the person is the one the lead was", now["id"] == person["id"])
+    scene.check("it says that it is a contact", now.get("microsoftType") == "Contact")
+    account = (await scene.crm_record("contact", contact) or {}).get("parentcustomerid")
+    company = await scene.company_of(str(account))
+    scene.check("the account is its company", company is not None and now.get("company") == company.get("company"))
+    scene.check(
+        "an edit made meanwhile is on the contact", await _value(scene, "contact", contact, "telephone1") == "+31 20 1"
+    )
+    scene.check("without account and opportunity it is the same person too", same["id"] == alone["id"])
+    scene.check("nobody was made beside them", len(await scene.people()) == 2)
+
+
+@story("qualify-during-write", "A lead is qualified while a write to its person has no answer yet", rows=("N70",))
+async def qualify_during_write(scene: Scene) -> None:
+    lead = await scene.crm_enter("lead", lastname="Halb", emailaddress1="halb@story.example")
+    await scene.settle()
+    person = await _known(scene, lead)
+    await scene.crm_edit("lead", lead, jobtitle="Buyer")
+    await scene.marketing.strike("leads.sync", "drop_after")
+    contact = ""
+
+    async def qualify() -> None:
+        nonlocal contact
+        contact = await _qualify(scene, lead, create_account=True)
+
+    await _while(scene.sync(), qualify())
+    await scene.settle()
+    now = await _known(scene, contact)
+    scene.check("the person is the one the lead was", now["id"] == person["id"])
+    scene.check("what was on its way has arrived", now["title"] == "Buyer")
+    scene.check("there is one person", len(await scene.people()) == 1)
+
+
+@story("disqualify-reopen", "A lead is disqualified, edited in Marketo meanwhile, and reopened", rows=("N6",))
+async def disqualify_reopen(scene: Scene) -> None:
+    lead = await scene.crm_enter("lead", lastname="Nein", emailaddress1="nein@story.example")
+    await scene.settle()
+    person = await _known(scene, lead)
+    await scene.crm_edit("lead", lead, statecode=2)
+    await scene.settle()
+    scene.check("the person shows it", (await _known(scene, lead))["leadStatus"] != person["leadStatus"])
+    await scene.marketing_edit(person["id"], phone="+49 30 2")
+    await scene.settle()
+    scene.check("nothing is written to a closed lead", await _value(scene, "lead", lead, "telephone1") is None)
+    scene.check("the edit waits visibly", any("closed" in text for text in scene.held()))
+    await scene.crm_act("reopen", entity="lead", id=lead)
+    await scene.settle()
+    scene.check("once it is open the edit arrives", await _value(scene, "lead", lead, "telephone1") == "+49 30 2")
+    scene.check("nothing waits any more", not scene.held())
+
+
+@story("crm-merge", "Contacts are merged in Dynamics, and so are their people", settings=CARRY, rows=("N7",))
+async def crm_merge(scene: Scene) -> None:
+    first, second, third = [
+        await scene.crm_enter("contact", lastname=f"Merge {number}", emailaddress1=f"merge.{number}@story.example")
+        for number in range(3)
+    ]
+    await scene.settle()
+    people = [await _known(scene, contact) for contact in (first, second, third)]
+    await scene.marketing_edit(people[0]["id"], unsubscribed=True)
+    await scene.settle()
+    await _merge_in_crm(scene, "contact", first, second)
+    await _merge_in_crm(scene, "contact", second, third)
+    late = await scene.crm_enter("contact", lastname="Late", emailaddress1="merge.2@story.example")
+    await scene.settle()
+    await _merge_in_crm(scene, "contact", third, late)
+    await scene.settle()
+    survivor = await _known(scene, late)
+    scene.check("one person is left", len(await scene.people()) == 1)
+    scene.check("it shows the record that survived", survivor["lastName"] == "Late")
+    scene.check("the opt-out of the first is on the last", survivor["unsubscribed"])
+    scene.check("and in Dynamics", await _value(scene, "contact", late, "donotbulkemail"))
+    scene.check("nothing waits", not scene.held())
+
+
+@story("marketing-merge", "People are merged in Marketo, and so are their records", settings=CARRY, rows=("N69",))
+async def marketing_merge(scene: Scene) -> None:
+    kept = await scene.crm_enter("contact", lastname="Kept", emailaddress1="kept@story.example")
+    lost = await scene.crm_enter("contact", lastname="Lost", emailaddress1="lost@story.example", mobilephone="+1 5")
+    moved = await scene.crm_enter("lead", lastname="Moved", emailaddress1="moved@story.example")
+    stranger = await scene.marketing_enter(lastName="Stranger", email="stranger@story.example")
+    await scene.settle()
+    loser, winner = await _known(scene, lost), await _known(scene, kept)
+    await _merge_in_marketing(scene, loser["id"], winner["id"])
+    await _merge_in_marketing(scene, (await _known(scene, moved))["id"], stranger)
+    await scene.settle()
+    record = await scene.crm_record("contact", lost)
+    scene.check("the records are merged too", record is not None and record["merged"] and record["statecode"] == 1)
+    scene.check("the survivor took over what it lacked", await _value(scene, "contact", kept, "mobilephone") == "+1 5")
+    scene.check("a person nobody knew takes over the link", (await _known(scene, moved))["id"] == stranger)
+    scene.check("two people are left", len(await scene.people()) == 2)
+
+
+@story("merge-both-at-once", "Both sides merge the same two at once, each the other way round", settings=CARRY)
+async def merge_both_at_once(scene: Scene) -> None:
+    first = await scene.crm_enter("contact", lastname="First", emailaddress1="first@story.example")
+    second = await scene.crm_enter("contact", lastname="Second", emailaddress1="second@story.example")
+    await scene.settle()
+    one, two = await _known(scene, first), await _known(scene, second)
+    await scene.marketing_edit(one["id"], phone="+44 7")
+    await _merge_in_crm(scene, "contact", first, second)
+    await _merge_in_marketing(scene, two["id"], one["id"])
+    await scene.settle()
+    survivor = await _known(scene, second)
+    scene.check("one person is left, the one that Marketo kept", [p["id"] for p in await scene.people()] == [one["id"]])
+    scene.check("it belongs to the record that Dynamics kept", survivor["id"] == one["id"])
+    scene.check("an edit made before is not lost", await _is_kept(scene, second, "+44 7"))
+
+
+async def _is_kept(scene: Scene, contact: str, phone: str) -> bool:
+    recorded = {line.marketing for line in scene.conflicts()}
+    return phone in recorded or await _value(scene, "contact", contact, "telephone1") == phone
+
+
+async def _value(scene: Scene, entity: str, id_: str, column: str) -> Any:
+    record = await scene.crm_record(entity, id_)
+    assert record is not None, f"there is no {entity} {id_}"
+    return record.get(column)
+
+
+async def _while(*deeds: Awaitable[Any]) -> None:
+    """Several things at once."""
+    await asyncio.gather(*deeds)
