@@ -82,7 +82,7 @@ class Stage:
 
     def tandem(self, command: str, *options: str) -> Result:
         """The command line; not from within a coroutine, as it has a loop of its own."""
-        arguments = [command, "--config", str(self.folder / "tandem.toml"), *options]
+        arguments = [*command.split(), "--config", str(self.folder / "tandem.toml"), *options]
         result = CliRunner().invoke(app, arguments, env=self.secrets)
         assert "Traceback" not in result.output
         return result

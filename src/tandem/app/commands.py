@@ -6,6 +6,7 @@ from contextlib import suppress
 
 from tandem.app.budget import save_budget
 from tandem.app.build import Setup, connected, opened, resolve
+from tandem.app.permissions import features_in_use
 from tandem.app.planning import make_plan
 from tandem.app.reports import (
     AccessLine,
@@ -37,20 +38,28 @@ log = get_logger()
 
 async def check(config: Config) -> CheckReport:
     """Try each connection and permission, and compare the mapping with both sides' fields. Nothing is written."""
-    entities = list(policies(config))
-    targets = list(dict.fromkeys(mapping.marketing_entity for mapping in default_mappings(config).values()))
+    entities, features = list(policies(config)), features_in_use(config)
+    defaults = default_mappings(config)
+    targets = list(dict.fromkeys(defaults[entity].marketing_entity for entity in entities))
     async with connected(config) as (crm, marketing):
         access = [
             AccessLine(str(connector.side), item.what, item.is_ok, item.remedy, item.is_required)
             for connector, kinds in ((crm, entities), (marketing, targets))
-            for item in await connector.check_access(kinds)
+            for item in await connector.check_access(kinds, features)
         ]
         if not all(line.is_ok for line in access if line.is_required):
             return CheckReport(tuple(access), (), ())
         resolved = await resolve(config, crm, marketing)
     fields = tuple(f"{field.name} ({field.native_type})" for field in distinct_new_fields(resolved.values()))
     left_out = tuple(
-        LeftOutField(str(item.crm_entity), item.crm_field, item.marketing_field, item.reason, item.remedy)
+        LeftOutField(
+            str(item.crm_entity),
+            item.crm_field,
+            item.marketing_field,
+            item.reason,
+            item.remedy,
+            is_permission=item.is_permission,
+        )
         for mapping in resolved.values()
         for item in (*mapping.left_out, *mapping.narrowed)
     )

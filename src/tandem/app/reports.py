@@ -47,6 +47,8 @@ class LeftOutField:
     marketing_field: str
     reason: str
     remedy: str
+    is_permission: bool = False
+    """Whether a right of Tandem's own user is what is missing (N80)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,6 +214,34 @@ class EntityLine:
 
 
 @dataclass(frozen=True, slots=True)
+class FillingLine:
+    """One side's table that is being read anew. ``phase`` is ``reading``, ``filling`` or ``done``; ``done`` of
+    ``expected`` records are worked off (read, while it is reading); ``expected`` None while nobody knows."""
+
+    side: str
+    entity: str
+    pairs: tuple[str, ...]
+    reason: str
+    phase: str
+    done: int
+    expected: int | None
+    since: datetime
+    finished_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class QuarantineLine:
+    """A pair that was mapped and cannot be carried since then; the rest of its table goes on."""
+
+    entity: str
+    crm_field: str
+    marketing_field: str
+    since: datetime
+    reason: str
+    remedy: str
+
+
+@dataclass(frozen=True, slots=True)
 class StatusReport:
     """``lag_s`` is the age of the older of the two sides' watermarks at the last pass, ``budget`` how Marketo's day
     stood then; None before the first. ``full_hour_at`` is when the last full hour of the clock began."""
@@ -225,6 +255,8 @@ class StatusReport:
     rejected: tuple[str, ...] = ()
     budget: Budget | None = None
     pauses: tuple[PauseLine, ...] = ()
+    filling: tuple[FillingLine, ...] = ()
+    quarantined: tuple[QuarantineLine, ...] = ()
     full_hour_at: datetime | None = None
 
 

@@ -1,6 +1,6 @@
 """Before the first pass: write the settings file, and try every connection and permission."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -60,9 +60,19 @@ def _check_lines(report: CheckReport) -> list[str]:
             lines.append(f"      {line.remedy}")
     if report.fields_to_create:
         lines.append(f"The first pass creates in Marketo: {', '.join(report.fields_to_create)}")
-    lines.extend(_left_out_lines(report.left_out))
+    lines.extend(_closed_lines([field for field in report.left_out if field.is_permission]))
+    lines.extend(_left_out_lines(field for field in report.left_out if not field.is_permission))
     lines.append("Everything that the sync needs works." if report.is_ok else "The sync cannot start like this.")
     return lines
+
+
+def _closed_lines(fields: Sequence[LeftOutField]) -> Iterator[str]:
+    """Columns that Tandem's user may not use as the mapping wants it."""
+    if fields:
+        yield "Columns that Tandem's user has no right to:"
+    for field in fields:
+        yield f"warn  {field.entity}.{field.crm_field} (for {field.marketing_field}): {field.reason}"
+        yield f"      {field.remedy}"
 
 
 def _left_out_lines(fields: Iterable[LeftOutField]) -> Iterator[str]:

@@ -13,6 +13,7 @@ from enum import StrEnum
 
 from tandem.core.backfill import Since, Span
 from tandem.core.errors import CursorExpiredError, RejectedError, TransientError, UnknownOutcomeError
+from tandem.core.permissions import Feature
 from tandem.core.plan import ActionKind
 from tandem.core.record import (
     PERSON,
@@ -235,7 +236,7 @@ class MemoryConnector:
     async def fetch_schema(self, entity: Entity) -> EntitySchema:
         return self.schemas.get(entity, EntitySchema(entity, {}))
 
-    async def check_access(self, entities: Sequence[Entity]) -> Sequence[Access]:
+    async def check_access(self, entities: Sequence[Entity], features: Sequence[Feature] = ()) -> Sequence[Access]:
         return [Access(f"read {entity}", True) for entity in entities]
 
     async def has_entity(self, entity: Entity) -> bool:

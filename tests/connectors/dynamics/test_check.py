@@ -6,6 +6,7 @@ import pytest
 
 from tandem.connectors.dynamics.connector import DynamicsConnector
 from tandem.core.errors import RejectedError
+from tandem.core.permissions import Feature, rights
 from tandem.core.record import ACCOUNT, CONTACT, LEAD, USER, Entity
 from tandem.core.schema import NewField
 from tandem.ports import Access
@@ -13,17 +14,21 @@ from tests.connectors.dynamics.conftest import Connect
 from tests.connectors.dynamics.emulator import Emulator
 
 ENTITIES = (LEAD, CONTACT, ACCOUNT, USER)
+FEATURES = (
+    Feature("writing", "writing", rights("Write", "lead", "contact")),
+    Feature("making", "making", rights("Create", "lead"), is_required=False),
+)
 
 
 async def failures(connector: DynamicsConnector) -> dict[str, Access]:
-    return {line.what: line for line in await connector.check_access(ENTITIES) if not line.is_ok}
+    return {line.what: line for line in await connector.check_access(ENTITIES, FEATURES) if not line.is_ok}
 
 
 async def test_a_full_role_passes_and_nothing_is_written(connector: DynamicsConnector, emulator: Emulator) -> None:
     before = {entity: emulator.records(entity) for entity in ENTITIES}
-    lines = await connector.check_access(ENTITIES)
+    lines = await connector.check_access(ENTITIES, FEATURES)
     assert all(line.is_ok for line in lines)
-    assert len(lines) == 1 + 3 * 3 + 2
+    assert len(lines) == 1 + 2 * len(ENTITIES) + len(FEATURES)
     assert {entity: emulator.records(entity) for entity in ENTITIES} == before
 
 
@@ -31,8 +36,9 @@ async def test_a_full_role_passes_and_nothing_is_written(connector: DynamicsConn
     ("privilege", "what"),
     [
         ("prvReadContact", "Dynamics: read contact"),
-        ("prvWriteLead", "Dynamics: update lead"),
+        ("prvWriteLead", "Dynamics: rights for: writing"),
         ("prvReadUser", "Dynamics: read systemuser"),
+        ("prvReadUser", "Dynamics: own rights"),
     ],
 )
 async def test_a_missing_privilege_is_told_by_its_name(
@@ -40,15 +46,23 @@ async def test_a_missing_privilege_is_told_by_its_name(
 ) -> None:
     with emulator.revoked(privilege):
         failed = await failures(connector)
-    assert list(failed) == [what]
     assert privilege in failed[what].remedy
     assert failed[what].is_required
 
 
-async def test_accounts_need_not_be_writable(connector: DynamicsConnector, emulator: Emulator) -> None:
-    with emulator.revoked("prvWriteAccount"):
-        (line,) = (await failures(connector)).values()
-    assert not line.is_required
+async def test_a_privilege_that_reaches_only_a_business_unit_is_named(
+    connector: DynamicsConnector, emulator: Emulator
+) -> None:
+    emulator.control("privileges", {"narrow": ["prvReadLead", "prvWriteLead"]})
+    failed = await failures(connector)
+    emulator.control("privileges", {"widen": ["prvReadLead", "prvWriteLead"]})
+    assert list(failed) == ["Dynamics: follow changes of lead", "Dynamics: rights for: writing"]
+    assert "prvWriteLead reaches less than the organisation" in failed["Dynamics: rights for: writing"].remedy
+
+
+async def test_what_no_setting_asks_for_need_not_be_allowed(connector: DynamicsConnector, emulator: Emulator) -> None:
+    with emulator.revoked("prvWriteAccount", "prvCreateContact", "prvDeleteLead"):
+        assert await failures(connector) == {}
 
 
 @pytest.mark.parametrize(
@@ -80,7 +94,7 @@ async def test_a_table_without_change_tracking_is_told_and_does_not_stop(
     with emulator.settings(untracked_tables="systemuser"):
         (line,) = (await failures(connector)).values()
     assert line.what == "Dynamics: follow changes of systemuser"
-    assert "Track changes" in line.remedy
+    assert "tandem schema apply --track systemuser" in line.remedy
     assert not line.is_required
 
 

@@ -5,7 +5,9 @@ import asyncio
 import pytest
 
 from tandem.connectors.marketo.connector import MarketoConnector
+from tandem.core import permissions
 from tandem.core.errors import AccessError, RejectedError, TransientError, UnknownOutcomeError
+from tandem.core.permissions import Feature
 from tandem.core.plan import ActionKind
 from tandem.core.record import COMPANY, PERSON, SALESPERSON, Presence, RecordId, Value
 from tandem.core.schema import FieldKind, NewField
@@ -397,10 +399,19 @@ async def test_the_identity_pins_the_subscription(connector: MarketoConnector, e
     assert "@" in identity["scope"]
 
 
+FEATURES = (
+    Feature("people", "people", marketing=(permissions.PERSON, permissions.ACTIVITY)),
+    Feature("companies", "companies", marketing=(permissions.COMPANY,)),
+    Feature("owners", "owners", marketing=(permissions.SALES_PERSON,)),
+    Feature("fields", "fields", marketing=(permissions.NEW_FIELDS,), is_required=False),
+    Feature("types", "types", marketing=(permissions.CUSTOM_OBJECT_TYPE,), is_required=False),
+)
+
+
 async def test_check_finds_everything_in_order(connector: MarketoConnector, emulator: Emulator) -> None:
     people = emulator.records("person")
-    lines = await connector.check_access([PERSON, COMPANY, SALESPERSON])
-    assert len(lines) == 9
+    lines = await connector.check_access([PERSON, COMPANY, SALESPERSON], FEATURES)
+    assert len(lines) == 1 + 3 + len(FEATURES)
     assert all(line.is_ok and not line.remedy for line in lines)
     assert emulator.records("person") == people
 
@@ -408,13 +419,13 @@ async def test_check_finds_everything_in_order(connector: MarketoConnector, emul
 @pytest.mark.parametrize(
     ("revoked", "failing", "remedy"),
     [
-        (["Read-Write Lead"], "Marketo: write person", "'Read-Write Person'"),
-        (["Read-Only Activity", "Read-Write Activity"], "Marketo: read the activity log", "'Read-Only Activity'"),
-        (["Read-Write Company"], "Marketo: write company", "'Read-Write Company'"),
-        (["Read-Write Sales Person"], "Marketo: write salesperson", "'Read-Write Sales Person'"),
+        (["Read-Write Lead"], "Marketo: permissions for: people", "'Read-Write Person'"),
+        (["Read-Only Activity", "Read-Write Activity"], "Marketo: permissions for: people", "'Read-Only Activity'"),
+        (["Read-Write Company"], "Marketo: permissions for: companies", "'Read-Write Company'"),
+        (["Read-Write Sales Person"], "Marketo: permissions for: owners", "'Read-Write Sales Person'"),
         (
             ["Read-Write Schema Standard Field", "Read-Write Schema Custom Field"],
-            "Marketo: create fields",
+            "Marketo: permissions for: fields",
             "'Read-Write Schema Custom Field'",
         ),
     ],
@@ -423,7 +434,7 @@ async def test_check_names_the_missing_permission(
     connector: MarketoConnector, emulator: Emulator, revoked: list[str], failing: str, remedy: str
 ) -> None:
     emulator.control("privileges", {"revoke": revoked})
-    lines = await connector.check_access([PERSON, COMPANY, SALESPERSON])
+    lines = await connector.check_access([PERSON, COMPANY, SALESPERSON], FEATURES)
     broken = [line for line in lines if not line.is_ok]
     assert [line.what for line in broken] == [failing]
     assert remedy in broken[0].remedy
@@ -431,9 +442,12 @@ async def test_check_names_the_missing_permission(
 
 async def test_check_explains_a_native_crm_sync(connector: MarketoConnector, emulator: Emulator) -> None:
     emulator.settings(native_crm="dynamics")
-    lines = await connector.check_access([PERSON, COMPANY])
+    lines = await connector.check_access([PERSON, COMPANY], FEATURES)
     broken = [line for line in lines if not line.is_ok]
-    assert [line.what for line in broken] == ["Marketo: write company"]
+    managed, refused, owners = (line.what for line in broken)
+    assert managed == "Marketo: company is free of a native CRM sync"
+    assert (refused, owners) == ("Marketo: permissions for: companies", "Marketo: permissions for: owners")
+    assert all("1018" in line.remedy for line in broken)
     assert "native CRM sync" in broken[0].remedy
 
 

@@ -9,10 +9,12 @@ import msgspec
 
 from tandem.connectors.dynamics.client import DynamicsClient, absolute
 from tandem.connectors.dynamics.errors import NOT_TRACKED
+from tandem.connectors.dynamics.own_rights import check_rights
 from tandem.connectors.dynamics.schema import Table
 from tandem.connectors.dynamics.side_effects import BYPASS_PRIVILEGE, USUAL, SideEffects
 from tandem.core.errors import AccessError, RejectedError
-from tandem.core.record import CONTACT, LEAD, USER, Entity, Side
+from tandem.core.permissions import Feature
+from tandem.core.record import LEAD, Entity, Side
 from tandem.ports import Access, Clock
 
 # No row has this id: a conditional PATCH on it answers 403 without the write privilege and 404 with it, and writes
@@ -90,6 +92,7 @@ async def check_access(
     client: DynamicsClient,
     table_of: Callable[[Entity], Awaitable[Table]],
     entities: Sequence[Entity],
+    features: Sequence[Feature] = (),
     side_effects: SideEffects = USUAL,
 ) -> list[Access]:
     try:
@@ -99,6 +102,7 @@ async def check_access(
     lines = [Access("Dynamics: sign in (WhoAmI)", is_ok=True)]
     for entity in entities:
         lines += await _check_entity(client, table_of, entity)
+    lines += await check_rights(client, features)
     return [*lines, *(await _check_bypass(client, table_of, side_effects) if LEAD in entities else [])]
 
 
@@ -128,9 +132,7 @@ async def _check_entity(
         await client.get(f"read {entity}", f"{table.set_name}?$select={table.primary_id}&$top=1")
     except (AccessError, RejectedError) as error:
         return [Access(what, is_ok=False, remedy=str(error))]
-    lines = [Access(what, is_ok=True), await _check_changes(client, table)]
-    # Users are made by Entra; nothing ever writes them.
-    return lines if entity == USER else [*lines, await _check_write(client, table)]
+    return [Access(what, is_ok=True), await _check_changes(client, table)]
 
 
 async def _check_changes(client: DynamicsClient, table: Table) -> Access:
@@ -150,20 +152,6 @@ async def _check_changes(client: DynamicsClient, table: Table) -> Access:
         )
         return Access(what, is_ok=False, remedy=remedy, is_required=False)
     return Access(what, is_ok=True)
-
-
-async def _check_write(client: DynamicsClient, table: Table) -> Access:
-    """Only of the privilege to update: whether records may be created shows when the first one is."""
-    what = f"Dynamics: update {table.entity}"
-    is_required = table.entity in (LEAD, CONTACT)
-    try:
-        await _write_to_nobody(client, table)
-    except AccessError as error:
-        remedy = f"{error} Without it nothing is carried to {table.entity}."
-        return Access(what, is_ok=False, remedy=remedy, is_required=is_required)
-    except RejectedError:
-        return Access(what, is_ok=True, is_required=is_required)
-    return Access(what, is_ok=True, is_required=is_required)
 
 
 async def _write_to_nobody(client: DynamicsClient, table: Table, headers: Mapping[str, str] | None = None) -> None:

@@ -30,6 +30,7 @@ from tandem.connectors.http import HttpClient
 from tandem.connectors.pacing import Pacer
 from tandem.core.backfill import Span
 from tandem.core.errors import ConfigError, CursorExpiredError, RejectedError
+from tandem.core.permissions import Feature
 from tandem.core.plan import ActionKind
 from tandem.core.record import CONTACT, Cursor, Entity, Presence, RecordId, Side, Value
 from tandem.core.schema import EntitySchema, NewField, NewObject
@@ -125,8 +126,8 @@ class DynamicsConnector:
             self._tables.pop(view.table, None)
         return view.schema(entity, (await self._table(entity)).schema())
 
-    async def check_access(self, entities: Sequence[Entity]) -> Sequence[Access]:
-        return await check.check_access(self._client, self._table, entities, self._side_effects)
+    async def check_access(self, entities: Sequence[Entity], features: Sequence[Feature] = ()) -> Sequence[Access]:
+        return await check.check_access(self._client, self._table, entities, features, self._side_effects)
 
     async def has_entity(self, entity: Entity) -> bool:
         try:

@@ -1,94 +1,77 @@
-"""What ``tandem check`` tries: each thing the sync needs, with one line of remedy in the words of a Marketo admin.
-
-A write permission shows itself without writing: an update of id 0 is answered for that record alone (no such record)
-where the role allows it, and with 603 for the whole call where it does not.
+"""What ``tandem check`` tries: to sign in, to read each object, and the permissions that the settings ask for, with one
+line of remedy in the words of a Marketo admin.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from tandem.connectors.marketo.client import MarketoClient
 from tandem.connectors.marketo.objects import object_of
-from tandem.connectors.marketo.writer import no_update
+from tandem.connectors.marketo.permission_trials import DENIED, check_permissions, denied, no_write
+from tandem.connectors.marketo.wire import WireObject
 from tandem.core.errors import AccessError, RejectedError
+from tandem.core.permissions import Feature
 from tandem.core.record import PERSON, Entity
 from tandem.ports import Access
 
 NO_RECORD: Final = 0
+_NATIVE: Final = (
+    "The native CRM sync of this subscription manages these records, so Marketo refuses every write of them (1018)."
+    " Tandem needs a subscription without it."
+)
 
 
-@dataclass(frozen=True, slots=True)
-class _Trial:
-    what: str
-    permission: str
-    run: Callable[[], Awaitable[object]]
-    is_required: bool = True
-
-
-async def check_access(client: MarketoClient, entities: Sequence[Entity]) -> list[Access]:
+async def check_access(
+    client: MarketoClient, entities: Sequence[Entity], features: Sequence[Feature] = ()
+) -> list[Access]:
     try:
         await client.tokens.token()
     except AccessError as error:
         return [Access("Marketo: sign in", False, str(error))]
-    trials = [trial for entity in entities for trial in _trials(client, entity)]
-    return [Access("Marketo: sign in", True), *[await _try(trial) for trial in trials]]
+    lines = [Access("Marketo: sign in", True)]
+    for entity in entities:
+        lines += await _check_entity(client, entity)
+    return [*lines, *await check_permissions(client, features)]
 
 
-def _trials(client: MarketoClient, entity: Entity) -> list[_Trial]:
-    word = object_of(entity).word
-    trials = [
-        _Trial(f"Marketo: read {entity}", f"Read-Only {word}", lambda: _read(client, entity)),
-        _Trial(f"Marketo: write {entity}", f"Read-Write {word}", lambda: _write(client, entity)),
-    ]
-    if entity == PERSON:
-        trials += [
-            _Trial("Marketo: read the activity log", "Read-Only Activity", lambda: _read_activities(client)),
-            _Trial(
-                "Marketo: create fields",
-                "Read-Write Schema Custom Field",
-                lambda: _read_lead_fields(client),
-                is_required=False,
-            ),
-        ]
-    return trials
+async def _check_entity(client: MarketoClient, entity: Entity) -> list[Access]:
+    """Objects of the lead database are written under permissions of their own; custom objects share one, and whether
+    this one takes records shows only here."""
+    kind = object_of(entity)
+    if entity != PERSON and not kind.is_custom:
+        managed = await _managed_by_crm(client, entity)
+        if managed is not None:
+            return [managed]
+    lines = [await _try(f"Marketo: read {entity}", f"Read-Only {kind.word}", lambda: _read(client, entity))]
+    if kind.is_custom:
+        write = f"Read-Write {kind.word}"
+        lines.append(await _try(f"Marketo: write {entity}", write, lambda: no_write(entity)(client)))
+    return lines
 
 
-async def _try(trial: _Trial) -> Access:
+async def _managed_by_crm(client: MarketoClient, entity: Entity) -> Access | None:
+    """The native CRM sync shows in the description of what it manages, before any write is refused (1018)."""
+    kind = object_of(entity)
     try:
-        await trial.run()
+        described = await client.get(f"{kind.operation}.describe", f"{kind.path}/describe.json")
+    except (AccessError, RejectedError):
+        return None  # whether it may be read is another line's question
+    if not any(field.crm_managed for found in described.rows(WireObject) for field in found.fields):
+        return None
+    return Access(f"Marketo: {entity} is free of a native CRM sync", False, _NATIVE)
+
+
+async def _try(what: str, permission: str, run: Callable[[], Awaitable[object]]) -> Access:
+    try:
+        await run()
     except AccessError as error:
-        return Access(trial.what, False, _remedy(trial, error), trial.is_required)
+        return Access(what, False, denied([permission]) if error.code == DENIED else str(error))
     except RejectedError as error:
-        return Access(trial.what, False, str(error), trial.is_required)
-    return Access(trial.what, True, is_required=trial.is_required)
-
-
-def _remedy(trial: _Trial, error: AccessError) -> str:
-    if error.code != "603":
-        return str(error)
-    also = "" if trial.is_required else " (needed only while Tandem creates fields)"
-    return (
-        f"The role of the LaunchPoint service's API-only user needs '{trial.permission}'{also}: "
-        "Admin → Users & Roles → Roles → Access API. If it has it, look at Admin → IP Allowlists."
-    )
+        return Access(what, False, str(error))
+    return Access(what, True)
 
 
 async def _read(client: MarketoClient, entity: Entity) -> object:
     kind = object_of(entity)
     params = {"filterType": kind.id_field, "filterValues": str(NO_RECORD), "fields": kind.id_field}
     return await client.query(f"{kind.operation}.query", f"{kind.path}.json", params)
-
-
-async def _write(client: MarketoClient, entity: Entity) -> object:
-    return await client.command(
-        f"{object_of(entity).operation}.sync", f"{object_of(entity).path}.json", no_update(entity)
-    )
-
-
-async def _read_activities(client: MarketoClient) -> object:
-    return await client.paging_token("2020-01-01T00:00:00Z")
-
-
-async def _read_lead_fields(client: MarketoClient) -> object:
-    return await client.get("leads.fields.list", "/rest/v1/leads/schema/fields.json", {"batchSize": "1"})

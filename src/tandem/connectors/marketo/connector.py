@@ -25,6 +25,7 @@ from tandem.connectors.marketo.wire import RowReader, UnreadableError
 from tandem.connectors.marketo.writer import KeysInFlight, Writer
 from tandem.core.backfill import Span
 from tandem.core.errors import RejectedError
+from tandem.core.permissions import Feature
 from tandem.core.plan import ActionKind
 from tandem.core.record import PERSON, Cursor, Entity, RecordId, Side, Value
 from tandem.core.schema import EntitySchema, NewField, NewObject
@@ -144,9 +145,9 @@ class MarketoConnector:
             "scope": await self._client.tokens.scope(),
         }
 
-    async def check_access(self, entities: Sequence[Entity]) -> Sequence[Access]:
+    async def check_access(self, entities: Sequence[Entity], features: Sequence[Feature] = ()) -> Sequence[Access]:
         with readable("check"):
-            return await check_access(self._client, entities)
+            return await check_access(self._client, entities, features)
 
     # --- shape
 

@@ -1,0 +1,113 @@
+"""What operators do while the sync runs, over both emulators: status, refused writes, pauses, permissions."""
+
+import asyncio
+import csv
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tandem.app import errors, pauses, queries
+from tandem.app.errors import Wanted
+from tandem.app.reports import EntityLine
+from tandem.core.errors import PausedError
+from tests.scenarios.stage import Stage, running_stage
+
+
+@pytest.fixture(scope="module")
+def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    with running_stage(tmp_path_factory.mktemp("operations"), seed=91) as stage:
+        asyncio.run(stage.prepare(contact=8))
+        yield stage
+
+
+def line_of(stage: Stage, entity: str) -> EntityLine:
+    return next(line for line in queries.status(stage.config).entities if line.entity == entity)
+
+
+# --- status
+
+
+@pytest.mark.parity("N119", "N120", "N121")
+async def test_status_splits_what_waits_and_counts_what_was_written(stage: Stage) -> None:
+    id_ = stage.take("contact")
+    written = line_of(stage, "contact").last_hour
+    assert written >= 8
+    pauses.pause(stage.config, ["contact"], "an import")
+    stage.crm.edit("contact", id_, jobtitle="Waits")
+    new = stage.enter("contact", lastname="Waits too")
+    await stage.sync()
+    line = line_of(stage, "contact")
+    assert (line.inserts.count, line.updates.count) == (1, 1)
+    assert line.inserts.oldest_at is not None
+    assert line.updates.oldest_at is not None
+    assert line.last_hour == written
+    (paused, _) = queries.status(stage.config).pauses
+    assert (paused.what, paused.why) == ("contact", "an import")
+    told = (await asyncio.to_thread(stage.tandem, "status")).output
+    assert "an import" in told
+    pauses.resume(stage.config, ["lead"])
+    await stage.sync_until_quiet()
+    line = line_of(stage, "contact")
+    assert (line.inserts.count, line.updates.count) == (0, 0)
+    assert line.last_hour > written
+    assert stage.has(id_, title="Waits")
+    assert stage.has(new, lastName="Waits too")
+
+
+# --- pauses
+
+
+@pytest.mark.parity("N124", "N137")
+async def test_a_paused_sync_calls_neither_side_and_catches_up(stage: Stage) -> None:
+    id_ = stage.take("contact")
+    pauses.pause(stage.config, [], "the office moves")
+    stage.crm.edit("contact", id_, jobtitle="Director")
+    stage.edit_person(stage.person_of(id_)["id"], phone="+44 7")
+    with pytest.raises(PausedError, match="the office moves"):
+        await stage.sync()
+    result = await asyncio.to_thread(stage.tandem, "sync")
+    assert (result.exit_code, result.stderr.count("\n")) == (1, 1)
+    assert stage.has(id_, title="Clerk")
+    pauses.resume(stage.config, [])
+    await stage.sync_until(lambda: stage.has(id_, title="Director"))
+    await stage.sync_until(lambda: stage.crm_has("contact", id_, telephone1="+44 7"))
+
+
+# --- refused writes
+
+
+@pytest.mark.parity("N122")
+async def test_a_refused_write_is_listed_with_its_remedy_exported_and_tried_again(stage: Stage, tmp_path: Path) -> None:
+    id_ = stage.take("contact")
+    person = stage.person_of(id_)["id"]
+    stage.crm.fault("contacts.update", "status", status=400, times=1, body=REFUSAL)
+    stage.edit_person(person, title="Refused")
+    await stage.sync_until(lambda: errors.list_errors(stage.config, Wanted(record=id_), 5))
+    (line,) = errors.list_errors(stage.config, Wanted(record=id_), 5)
+    assert (line.entity, line.operation, line.direction, line.code) == (
+        "contact",
+        "update",
+        "to Dynamics",
+        "0x80040265",
+    )
+    assert "plug-in" in line.meaning
+    assert line.remedy
+    assert "Refused" not in line.message
+
+    file = tmp_path / "errors.csv"
+    told = await asyncio.to_thread(stage.tandem, "errors list", "--record", id_, "--csv", str(file))
+    assert told.exit_code == 1
+    (row,) = list(csv.DictReader(file.read_text(encoding="utf-8").splitlines()))
+    assert (row["crm_id"], row["code"]) == (id_, "0x80040265")
+
+    await stage.sync_until_quiet()
+    assert stage.crm_has("contact", id_, jobtitle="Clerk")
+    told = await asyncio.to_thread(stage.tandem, "errors retry", "--code", "0x80040265", "--json")
+    assert json.loads(told.stdout) == {"records": 1}
+    await stage.sync_until(lambda: stage.crm_has("contact", id_, jobtitle="Refused"))
+    assert errors.list_errors(stage.config, Wanted(record=id_), 5) == []
+
+
+REFUSAL = {"error": {"code": "0x80040265", "message": "The plug-in says no to 'Refused'."}}
