@@ -8,7 +8,7 @@ Memory: the mapped values of one stage's crm records, packed, and the ids of eve
 """
 
 from collections import Counter, defaultdict
-from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from itertools import islice
@@ -16,6 +16,7 @@ from itertools import islice
 import msgspec
 
 from tandem.core.errors import AccessError, RejectedError, TransientError
+from tandem.core.keys import crm_key, marketing_key, search_value
 from tandem.core.mapping import EntityMapping
 from tandem.core.match import fold
 from tandem.core.merge import is_drift
@@ -267,7 +268,8 @@ def _is_flagged(mapping: EntityMapping, reading: Reading) -> bool:
 
 @dataclass(slots=True)
 class _ByKey:
-    """Accounts against companies, users against sales persons: Marketo lists neither, so each is asked for by key."""
+    """Accounts against companies, users against sales persons, stakeholders against roles: Marketo lists none of them,
+    so each is asked for by key."""
 
     engine: Engine
     mapping: EntityMapping
@@ -278,14 +280,17 @@ class _ByKey:
     async def compare(self) -> None:
         mapping, marketing = self.mapping, self.engine.marketing
         for batch in _batches(self.rows.ids(mapping.crm_entity)):
+            rows = self._named_rows(batch)
+            sought = dict.fromkeys(search_value(mapping, values, id_) for id_, (values, _) in rows.items())
             try:
-                fields = mapping.marketing_fields
-                readings = await marketing.find_records(mapping.marketing_entity, fields, mapping.key_field, batch)
+                readings = await marketing.find_records(
+                    mapping.marketing_entity, mapping.marketing_fields, mapping.key_field, list(sought)
+                )
             except _UNREADABLE as error:
                 self.seen.unread.add((Side.MARKETING, mapping.marketing_entity))
                 self.findings.unread.append(f"{mapping.marketing_entity} in marketing: {error}")
                 return
-            self._compare_found(batch, readings)
+            self._compare_found(rows, readings)
 
     def _named_rows(self, ids: Sequence[RecordId]) -> dict[RecordId, tuple[Values, frozenset[str]]]:
         """The crm rows with their parents named as Marketo names them, and the pairs of which that is not known yet."""
@@ -294,25 +299,26 @@ class _ByKey:
         parents = find_named(self.engine, [(self.mapping, values) for values in rows.values()])
         return {id_: resolved(self.mapping, values, parents) for id_, values in rows.items()}
 
-    def _compare_found(self, ids: Sequence[RecordId], readings: Sequence[Reading]) -> None:
+    def _compare_found(
+        self, rows: Mapping[RecordId, tuple[Values, frozenset[str]]], readings: Sequence[Reading]
+    ) -> None:
         mapping = self.mapping
         by_key: dict[str | None, list[Reading]] = defaultdict(list)
         for reading in readings:
             self.seen.add(Side.MARKETING, mapping.marketing_entity, reading.id)
-            by_key[fold(mapping.marketing_value(reading.values, mapping.key_field))].append(reading)
+            by_key[marketing_key(mapping, reading.values)].append(reading)
         creates = self.engine.policies[mapping.crm_entity].create_in_marketing
-        rows = self._named_rows(ids)
-        for id_ in ids:
-            values, unknown = rows[id_]
+        for id_, (values, unknown) in rows.items():
+            key = crm_key(mapping, values, id_)
             if _is_outside(self.engine, mapping.crm_entity, values):
                 continue
-            found = by_key.get(id_, [])
+            found = by_key.get(key, []) if key else []
             for reading in found:
                 _compare_values(mapping, id_, values, reading, self.findings, unknown)
             if len(found) > 1:
                 detail = f"{len(found)} records carry the same crm key"
                 self.findings.add("key held twice", mapping.crm_entity, id_, found[1].id, detail)
-            elif not found and creates:
+            elif not found and creates and key:
                 detail = f"no {mapping.marketing_entity} carries this record's key"
                 self.findings.add("not in marketing", mapping.crm_entity, id_, None, detail)
 
