@@ -4,7 +4,7 @@ A pass may die anywhere. What it had stored is what the next one starts from: cu
 in the journal before they are sent, and inbox rows go only with the plan that used them.
 """
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -20,6 +20,7 @@ from tandem.core.subject import Rules, Subject
 from tandem.ports import Claim, JournalRow, RunSummary
 from tandem.runtime.apply import apply
 from tandem.runtime.backfill import FIRST_COPY, givers
+from tandem.runtime.deletions import split_deletions
 from tandem.runtime.engine import UNBOUNDED, Engine, News
 from tandem.runtime.extract import LOOK_IN_INBOX, extract
 from tandem.runtime.journal import next_settling, settle
@@ -52,6 +53,8 @@ class _Progress:
     counts: Counter[str] = field(default_factory=Counter)
     questions: list[str] = field(default_factory=list)
     totals: Totals = field(default_factory=Totals)
+    deletions: dict[Entity, list[JournalRow]] = field(default_factory=lambda: defaultdict(list))
+    """Those that come last, by marketing entity."""
 
 
 async def run_pass(engine: Engine) -> PassResult:
@@ -152,6 +155,10 @@ async def _look_again(engine: Engine, run_id: str, progress: _Progress) -> None:
 async def _work_off(engine: Engine, run_id: str, progress: _Progress) -> None:
     for marketing_entity, crm_entities in engine.stages:
         await _run_stage(engine, marketing_entity, crm_entities, run_id, progress)
+    for marketing_entity, crm_entities in reversed(engine.stages):
+        if rows := progress.deletions.pop(marketing_entity, []):
+            progress.counts.update(await apply(engine, rows))
+            await _run_stage(engine, marketing_entity, crm_entities, run_id, progress)
 
 
 async def _go_on_filling(engine: Engine, run_id: str, progress: _Progress) -> None:
@@ -213,7 +220,9 @@ async def _run_round(
     rows = engine.store.commit_plan(guarded.plan, run_id, engine.clock.now())
     _count_plan(guarded.plan, guarded.held, progress)
     engine.tell(News("plan", str(marketing_entity), len(claims)))
-    counts = await apply(engine, rows)
+    at_once, last = split_deletions(marketing_entity, guarded.plan, rows)
+    progress.deletions[marketing_entity] += last
+    counts = await apply(engine, at_once)
     progress.counts.update(counts)
     applied = sum(count for name, count in counts.items() if name.startswith("applied."))
     return bool(applied or guarded.plan.ignored or any(link.consumed for link in guarded.plan.links))
