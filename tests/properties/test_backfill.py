@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -35,7 +36,7 @@ def id_of(number: int) -> RecordId:
     return RecordId(f"lead-{number:04}")
 
 
-def engine_of(world: World, new: tuple[FieldPair, ...], **settings: int) -> Engine:
+def engine_of(world: World, new: tuple[FieldPair, ...], **settings: Any) -> Engine:
     """As a process that starts anew, with the pairs that are `new`."""
     lead = compile_mapping(LEAD, PERSON, [*person_pairs(), *new], key_field="crmKey", dedupe_field="email")
     mappings = share_shapes([lead, *(m for entity, m in small_mappings().items() if entity != LEAD)])
@@ -220,5 +221,7 @@ def test_two_requests_for_one_table_are_read_once_for_both() -> None:
     world = a_world()
     for pair in ("a|a", "b|b", "a|a"):
         ask(world.store, Backfill(Side.CRM, LEAD, f"asked for {pair}", world.clock.now(), (pair,)))
+    run(engine_of(world, (), slow_pages=1, slow_rounds=1))
     (found,) = open_backfills(world.store)
+    assert found.read == 10
     assert (found.pairs, found.reason) == (("a|a", "b|b"), "asked for a|a; asked for b|b")

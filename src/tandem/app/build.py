@@ -3,10 +3,12 @@
 import json
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 
+from tandem.app.deciding import decide, rules_of
 from tandem.app.preview import PreviewConnector
+from tandem.app.quarantine import note_what_is_mapped
 from tandem.app.reports import Observer
 from tandem.app.system import RandomIds, SystemClock, holder_name, is_holder_gone
 from tandem.app.telling import Teller
@@ -127,6 +129,7 @@ async def opened(
             sync_id = await _pin_sides(store, crm, marketing)
             resolved = await resolve(config, crm, marketing)
             _check_objects(resolved)
+            note_what_is_mapped(store, resolved, SystemClock().now())
             missing = distinct_new_fields(resolved.values())
             if missing and creates_fields:
                 await marketing.create_fields(PERSON, missing)

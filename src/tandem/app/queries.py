@@ -1,9 +1,11 @@
 """What can be asked without asking either side: everything is read from the store."""
 
+from tandem.app.backfill import filling
 from tandem.app.budget import load_budget
 from tandem.app.build import open_state
 from tandem.app.flow import Flow, load_flow
 from tandem.app.pauses import pause_lines
+from tandem.app.quarantine import quarantined
 from tandem.app.reports import Backlog, ConflictLine, EntityLine, StatusReport, named_pair
 from tandem.app.system import SystemClock
 from tandem.config.model import Config
@@ -24,6 +26,8 @@ def status(config: Config) -> StatusReport:
             entities=tuple(_entity_line(line, flow) for line in store.load_status()),
             full_hour_at=flow.full_hour_at,
             pauses=pause_lines(store),
+            filling=filling(store),
+            quarantined=quarantined(store),
             last_pass_at=run.started_at if run else None,
             last_pass_seconds=(ended - run.started_at).total_seconds() if run and ended else None,
             last_error=run.error if run else None,

@@ -214,6 +214,20 @@ class EntityLine:
 
 
 @dataclass(frozen=True, slots=True)
+class AskedFields:
+    """One line of what was asked: these pairs of a table, filled from `giver` (``crm`` or ``marketing``)."""
+
+    entity: str
+    pairs: tuple[str, ...]
+    giver: str
+
+
+@dataclass(frozen=True, slots=True)
+class BackfillReport:
+    asked: tuple[AskedFields, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class FillingLine:
     """One side's table that is being read anew. ``phase`` is ``reading``, ``filling`` or ``done``; ``done`` of
     ``expected`` records are worked off (read, while it is reading); ``expected`` None while nobody knows."""

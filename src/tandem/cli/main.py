@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from tandem import telemetry
-from tandem.cli import demo, errors, passes, pause, schema, setup, state
+from tandem.cli import backfill, demo, errors, passes, pause, schema, setup, state
 from tandem.cli.boundary import Boundary, Wishes
 
 app = typer.Typer(
@@ -31,6 +31,7 @@ def tandem(context: typer.Context, debug: DebugOption = False, verbose: VerboseO
 for command in (setup.init, setup.check, passes.plan, passes.sync, passes.run, state.status, state.verify, demo.demo):
     app.command()(command)
 app.command()(pause.pause)
+app.command()(backfill.backfill)
 app.command()(pause.resume)
 app.add_typer(state.conflicts_app, name="conflicts")
 app.add_typer(errors.errors_app, name="errors")

@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from tandem.app.reports import Backlog, ConflictLine, StatusReport, VerifyReport, named_pair
+from tandem.app.reports import Backlog, ConflictLine, QuarantineLine, StatusReport, VerifyReport, named_pair
+from tandem.cli.backfill import filling_line
 from tandem.cli.boundary import DONE, NEEDS_A_PERSON
 from tandem.cli.options import DEFAULT_CONFIG, ConfigOption, JsonOption, LimitOption
 from tandem.cli.output import counted, document, print_json, print_lines, print_table, shown
@@ -128,6 +129,8 @@ def _budget_line(budget: Budget) -> str:
 
 def _status_lines(report: StatusReport) -> Iterator[str]:
     yield from map(pause_line, report.pauses)
+    yield from map(filling_line, report.filling)
+    yield from map(_quarantine_line, report.quarantined)
     if report.last_pass_at is None:
         yield "No pass has run yet: `tandem sync` makes the first copy."
     else:
@@ -141,6 +144,11 @@ def _status_lines(report: StatusReport) -> Iterator[str]:
         yield f"Last error: {report.last_error}"
     yield from (f"held  {hold}" for hold in report.holds)
     yield from (f"rejected  {action}" for action in report.rejected)
+
+
+def _quarantine_line(line: QuarantineLine) -> str:
+    pair = named_pair(f"{line.crm_field}|{line.marketing_field}")
+    return f"Set aside: {line.entity} {pair} since {line.since:%Y-%m-%d %H:%M:%S}: {line.reason}. {line.remedy}"
 
 
 def _verify_lines(report: VerifyReport) -> Iterator[str]:

@@ -27,13 +27,7 @@ log = get_logger()
 
 
 def ask(store: Store, wanted: Backfill) -> None:
-    """Have `wanted` read. One of the same side and entity that is still being read starts anew for both, as rows it has
-    brought may lack what is wanted now."""
-    known = next((b for b in open_backfills(store) if _is_same_work(b, wanted)), None)
-    if known is not None:
-        reasons = dict.fromkeys([*known.reason.split("; "), wanted.reason])
-        pairs = tuple(dict.fromkeys([*known.pairs, *wanted.pairs])) if known.pairs and wanted.pairs else ()
-        wanted = replace(wanted, number=known.number, reason="; ".join(reasons), pairs=pairs, asked_at=known.asked_at)
+    """Have `wanted` read. It only adds a row, so that anybody may ask while a pass is at work."""
     store.save_backfill(wanted)
     log.info("backfill.asked", side=str(wanted.side), entity=str(wanted.entity), fields=list(wanted.pairs))
 
@@ -51,9 +45,25 @@ def read_anew(
     ask(store, Backfill(side, entity, reason, now))
 
 
-def _is_same_work(known: Backfill, wanted: Backfill) -> bool:
-    is_same = (known.side, known.entity, known.span, known.giver)
-    return not known.is_read and is_same == (wanted.side, wanted.entity, wanted.span, wanted.giver)
+def join_same_work(store: Store, now: datetime) -> None:
+    """What is asked for twice is read once: the later one takes the pairs of the earlier, which is over. It begins
+    anew, as rows that have come may lack what is wanted now."""
+    kept: dict[tuple[object, ...], Backfill] = {}
+    for backfill in [b for b in open_backfills(store) if not b.is_read]:
+        work = (backfill.side, backfill.entity, backfill.span, backfill.giver)
+        if work in kept:
+            joined = _joined(kept[work], backfill)
+            store.save_backfill(joined)
+            store.save_backfill(replace(kept[work], finished_at=now))
+            kept[work] = joined
+        else:
+            kept[work] = backfill
+
+
+def _joined(first: Backfill, second: Backfill) -> Backfill:
+    reasons = dict.fromkeys([*first.reason.split("; "), second.reason])
+    pairs = tuple(dict.fromkeys([*first.pairs, *second.pairs])) if first.pairs and second.pairs else ()
+    return replace(second, reason="; ".join(reasons), pairs=pairs, asked_at=first.asked_at)
 
 
 def open_backfills(store: Store) -> list[Backfill]:

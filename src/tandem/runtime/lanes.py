@@ -13,7 +13,7 @@ from tandem.core.backfill import Backfill
 from tandem.core.errors import CursorExpiredError
 from tandem.core.record import Entity, Lane, Presence, RecordKey, Side, State
 from tandem.ports import Page
-from tandem.runtime.backfill import open_backfills, remaining
+from tandem.runtime.backfill import join_same_work, open_backfills, remaining
 from tandem.runtime.engine import Engine, News
 from tandem.runtime.extract import store_page
 from tandem.telemetry import get_logger
@@ -23,6 +23,7 @@ log = get_logger()
 
 async def read_backfills(engine: Engine) -> dict[str, int]:
     """Go on reading, so many pages as a pass may; how many records came, by ``backfill.<side>.<entity>``."""
+    join_same_work(engine.store, engine.clock.now())
     counts: dict[str, int] = {}
     pages_left = engine.settings.slow_pages
     for backfill in open_backfills(engine.store):
