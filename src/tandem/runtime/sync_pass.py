@@ -21,6 +21,7 @@ from tandem.ports import Claim, JournalRow, RunSummary
 from tandem.runtime.apply import apply
 from tandem.runtime.backfill import FIRST_COPY, givers
 from tandem.runtime.deletions import split_deletions
+from tandem.runtime.edit_times import with_edit_times
 from tandem.runtime.engine import UNBOUNDED, Engine, News
 from tandem.runtime.extract import LOOK_IN_INBOX, extract
 from tandem.runtime.journal import next_settling, settle
@@ -240,6 +241,7 @@ async def open_claims(
     """What a plan for `claims` is made from, read now."""
     in_inbox = engine.store.load_setting(LOOK_IN_INBOX) == "yes"
     subjects = await look(engine, marketing_entity, claims, in_inbox=in_inbox)
+    subjects = with_edit_times(engine, marketing_entity, subjects)
     parents = find_parents(engine, subjects)
     rules = Rules(
         sync_id=engine.settings.sync_id,
