@@ -8,11 +8,13 @@ import re
 from pathlib import Path
 from typing import Annotated, Final, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, Strict, StrictBool, field_validator, model_validator
+from pydantic import AfterValidator, Field, Strict, StrictBool, field_validator, model_validator
 
+from tandem.config.hooks import CampaignConfig, WebhooksConfig
+from tandem.config.section import Section
 from tandem.core.mapping import Direction, Winner
 from tandem.core.mapping_resolver import NAMED_TRANSFORMS
-from tandem.core.policy import DEFAULT_PREFERENCE, DeleteRule, EditRule, MergeRule
+from tandem.core.policy import DEFAULT_PREFERENCE, DeleteRule, EditRule, LeaveRule, MergeRule
 
 CALLS_PER_20_S: Final = 100
 CALLS_AT_ONCE: Final = 10
@@ -66,12 +68,6 @@ Share = Annotated[float, Strict(), Field(gt=0, le=1)]
 Seconds = Annotated[float, Strict(), Field(gt=0)]
 Count = Annotated[int, Strict(), Field(ge=0)]
 Preference = Literal["same key", "active", "contact over lead", "last modified", "lowest id"]
-
-
-class Section(BaseModel):
-    """A table of the file: what it does not know it refuses, and a read configuration never changes."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class CrmConfig(Section):
@@ -228,7 +224,8 @@ class FieldConfig(Section):
 
 
 _WINNER: Final = (
-    "Who prevails when both sides changed a field: 'crm', 'marketing', 'newest' (where it can be proved, else held), 'hold'."
+    "Who prevails when both sides changed a field: 'crm', 'marketing', 'hold', or 'newest' (where it is proved; else"
+    " it is held)."
 )
 
 
@@ -264,9 +261,10 @@ class EntityConfig(Section):
         default=DeleteRule.FLAG,
         description="What a deletion in Dynamics does: 'flag' the person, 'propagate' (delete it too), 'ignore'.",
     )
-    deleted_in_marketing: Literal[DeleteRule.IGNORE, DeleteRule.PROPAGATE] = Field(
+    deleted_in_marketing: DeleteRule = Field(
         default=DeleteRule.IGNORE,
-        description="What a deletion in Marketo does in Dynamics: 'propagate' (delete the record too) or 'ignore'.",
+        description="What a deletion in Marketo does: 'flag' the record in Dynamics, 'propagate' (delete it too),"
+        " 'ignore', 'recreate' (make it again from Dynamics).",
     )
     prefer: tuple[Preference, ...] = Field(
         default=DEFAULT_PREFERENCE,  # type: ignore[arg-type]  # the same words, as plain text
@@ -286,19 +284,12 @@ class PersonConfig(EntityConfig):
 
     filter_to_crm: Name | None = Field(
         default=None,
-        description="Expression (CEL) over the person's fields that says whose edits go to Dynamics; unset: everybody's.",
+        description="Expression (CEL) over the person's fields that says whose edits go to Dynamics; unset: all.",
     )
     on_leave: LeaveRule = Field(
         default=LeaveRule.KEEP,
-        description="What becomes of a person whose record leaves the filter: 'keep' it as it is, 'flag' it (field Tandem"
-        " Paused), 'remove' (delete it; it is made again when the record enters again).",
-    )
-    deleted_in_marketing: Literal[  # type: ignore[assignment]  # more of the same choices
-        DeleteRule.IGNORE, DeleteRule.FLAG, DeleteRule.PROPAGATE, DeleteRule.RECREATE
-    ] = Field(
-        default=DeleteRule.IGNORE,
-        description="What a deletion in Marketo does: 'flag' the record in Dynamics, 'propagate' (delete it too), 'ignore',"
-        " 'recreate' (make the person again from Dynamics).",
+        description="What becomes of a person whose record leaves the filter: 'keep' it as it is, 'flag' it (field"
+        " Tandem Paused), 'remove' (delete it; it is made again when the record enters again).",
     )
     deleted_in_marketing_column: Name | None = Field(
         default=None,
@@ -374,7 +365,7 @@ class RoleConfig(OpportunityConfig):
     enabled: StrictBool = Field(
         default=True, description="Whether these are synced, where opportunities are ([entities.opportunity])."
     )
-    deleted_in_marketing: Literal[DeleteRule.RECREATE] = Field(  # type: ignore[assignment]
+    deleted_in_marketing: Literal[DeleteRule.RECREATE] = Field(
         default=DeleteRule.RECREATE, description="Only 'recreate': a role that Dynamics knows is made again."
     )
 
@@ -484,7 +475,7 @@ class StoreConfig(Section):
 class RunConfig(Section):
     """How ``tandem run`` goes on."""
 
-    pass_interval_s: Seconds = Field(default=5.0, description="Seconds between the beginnings of two passes.")
+    pass_interval_s: Seconds = Field(default=5.0, description="Seconds between the end of a pass and the next one.")
     id_sweep_interval_s: Seconds = Field(
         default=900.0,
         description="Seconds between two comparisons of ids, for tables whose changes Dynamics does not track: they"
@@ -498,9 +489,34 @@ class RunConfig(Section):
     lease_s: Seconds = Field(
         default=120.0, description="Seconds after which another process may take over from a dead one."
     )
-    history_days: Annotated[float, Strict(), Field(ge=1)] = Field(
+    history_days: Annotated[float, Strict(), Field(gt=0)] = Field(
         default=90.0,
         description="Days for which Tandem remembers what it wrote and its passes; conflicts and holds it keeps.",
+    )
+
+
+NoticeEvent = Literal["first_copy", "failures", "trouble", "backfill", "question"]
+NOTICE_EVENTS: Final = ("first_copy", "failures", "trouble", "backfill", "question")
+
+
+class NotifyConfig(Section):
+    """Who is told of what, through the services that Apprise knows."""
+
+    urls: tuple[Name, ...] = Field(
+        default=(),
+        description="Addresses of services as Apprise writes them, such as mailtos://user@example.com; those with a"
+        " password belong into TANDEM_NOTIFY_URLS instead, with spaces between them.",
+    )
+    events: tuple[NoticeEvent, ...] = Field(
+        default=NOTICE_EVENTS,
+        description="What is told: the end of the first copy, a daily digest of refused writes, a side that is away or"
+        " refuses access, the end of a backfill, a question of the guard.",
+    )
+    digest_every_h: Annotated[float, Strict(), Field(gt=0)] = Field(
+        default=24.0, description="Hours between two digests of refused writes; without any there is none."
+    )
+    down_after_s: Seconds = Field(
+        default=900.0, description="Seconds for which a side is away before somebody is told; refused access at once."
     )
 
 
@@ -528,3 +544,8 @@ class Config(Section):
     rails: RailsConfig = Field(default=RailsConfig(), description="Limits of one pass.")
     store: StoreConfig = Field(default=StoreConfig(), description="Tandem's own state.")
     run: RunConfig = Field(default=RunConfig(), description="The background process.")
+    notify: NotifyConfig = Field(default=NotifyConfig(), description="Messages to people.")
+    webhooks: WebhooksConfig = Field(default=WebhooksConfig(), description="Calls from flow steps of Marketo.")
+    campaigns: tuple[CampaignConfig, ...] = Field(
+        default=(), description="Dynamics campaigns whose members follow Marketo."
+    )

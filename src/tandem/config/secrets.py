@@ -11,7 +11,7 @@ from tandem.config.model import Config
 from tandem.core.errors import ConfigError
 
 KEYRING_SERVICE: Final = "tandem"
-SECRET_NAMES: Final = ("crm_client_secret", "crm_password", "marketing_client_secret")
+SECRET_NAMES: Final = ("crm_client_secret", "crm_password", "marketing_client_secret", "notify_urls", "webhook_secret")
 """Names in the keyring; in the environment ``TANDEM_`` and upper case."""
 
 

@@ -150,7 +150,7 @@ class Reception:
             if link is None:
                 reason = await self._why_unlinked(request)
             elif link.status is LinkStatus.TOMBSTONE:
-                reason = "The person's record was deleted; nothing that was deleted comes back by itself."
+                reason = DELETED
             else:
                 reason = errors.get(link.number) if link.status is LinkStatus.PENDING else None
             if reason is not None:
@@ -167,6 +167,7 @@ class Reception:
         self.counts[f"requests.{state.value}"] += 1
 
 
+DELETED: Final = "The person's record was deleted; nothing that was deleted comes back by itself."
 KNOWN: Final = (
     "Dynamics has a lead or contact with this person's e-mail address or key, which is not part of the sync:"
     " see the filters and what is held."
