@@ -67,7 +67,7 @@ ObjectName = Annotated[str, AfterValidator(_checked_name)]
 Share = Annotated[float, Strict(), Field(gt=0, le=1)]
 Seconds = Annotated[float, Strict(), Field(gt=0)]
 Count = Annotated[int, Strict(), Field(ge=0)]
-Preference = Literal["same key", "active", "contact over lead", "last modified", "lowest id"]
+Preference = Literal["active", "contact over lead", "last modified", "lowest id"]
 
 
 class CrmConfig(Section):
@@ -268,7 +268,8 @@ class EntityConfig(Section):
     )
     prefer: tuple[Preference, ...] = Field(
         default=DEFAULT_PREFERENCE,  # type: ignore[arg-type]  # the same words, as plain text
-        description="Rules, in order, that choose among several matching records; [] holds them for a person.",
+        description="Rules, in order, that choose among several records and people that match by their dedupe key; []"
+        " holds them for a person. Who carries a record's key comes before any rule.",
     )
     fields: tuple[FieldConfig, ...] = Field(default=(), description="Changes to the pairs of fields.")
 
