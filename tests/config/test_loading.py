@@ -76,7 +76,16 @@ def test_settings_do_not_change_once_they_are_read(tmp_path: Path) -> None:
         (SIDES + "daily_calls = true", ["marketing.daily_calls must be a valid integer"]),
         (SIDES + "[run]\npass_interval_s = 0", ["run.pass_interval_s must be greater than 0"]),
         (SIDES + '[store]\nurl = "mysql://host/db"', ["store.url", "must begin with sqlite:/// or postgresql://"]),
-        (SIDES + '[entities.lead]\nwinner = "newest"', ["entities.lead.winner must be 'crm', 'marketing' or 'hold'"]),
+        (
+            SIDES + '[entities.lead]\nwinner = "latest"',
+            ["entities.lead.winner must be 'crm', 'marketing', 'newest' or 'hold'"],
+        ),
+        (SIDES + '[entities.lead]\ndeleted_in_marketing = "flag"', ["entities.lead", "deleted_in_marketing_column"]),
+        (SIDES + '[entities.lead]\non_leave = "remove"', ["entities.lead", "on_leave", "needs filter"]),
+        (
+            SIDES + '[entities.lead]\ndirection = "to_marketing"\nfilter_to_crm = "email != null"',
+            ["entities.lead", "filter_to_crm", "to_marketing"],
+        ),
         (SIDES + '[entities.account]\ndirection = "both"', ["entities.account.direction must be", "Dynamics owns"]),
         (SIDES + '[entities.lead]\ncreate_in_crm = "contact"', ["entities.lead.create_in_crm must be False or 'lead'"]),
         (

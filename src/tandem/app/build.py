@@ -14,8 +14,6 @@ from tandem.app.system import RandomIds, SystemClock, holder_name, is_holder_gon
 from tandem.app.telling import Teller
 from tandem.config.model import Config
 from tandem.config.policies import (
-    creation_filter,
-    crm_filters,
     default_mappings,
     directions,
     field_overrides,
@@ -23,13 +21,13 @@ from tandem.config.policies import (
     policies,
     rails,
 )
+from tandem.config.scope import columns_made, columns_read, person_fields_read
 from tandem.config.secrets import Secrets, load_secrets
 from tandem.connectors.dynamics.connector import DynamicsConnector
 from tandem.connectors.dynamics.side_effects import SideEffects
 from tandem.connectors.marketo.connector import MarketoConnector
 from tandem.connectors.marketo.feed import FeedCadence
 from tandem.core.errors import ConfigError
-from tandem.core.filters import NATIVE, NATIVE_COLUMN, compile_filter, names_in
 from tandem.core.mapping import EntityMapping, share_shapes
 from tandem.core.mapping_resolver import ResolvedMapping, distinct_new_fields, resolve_mapping
 from tandem.core.policy import EntityPolicy
@@ -159,7 +157,7 @@ async def opened(
 async def resolve(config: Config, crm: Connector, marketing: Connector) -> dict[Entity, ResolvedMapping]:
     """The mapping of every entity that is configured, from both sides' schemas as they are now."""
     overrides, ways, defaults = field_overrides(config), directions(config), default_mappings(config)
-    filters = {entity: NATIVE_COLUMN if text == NATIVE else text for entity, text in crm_filters(config).items()}
+    columns, fields, made = columns_read(config), person_fields_read(config), columns_made(config)
     described: dict[Entity, EntitySchema | None] = {}
     resolved: dict[Entity, ResolvedMapping] = {}
     for entity in policies(config):
@@ -175,31 +173,12 @@ async def resolve(config: Config, crm: Connector, marketing: Connector) -> dict[
             described[target],
             overrides=overrides[entity],
             direction=ways[entity],
-            extras=sorted(names_in(filters.get(entity, ""))),
+            extras=columns.get(entity, ()),
+            person_extras=fields.get(entity, ()),
+            columns=made.get(entity, ()),
             related={before: item.related for before, item in resolved.items() if item.related},
         )
     return resolved
-
-
-def decide(config: Config, resolved: Mapping[Entity, ResolvedMapping]) -> dict[Entity, EntityPolicy]:
-    """The policies, with their filters compiled over the fields that the two sides have.
-
-    Raises:
-        ConfigError: a filter is no expression, or names a field that is not there.
-    """
-    chosen, created = crm_filters(config), creation_filter(config)
-    decided = {}
-    for entity, policy in policies(config).items():
-        mapping = resolved[entity].mapping
-        if entity in chosen:
-            setting = f"entities.{entity}.filter"
-            policy = replace(policy, filter=compile_filter(chosen[entity], mapping.crm_fields, setting))
-        if created and policy.create_in_crm:
-            setting = f"entities.{policy.create_in_crm}.create_in_crm_filter"
-            fields = mapping.marketing_fields
-            policy = replace(policy, create_in_crm_filter=compile_filter(created, fields, setting))
-        decided[entity] = policy
-    return decided
 
 
 def _check_objects(resolved: Mapping[Entity, ResolvedMapping]) -> None:
@@ -259,18 +238,9 @@ def declare(
     shapes |= {(Side.MARKETING, m.marketing_entity): m.marketing_fields for m in mappings.values()}
     store.use_mappings({entity: mapping.names for entity, mapping in mappings.items()}, shapes)
     for (side, entity), fields in shapes.items():
-        shape = json.dumps([*fields, *_rules_of(entity, decided)])
+        shape = json.dumps([*fields, *rules_of(entity, decided)])
         known = store.load_setting(f"shape:{side}:{entity}")
         if known is not None and known != shape:
             read_anew(store, side, entity, fields, json.loads(known), now)
         if known != shape:
             store.save_setting(f"shape:{side}:{entity}", shape)
-
-
-def _rules_of(entity: Entity, decided: Mapping[Entity, EntityPolicy]) -> list[str | bool]:
-    """What decides who of `entity` takes part, besides the fields."""
-    if entity == PERSON:
-        creating = [policy.create_in_crm_filter for policy in decided.values() if policy.create_in_crm]
-        return [bool(creating), *(chosen.text for chosen in creating[:1] if chosen)]
-    chosen = decided[entity].filter if entity in decided else None
-    return [chosen.text] if chosen else []

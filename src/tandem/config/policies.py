@@ -4,13 +4,22 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Final
 
-from tandem.config.model import Config, CustomConfig, EntityConfig, FieldConfig, MatchingConfig, OneWayConfig
+from tandem.config.model import (
+    Config,
+    CustomConfig,
+    EntityConfig,
+    FieldConfig,
+    MatchingConfig,
+    OneWayConfig,
+    PersonConfig,
+)
+from tandem.config.scope import PAUSED_PAIR, marks_paused
 from tandem.core.default_mapping import DEFAULT_MAPPINGS, KEY_COLUMN, DefaultMapping, DefaultPair
 from tandem.core.guard import Rails
 from tandem.core.mapping import Direction, Winner
 from tandem.core.mapping_resolver import FieldOverride
 from tandem.core.new_fields import label_for
-from tandem.core.policy import DEFAULT_PREFERENCE, EditRule, EntityPolicy
+from tandem.core.policy import DEFAULT_PREFERENCE, EditRule, EntityPolicy, LeaveRule
 from tandem.core.record import (
     ACCOUNT,
     CONNECTION,
@@ -29,7 +38,11 @@ KEY_FIELD: Final = "crmId"
 
 def default_mappings(config: Config) -> dict[Entity, DefaultMapping]:
     """The pairs to start with of each crm entity, those of custom tables as the settings list them."""
-    return {**DEFAULT_MAPPINGS, **{Entity(table.table): _custom_mapping(table) for table in config.custom}}
+    marked = {
+        entity: replace(DEFAULT_MAPPINGS[entity], pairs=(*DEFAULT_MAPPINGS[entity].pairs, PAUSED_PAIR))
+        for entity in marks_paused(config)
+    }
+    return {**DEFAULT_MAPPINGS, **marked, **{Entity(table.table): _custom_mapping(table) for table in config.custom}}
 
 
 def policies(config: Config) -> dict[Entity, EntityPolicy]:
@@ -57,18 +70,6 @@ def field_overrides(config: Config) -> Mapping[Entity, tuple[FieldOverride, ...]
     """What the operator says about fields, for ``resolve_mapping``."""
     said = {entity: tuple(map(_override, section.fields)) for entity, section in _sections(config)}
     return said | {Entity(table.table): () for table in config.custom}
-
-
-def crm_filters(config: Config) -> dict[Entity, str]:
-    """The text of each crm entity's filter, where it has one."""
-    said = {entity: section.filter for entity, section in _sections(config)}
-    said |= {Entity(table.table): table.filter for table in config.custom}
-    return {entity: text for entity, text in said.items() if text}
-
-
-def creation_filter(config: Config) -> str | None:
-    """Who of the people known only to Marketo becomes a record in Dynamics."""
-    return config.entities.lead.create_in_crm_filter or config.entities.contact.create_in_crm_filter
 
 
 def own_columns(config: Config) -> dict[Entity, frozenset[str]]:
@@ -103,6 +104,7 @@ def _policy(section: EntityConfig, create_in_crm: Entity | None) -> EntityPolicy
         create_in_crm=create_in_crm,
         deleted_in_crm=section.deleted_in_crm,
         deleted_in_marketing=section.deleted_in_marketing,
+        on_leave=section.on_leave if isinstance(section, PersonConfig) else LeaveRule.KEEP,
         edited_in_marketing=section.edited_in_marketing if isinstance(section, OneWayConfig) else EditRule.OVERWRITE,
         prefer=section.prefer,
     )

@@ -12,6 +12,9 @@ from tandem.core.record import UNKNOWN, Base, Link, LinkStatus, Side, State, Unk
 from tandem.core.subject import Case
 from tandem.core.values import same
 
+DELETED: Final = "@deleted"
+"""The virtual crm field that says whether the record is gone."""
+
 PAUSED: Final = "@paused"
 """The virtual crm field that says whether the record is outside the filter; mapped only where people are marked."""
 
@@ -38,7 +41,31 @@ def deleted_in_marketing(case: Case, link: Link, crm: State, marketing: State) -
         is_gone = marketing.merged_into is None
         if case.policy.deleted_in_marketing is DeleteRule.PROPAGATE and is_gone and not conflicts:
             return _deletion(case, link, crm)
+        if case.policy.deleted_in_marketing is DeleteRule.FLAG and is_gone and not _is_flagged(case, crm):
+            return replace(_flagging_in_crm(case, link, crm), conflicts=conflicts)
     return tombstone(case, link, f"{where} in marketing; its record in crm is no longer carried over", conflicts)
+
+
+def _is_flagged(case: Case, crm: State) -> bool:
+    return case.policy.deleted_column is None or case.mapping.crm_value(crm.values, case.policy.deleted_column) is True
+
+
+def _flagging_in_crm(case: Case, link: Link, crm: State) -> LinkPlan:
+    """The record stays and its column is set; once the column is seen to be set the link is a tombstone."""
+    column = case.policy.deleted_column
+    assert column is not None
+    name = f"{column}|{DELETED}"
+    flagging = replace(
+        unchanged(case, link), title="flag as deleted", crm_version=None, changes_link=True, is_deletion=True
+    )
+    if case.is_closed:
+        return replace(flagging, holds=(Hold(None, "deleted in marketing; the lead is closed in crm and not flagged"),))
+    if case.subject.rejected.get(name) is True:
+        return replace(flagging, holds=(Hold(name, f"{column} in crm was rejected with this value"),))
+    before = case.mapping.crm_value(crm.values, column)
+    write = FieldWrite(name, column, before, True, True, "deleted in marketing")
+    action = Action(Side.CRM, crm.key.entity, ActionKind.UPDATE, crm.key.id, (write,), version=crm.version)
+    return replace(flagging, actions=(action,))
 
 
 def deleted_in_crm(case: Case, link: Link, marketing: State) -> LinkPlan:
@@ -47,7 +74,7 @@ def deleted_in_crm(case: Case, link: Link, marketing: State) -> LinkPlan:
     conflicts = deletion_conflicts(case, link, Side.MARKETING, values)
     if case.policy.deleted_in_crm is DeleteRule.PROPAGATE and not conflicts:
         return _deletion(case, link, marketing)
-    flag = next((place for place, pair in enumerate(case.mapping.pairs) if pair.crm == "@deleted"), None)
+    flag = next((place for place, pair in enumerate(case.mapping.pairs) if pair.crm == DELETED), None)
     if case.policy.deleted_in_crm is DeleteRule.IGNORE or flag is None or values[flag] is True:
         was_flagged = flag is not None and link.base.marketing[flag] is True
         return replace(tombstone(case, link, "deleted in crm", conflicts), is_deletion=not was_flagged)
@@ -68,9 +95,7 @@ def _deletion(case: Case, link: Link, survivor: State) -> LinkPlan:
     """Delete the other end too, all of it kept in the journal. The link is looked at again once that is done, and ends
     when both are gone; an edit that gets in between is a conflict then."""
     key = survivor.key
-    delete = Action(
-        key.side, key.entity, ActionKind.DELETE, key.id, contents(case, survivor), version=survivor.version
-    )
+    delete = Action(key.side, key.entity, ActionKind.DELETE, key.id, contents(case, survivor), version=survivor.version)
     return replace(
         unchanged(case, link),
         title=f"deleted in {key.side.other}: delete in {key.side}",
@@ -151,8 +176,9 @@ def paused(case: Case, link: Link) -> LinkPlan:
 def removed(case: Case, link: Link) -> LinkPlan | None:
     """The person went with its record out of the filter: the link waits without a marketing end, and the record comes
     as a new one if it enters again. None where it was somebody else who deleted the person: that stays a deletion."""
-    is_ours = isinstance(link.base.crm[_key_place(case)], Unknown)
-    if case.policy.on_leave is not LeaveRule.REMOVE or not case.is_outside or not is_ours:
+    if case.policy.on_leave is not LeaveRule.REMOVE or not case.is_outside:
+        return None
+    if not isinstance(link.base.crm[_key_place(case)], Unknown):
         return None
     return replace(
         unchanged(case, link),

@@ -93,10 +93,13 @@ def resolve_mapping(
     overrides: Sequence[FieldOverride] = (),
     direction: Direction = Direction.BOTH,
     extras: Sequence[str] = (),
+    person_extras: Sequence[str] = (),
+    columns: Sequence[NewField] = (),
     related: Mapping[Entity, Related] = MappingProxyType({}),
 ) -> ResolvedMapping:
     """The usable mapping of one crm entity; `direction` is the whole entity's. `marketing` is None for a custom object
-    that does not exist yet; `extras` are columns to read without carrying them; `related` are the tables before it.
+    that does not exist yet; `extras` are columns to read without carrying them, `person_extras` fields of the person,
+    `columns` those of the columns that are to be made where they are missing; `related` are the tables before it.
 
     Raises:
         ConfigError: two settings contradict each other, or the key cannot be mapped.
@@ -105,7 +108,7 @@ def resolve_mapping(
     resolver = _Resolver(default, crm, marketing, direction, related)
     for line in _wanted_pairs(default, overrides):
         resolver.add(line)
-    return resolver.resolved()
+    return resolver.resolved(person_extras, columns)
 
 
 def distinct_new_fields(mappings: Iterable[ResolvedMapping]) -> tuple[NewField, ...]:
@@ -259,9 +262,10 @@ class _Resolver:
         if line.said.is_own:
             self._own.add(crm.name)
         pair = _field_pair(line, marketing.name, transform, direction)
-        self._pairs.append(replace(pair, may_be_hidden=crm.is_secured))
+        infos = (crm, marketing) if found else None
+        self._pairs.append(replace(pair, may_be_hidden=crm.is_secured, infos=infos))
 
-    def resolved(self) -> ResolvedMapping:
+    def resolved(self, person_extras: Sequence[str] = (), columns: Sequence[NewField] = ()) -> ResolvedMapping:
         self._check_key()
         mapping = compile_mapping(
             self._default.crm_entity,
@@ -271,13 +275,14 @@ class _Resolver:
             dedupe_field=self._default.dedupe_field,
             key_parts=self._default.key_parts,
             crm_extras=[name for name in self._default.crm_extras if self._is_readable(name)],
+            marketing_extras=[found.name for name in person_extras if (found := self._marketing.find(name, ""))],
         )
         return ResolvedMapping(
             mapping,
             tuple(self._new),
             tuple(self._left_out),
             tuple(self._narrowed),
-            new_columns=tuple(self._columns),
+            new_columns=(*self._columns, *(column for column in columns if column.name not in self._crm)),
             new_object=self._new_object() if self._is_missing else None,
             own_columns=frozenset(self._own),
             related=Related(mapping, self._crm, self._links, self._default.is_custom),

@@ -89,8 +89,6 @@ def _sightings(case: Case, crm: State, marketing: State, read_back: ReadBack) ->
         if pair.may_be_hidden and present is None and not isinstance(known, Unknown):
             present = known
         if pair.name in again or not same(present, known) or not same(value, base.marketing[place]):
-            yield place, Sighting(pair, known, base.marketing[place], present, value)
-        if not same(present, known) or not same(value, base.marketing[place]):
             newer = _newer(case, pair)
             yield place, Sighting(pair, known, base.marketing[place], present, value, newer)
 

@@ -30,6 +30,7 @@ from tandem.runtime.look import look
 from tandem.runtime.parents import find_parents, name_parents
 from tandem.runtime.pauses import ensure_running, is_paused, load_pauses
 from tandem.runtime.requests import Reception
+from tandem.runtime.schema_watch import look_at_schemas_when_due
 from tandem.runtime.sweep import look_further
 from tandem.telemetry import get_logger
 
@@ -118,6 +119,7 @@ def _finish(engine: Engine, run: RunSummary, crm_calls: int, marketing_calls: in
 
 async def _run(engine: Engine, run_id: str, progress: _Progress) -> None:
     engine.mark_time()
+    await look_at_schemas_when_due(engine)
     progress.counts.update(await extract(engine))
     progress.counts.update(await look_further(engine))
     progress.totals = Totals(links=sum(status.linked for status in engine.store.load_status()))
