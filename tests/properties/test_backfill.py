@@ -8,10 +8,12 @@ from typing import Any
 import pytest
 
 from tandem.app.build import declare
+from tandem.connectors.memory import MemoryConnector
 from tandem.core.backfill import Backfill, Since, Span
-from tandem.core.errors import TransientError
+from tandem.core.errors import SchemaChangedError, TransientError
 from tandem.core.mapping import FieldPair, compile_mapping, share_shapes
 from tandem.core.record import LEAD, PERSON, RecordId, Side
+from tandem.core.schema import EntitySchema, FieldInfo, FieldKind
 from tandem.core.transforms import Identity
 from tandem.runtime.backfill import ask, open_backfills
 from tandem.runtime.engine import UNBOUNDED, Engine
@@ -225,3 +227,48 @@ def test_two_requests_for_one_table_are_read_once_for_both() -> None:
     (found,) = open_backfills(world.store)
     assert found.read == 10
     assert (found.pairs, found.reason) == (("a|a", "b|b"), "asked for a|a; asked for b|b")
+
+
+# --- fields that change at the source ------------------------------------------------------------------------------
+
+
+def described(world: World, **types: FieldKind) -> Engine:
+    """Both sides say what the title is; `types` by side, none where it is gone."""
+    infos = [FieldInfo(name, name, FieldKind.TEXT, "text") for name in ("jobtitle", "title")]
+    engine = engine_of(world, (replace(TITLE, infos=(infos[0], infos[1])),))
+    for side, entity, name in ((Side.CRM, LEAD, "jobtitle"), (Side.MARKETING, PERSON, "title")):
+        kind = types.get(side.value)
+        fields = {name: FieldInfo(name, name, kind, kind.value)} if kind else {}
+        connector = engine.connector(side)
+        assert isinstance(connector, MemoryConnector)
+        connector.schemas = {entity: EntitySchema(entity, fields)}
+    return engine
+
+
+@pytest.mark.parametrize(
+    ("types", "where"),
+    [
+        ({"marketing": FieldKind.TEXT}, "lead.jobtitle of crm is gone"),
+        ({"crm": FieldKind.INTEGER, "marketing": FieldKind.TEXT}, "lead.jobtitle of crm is of another type"),
+        ({"crm": FieldKind.TEXT}, "person.title of marketing is gone"),
+        ({"crm": FieldKind.TEXT, "marketing": FieldKind.BOOLEAN}, "person.title of marketing is of another type"),
+    ],
+)
+def test_a_field_that_is_not_what_it_was_ends_the_pass_within_the_hour(types: dict[str, FieldKind], where: str) -> None:
+    world = a_world(people=3)
+    engine = described(world, **types)
+    run(engine)
+    world.clock.advance(3599)
+    run(engine)
+    world.clock.advance(2)
+    with pytest.raises(SchemaChangedError, match=where):
+        run(engine)
+
+
+def test_a_feed_that_was_forgotten_is_a_reason_to_look_at_the_fields_at_once() -> None:
+    world = a_world(people=3)
+    engine = described(world, marketing=FieldKind.TEXT)
+    run(engine)
+    world.crm.forget_log()
+    with pytest.raises(SchemaChangedError, match="is gone"):
+        run(engine)

@@ -1,8 +1,9 @@
 """What the command line can ask for: check, plan, sync, run, verify."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from typing import TypeVar
 
 from tandem.app.budget import save_budget
 from tandem.app.build import Setup, connected, opened, resolve
@@ -20,7 +21,7 @@ from tandem.app.reports import (
 )
 from tandem.config.model import Config
 from tandem.config.policies import default_mappings, policies
-from tandem.core.errors import AccessError, LeaseLostError, TransientError
+from tandem.core.errors import AccessError, LeaseLostError, SchemaChangedError, TransientError
 from tandem.core.mapping_resolver import distinct_new_fields
 from tandem.runtime.backfill import FIRST_COPY
 from tandem.runtime.reconcile import reconcile
@@ -32,6 +33,8 @@ _SETTLE_WAIT_S = 300.0
 
 OTHER_SIDE_S = 60.0
 """While a side asks to be left alone for longer, the other one is read so often. Connectors keep their own waits."""
+
+T = TypeVar("T")
 
 log = get_logger()
 
@@ -68,14 +71,31 @@ async def check(config: Config) -> CheckReport:
 
 async def plan(config: Config, observer: Observer | None = None, limit: int = 100) -> PlanReport:
     """What the next pass would write, field by field. Nothing is written on either side."""
-    async with opened(config, observer, creates_fields=False) as setup:
-        return await make_plan(setup, limit)
+
+    async def once() -> PlanReport:
+        async with opened(config, observer, creates_fields=False) as setup:
+            return await make_plan(setup, limit)
+
+    return await _resolving_anew(once)
 
 
 async def sync(config: Config, observer: Observer | None = None) -> SyncReport:
     """One pass; the first one is the first copy, and goes on where it was interrupted."""
-    async with opened(config, observer, creates_fields=True, settle_wait_s=_SETTLE_WAIT_S) as setup:
-        return await _pass(setup)
+
+    async def once() -> SyncReport:
+        async with opened(config, observer, creates_fields=True, settle_wait_s=_SETTLE_WAIT_S) as setup:
+            return await _pass(setup)
+
+    return await _resolving_anew(once)
+
+
+async def _resolving_anew(work: Callable[[], Awaitable[T]]) -> T:
+    """Where a mapped field is found changed on the way, the mapping is made anew and the work done with that."""
+    try:
+        return await work()
+    except SchemaChangedError as error:
+        log.warning("mapping.became_outdated", side=str(error.side), operation=error.operation)
+        return await work()
 
 
 async def run(

@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from tandem.core.record import Entity, Side, Value, Values
+from tandem.core.schema import FieldInfo
 
 
 class NotExpressibleError(ValueError):
@@ -76,6 +77,15 @@ class FieldPair:
     may_be_hidden: bool = False
     through: str = ""
     watches: tuple[str, Entity, str] | None = None
+
+    infos: tuple[FieldInfo, FieldInfo] | None = field(default=None, compare=False, repr=False)
+    """What the two sides said of the fields when the pair was made."""
+
+    def info_on(self, side: Side) -> FieldInfo | None:
+        """None for a field that the side's own table does not have: a virtual one, or one of another record."""
+        info = self.infos[0 if side is Side.CRM else 1] if self.infos else None
+        is_own = info is not None and info.native_type != "virtual" and "." not in self.field_on(side)
+        return info if is_own else None
 
     @property
     def name(self) -> str:

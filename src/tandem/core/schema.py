@@ -37,6 +37,15 @@ class FieldInfo:
     is_secured: bool = False
     """Shown as empty to callers without a right of their own to this field (Dataverse column security)."""
 
+    def is_like(self, other: "FieldInfo") -> bool:
+        """Whether a pair made with the other one fits this one too."""
+        return (self.kind, self.native_type, self.max_length, self.choices) == (
+            other.kind,
+            other.native_type,
+            other.max_length,
+            other.choices,
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class EntitySchema:

@@ -92,6 +92,8 @@ class Engine:
     desk: Desk | None = None
     asked: dict[RecordId, Asked] = field(default_factory=dict)
     """What open requests ask of people, by Marketo's id."""
+    schemas_seen_at: datetime | None = None
+    """When the sides' fields were last compared with the mappings."""
     _marks: "Marks" = field(default_factory=list)
 
     @cached_property

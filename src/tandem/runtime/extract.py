@@ -15,6 +15,7 @@ from tandem.core.record import ChangeRecord, Entity, Lane, Presence, ReadNumber,
 from tandem.ports import Page, Reading
 from tandem.runtime.backfill import FIRST_COPY, go_live
 from tandem.runtime.engine import Engine, News
+from tandem.runtime.schema_watch import look_at_schema
 
 LOOK_IN_INBOX = "look_in_inbox"
 """Setting: the inbox holds every marketing person that is not linked, so the look before a plan needs no call."""
@@ -28,6 +29,7 @@ async def extract(engine: Engine) -> dict[str, int]:
 
     Raises:
         TransientError: a side is away; what the other one has to tell was read all the same.
+        SchemaChangedError: a mapped field is not what it was.
     """
     counts: dict[str, int] = {}
     away: dict[Side, TransientError] = {}
@@ -53,6 +55,7 @@ async def _extract_entity(engine: Engine, side: Side, entity: Entity) -> int:
     try:
         return await _read_feed(engine, side, entity)
     except CursorExpiredError:
+        await look_at_schema(engine, side, entity)
         since = store.load_watermark(side, entity)
         store.reset_cursor(side, entity)
         if is_copied:

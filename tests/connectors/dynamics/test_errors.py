@@ -10,6 +10,7 @@ from tandem.core.errors import (
     CursorExpiredError,
     RejectedError,
     RemoteError,
+    SchemaChangedError,
     TransientError,
     UnknownOutcomeError,
 )
@@ -21,6 +22,9 @@ MISSING_PRIVILEGE = (
     "Principal user (Id=f663deb4-21ba-5025-a00c-e47cab4d417e, type=8, roleCount=1) is missing prvWriteContact "
     "privilege (Id=1) on OTC=2 for entity 'contact'."
 )
+
+
+NO_COLUMN = "Could not find a property named 'x' on type 'mscrm.lead'."
 
 
 @pytest.mark.parametrize(
@@ -41,6 +45,12 @@ MISSING_PRIVILEGE = (
         (Fault(400, "0x80044352"), False, CursorExpiredError),
         (Fault(500, "0x80044352"), False, CursorExpiredError),
         (Fault(400, "0x80060888", "bad query"), False, RejectedError),
+        (
+            Fault(400, "0x80060888", "Could not find a property named 'x' on type 'mscrm.lead'."),
+            False,
+            SchemaChangedError,
+        ),
+        (Fault(400, "0x0", "Could not find a property named 'x' on type 'mscrm.lead'."), True, RejectedError),
         (Fault(404, "0x8006088a"), False, RejectedError),
         (Fault(413, "0x8004418a"), True, RejectedError),
         (Fault(501), False, RejectedError),

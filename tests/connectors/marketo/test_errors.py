@@ -19,6 +19,7 @@ from tandem.core.errors import (
     CursorExpiredError,
     RejectedError,
     RemoteError,
+    SchemaChangedError,
     TransientError,
     UnknownOutcomeError,
 )
@@ -53,11 +54,12 @@ MEANINGS = (
     | dict.fromkeys(["500", "502", "604"], OPEN)
     | dict.fromkeys(["605", "609", "610", "612", "613"], REFUSED)
     | dict.fromkeys(["701", "704", "709", "710", "711", "712", "714", "718"], REFUSED)
-    | dict.fromkeys(["1001", "1002", "1003", "1004", "1005", "1006", "1007", "1008", "1009", "1010"], REFUSED)
+    | dict.fromkeys(["1001", "1002", "1003", "1004", "1005", "1007", "1008", "1009", "1010"], REFUSED)
     | dict.fromkeys(["1011", "1012", "1013", "1014", "1015", "1017", "1020", "1021", "1022", "1025"], REFUSED)
     | dict.fromkeys(["1027", "1028", "1035", "1036", "1037", "1042", "1048", "1049"], REFUSED)
     | dict.fromkeys(["1076", "1077", "1078", "1079", "1080"], REFUSED)
     | {
+        "1006": (SchemaChangedError, RejectedError),
         "702": (type(None), type(None)),
         "9999": (RejectedError, UnknownOutcomeError),
         "": (RejectedError, UnknownOutcomeError),

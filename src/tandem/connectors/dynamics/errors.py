@@ -19,6 +19,7 @@ from tandem.core.errors import (
     CursorExpiredError,
     RejectedError,
     RemoteError,
+    SchemaChangedError,
     TransientError,
     UnknownOutcomeError,
 )
@@ -82,6 +83,7 @@ _VALUE_CODES: Final = frozenset(
 
 _PRIVILEGE: Final = re.compile(r"is missing (prv\w+) privilege")
 _NAME_IN_QUOTES: Final = re.compile(r"'(\w+)'")
+_UNKNOWN_PROPERTY: Final = re.compile(r"Could not find a property named '(\w+)' on type")
 _QUOTED: Final = re.compile(r"['\"]([^'\"]*)['\"]")
 _MAIL: Final = re.compile(r"[^\s@'\"<>;,]+@[^\s@'\"<>;,]+")
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_.@]*")
@@ -168,6 +170,10 @@ def classify(fault: Fault, operation: str, *, is_write: bool = False) -> RemoteE
         if is_write and not was_not_begun:
             return about.error(UnknownOutcomeError, f"{answered}; what was sent may have been written")
         return about.error(TransientError, f"{answered}; it is tried again later", retry_after_s=fault.retry_after_s)
+    missing = _UNKNOWN_PROPERTY.search(fault.text)
+    if missing and not is_write:
+        text = f"the table has no column {missing[1]} any more; the mapping is made anew"
+        return about.error(SchemaChangedError, text)
     return about.error(RejectedError, f"refused with {fault.status} {fault.code}: {_shown(fault.text, ())}")
 
 

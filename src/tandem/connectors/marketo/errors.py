@@ -20,6 +20,7 @@ from tandem.core.errors import (
     CursorExpiredError,
     RejectedError,
     RemoteError,
+    SchemaChangedError,
     TransientError,
     UnknownOutcomeError,
 )
@@ -149,6 +150,8 @@ def _of_code(call: Call, reason: WireReason, request_id: str, now: datetime) -> 
             return TransientError(f"{about}, Marketo is busy.", **names)
         case _ if code in REMEDIES:
             return AccessError(f"{about}, {REMEDIES[code]}.", **names)
+        case "1006" if not call.is_write:
+            return SchemaChangedError(f"{about}, {explain(reason)}; the mapping is made anew.", **names)
         case "1003" if _TOO_MANY in reason.message:
             return TooManyResultsError(f"{about}, more than 1,000 records match.", **names)
         case "1003" if call.operation.startswith("activities.") and "token" in reason.message.lower():
