@@ -128,6 +128,14 @@ class CrmConfig(Section):
         return self
 
 
+class PartitionConfig(Section):
+    """Where in Marketo a person is made; the first rule that its record passes counts."""
+
+    name: Name = Field(description="Name of the lead partition; its workspace comes with it.")
+    when: Name = Field(description="Expression (CEL) over the columns of the lead or contact.")
+    table: Literal["lead", "contact"] | None = Field(default=None, description="Only for this table; unset: for both.")
+
+
 class MarketingConfig(Section):
     """Where Marketo Engage is, as whom Tandem signs in, and how much of its quota Tandem may use."""
 
@@ -167,6 +175,10 @@ class MarketingConfig(Section):
     settle_s: Seconds = Field(
         default=90.0,
         description="Seconds after which a call without an answer can no longer change anything in Marketo.",
+    )
+
+    partitions: tuple[PartitionConfig, ...] = Field(
+        default=(), description="Rules for the lead partition of new people; unset, or none passed: Marketo's default."
     )
 
     @property

@@ -48,6 +48,7 @@ class EmulatorApp:
     async def _serve_api(self, request: Request, scope: Scope, receive: Receive, send: Send) -> None:
         self._in_flight += 1
         request.in_flight = self._in_flight
+        self.emulator.counters.serving(self._in_flight)
         try:
             reply = await self._answer(request)
         except ConnectionDroppedError as dropped:

@@ -19,6 +19,10 @@ class Counters:
         self.operations: Counter[str] = Counter()
         self.records_read = 0
         self.records_written = 0
+        self.served_at_once_max = 0
+
+    def serving(self, at_once: int) -> None:
+        self.served_at_once_max = max(self.served_at_once_max, at_once)
 
     def request(self, operation: str) -> None:
         self.requests[operation] += 1
@@ -41,4 +45,5 @@ class Counters:
             "operations": dict(self.operations),
             "records_read": self.records_read,
             "records_written": self.records_written,
+            "served_at_once_max": self.served_at_once_max,
         }

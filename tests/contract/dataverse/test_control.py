@@ -34,6 +34,7 @@ def test_counters_tell_requests_records_and_sign_ins_apart(crm: Running) -> None
         "operations": {},
         "records_read": 1,
         "records_written": 3,
+        "served_at_once_max": 1,
     }
 
 

@@ -30,10 +30,13 @@ Record = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Counters:
-    """What an emulator counted: API calls without sign-in, and every record in a write request, changed or not."""
+    """What an emulator counted: API calls without sign-in and the most at once, records read, and every record in a
+    write request, changed or not."""
 
     calls: int
     written: int
+    read: int
+    at_once: int
 
 
 class Control:
@@ -45,7 +48,18 @@ class Control:
 
     async def counters(self) -> Counters:
         answer = await self._ask("GET", "/counters")
-        return Counters(calls=int(answer["requests_total"]), written=int(answer["records_written"]))
+        return Counters(
+            calls=int(answer["requests_total"]),
+            written=int(answer["records_written"]),
+            read=int(answer["records_read"]),
+            at_once=int(answer["served_at_once_max"]),
+        )
+
+    async def reset_counters(self) -> None:
+        await self._ask("POST", "/counters/reset", {})
+
+    async def set_latency(self, default_ms: float) -> None:
+        await self._ask("POST", "/latency", {"default_ms": default_ms})
 
     async def records(self, entity: str) -> list[Record]:
         found: list[Record] = []

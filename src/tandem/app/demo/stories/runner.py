@@ -169,6 +169,7 @@ def _base(crm: Service, marketing: Service, store_url: str | None) -> dict[str, 
 
 async def _go_back(control: Control, snapshot: str, options: Mapping[str, Any]) -> None:
     await control.clear_faults()
+    await control.set_latency(0)
     await control.restore_snapshot(snapshot)
     await control.set(**options)
     await control.set_clock(SystemClock().now())
