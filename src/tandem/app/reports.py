@@ -89,6 +89,8 @@ class SchemaReport:
     is_done: bool
     fields: tuple[NewFieldLine, ...]
     objects: tuple[NewObjectLine, ...]
+    untracked: tuple[str, ...] = ()
+    """Dynamics tables that could tell their changes and do not; once done, those that now do."""
 
 
 @dataclass(frozen=True, slots=True)

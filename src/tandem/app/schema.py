@@ -1,11 +1,12 @@
 """What the two sides lack for the mapping: shown by ``plan``, made by ``apply``."""
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, replace
 
 from tandem.app.build import connected, resolve
 from tandem.app.reports import NewFieldLine, NewObjectLine, SchemaReport
 from tandem.config.model import Config
+from tandem.core.errors import ConfigError
 from tandem.core.mapping_resolver import ResolvedMapping, distinct_new_fields
 from tandem.core.record import PERSON, Entity, Side
 from tandem.core.schema import NewField, NewObject
@@ -18,24 +19,47 @@ class _Needs:
 
     fields: Mapping[tuple[Side, Entity], tuple[NewField, ...]]
     objects: tuple[NewObject, ...]
+    untracked: tuple[Entity, ...] = ()
 
 
 async def plan_schema(config: Config) -> SchemaReport:
     """What ``apply_schema`` would make. Nothing is written."""
     async with connected(config) as (crm, marketing):
-        return _report(_needs(await resolve(config, crm, marketing)), is_done=False)
+        resolved = await resolve(config, crm, marketing)
+        return _report(replace(_needs(resolved), untracked=await _untracked(crm, resolved)), is_done=False)
 
 
-async def apply_schema(config: Config) -> SchemaReport:
-    """Make what the mapping needs and the sides lack; what is there is left as it is."""
+async def apply_schema(config: Config, track: Collection[str] = ()) -> SchemaReport:
+    """Make what the mapping needs and the sides lack; what is there is left as it is. `track` are tables whose change
+    tracking is to be switched on, which cannot be taken back.
+
+    Raises:
+        ConfigError: one of `track` is no table that is synced.
+    """
     async with connected(config) as (crm, marketing):
-        needs = _needs(await resolve(config, crm, marketing))
+        resolved = await resolve(config, crm, marketing)
+        wanted = _tracked_tables(track, resolved)
+        needs = replace(_needs(resolved), untracked=wanted)
+        for entity in wanted:
+            await crm.track_changes(entity)
         sides: Mapping[Side, Connector] = {Side.CRM: crm, Side.MARKETING: marketing}
         for (side, entity), fields in needs.fields.items():
             await sides[side].create_fields(entity, fields)
         for new in needs.objects:
             await marketing.create_object(new)
         return _report(needs, is_done=True)
+
+
+async def _untracked(crm: Connector, resolved: Mapping[Entity, ResolvedMapping]) -> tuple[Entity, ...]:
+    return tuple([entity for entity in resolved if not (await crm.fetch_schema(entity)).is_tracked])
+
+
+def _tracked_tables(names: Collection[str], resolved: Mapping[Entity, ResolvedMapping]) -> tuple[Entity, ...]:
+    unknown = sorted(set(names) - {str(entity) for entity in resolved})
+    if unknown:
+        text = f"{', '.join(unknown)}: no such table is synced; tandem schema plan lists those without change tracking."
+        raise ConfigError(text)
+    return tuple(entity for entity in resolved if str(entity) in names)
 
 
 def _needs(resolved: Mapping[Entity, ResolvedMapping]) -> _Needs:
@@ -58,6 +82,7 @@ def _report(needs: _Needs, *, is_done: bool) -> SchemaReport:
             NewObjectLine(str(new.name), new.label, tuple(_lines(Side.MARKETING, new.name, new.fields)))
             for new in needs.objects
         ),
+        tuple(map(str, needs.untracked)),
     )
 
 

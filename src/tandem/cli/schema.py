@@ -1,6 +1,7 @@
 """Columns, fields and custom objects that the mapping needs and the two sides lack."""
 
 from collections.abc import Iterator
+from typing import Annotated
 
 import typer
 
@@ -28,13 +29,22 @@ def plan(config: ConfigOption = DEFAULT_CONFIG, json: JsonOption = False) -> Non
 
 
 @schema_app.command()
-def apply(config: ConfigOption = DEFAULT_CONFIG, json: JsonOption = False) -> None:
+def apply(
+    config: ConfigOption = DEFAULT_CONFIG,
+    track: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Also switch the change tracking of this Dynamics table on, for good: nobody can switch it off again."
+        ),
+    ] = None,
+    json: JsonOption = False,
+) -> None:
     """Make what `tandem schema plan` shows. What is there already is left as it is."""
     from tandem.app import schema
     from tandem.app.settings import load_config
 
     settings = load_config(config)
-    _show(conduct(lambda watch: schema.apply_schema(settings)), json=json)
+    _show(conduct(lambda watch: schema.apply_schema(settings, track or ())), json=json)
 
 
 def _show(report: SchemaReport, *, json: bool) -> None:
@@ -45,6 +55,22 @@ def _show(report: SchemaReport, *, json: bool) -> None:
 
 
 def _lines(report: SchemaReport) -> Iterator[str]:
+    yield from _missing(report)
+    for table in report.untracked:
+        yield _tracking(table, is_done=report.is_done)
+
+
+def _tracking(table: str, *, is_done: bool) -> str:
+    if is_done:
+        return f"Dynamics tracks the changes of {table} from now on."
+    return (
+        f"Dynamics does not track the changes of {table}: they are read by modification time, and deletions are found"
+        f" by comparing ids now and then. tandem schema apply --track {table} switches it on; nobody can switch it off"
+        " again."
+    )
+
+
+def _missing(report: SchemaReport) -> Iterator[str]:
     if not report.fields and not report.objects:
         yield "Both sides have every field and object that the mapping needs."
         return

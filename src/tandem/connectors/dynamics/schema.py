@@ -161,7 +161,7 @@ async def load_table(client: DynamicsClient, entity: Entity) -> Table:
     for relationship in relationships:
         navigation.setdefault(relationship.column, {})[relationship.target] = relationship.navigation
     if definition.is_intersect:
-        details |= await _load_ends(client, operation, root, entity)
+        details |= await _load_ends(client, operation, entity)
     return Table(
         entity=entity,
         set_name=definition.set_name,
@@ -177,14 +177,15 @@ async def load_table(client: DynamicsClient, entity: Entity) -> Table:
     )
 
 
-async def _load_ends(client: DynamicsClient, operation: str, root: str, entity: Entity) -> dict[str, "_Detail"]:
+async def _load_ends(client: DynamicsClient, operation: str, entity: Entity) -> dict[str, "_Detail"]:
     """What the two columns of a table of pairs lead to: they are plain ids, and only the relationship tells."""
     path = (
-        f"{root}/ManyToManyRelationships?$select=IntersectEntityName,Entity1LogicalName,Entity1IntersectAttribute,"
-        "Entity2LogicalName,Entity2IntersectAttribute"
+        "RelationshipDefinitions/Microsoft.Dynamics.CRM.ManyToManyRelationshipMetadata?$select=Entity1LogicalName,"
+        "Entity1IntersectAttribute,Entity2LogicalName,Entity2IntersectAttribute"
+        f"&$filter=IntersectEntityName%20eq%20'{entity}'"
     )
     (answer,) = await client.get_fresh(operation, [path])
-    own = [pair for pair in parse_metadata(answer, _Pairs, operation).value if pair.intersect == entity]
+    own = parse_metadata(answer, _Pairs, operation).value
     ends = [end for pair in own for end in ((pair.column_1, pair.table_1), (pair.column_2, pair.table_2))]
     return {column: _Detail(name=column, targets=[table]) for column, table in ends}
 
@@ -267,7 +268,6 @@ class _Definition(msgspec.Struct):
 
 
 class _Pair(msgspec.Struct):
-    intersect: str = msgspec.field(name="IntersectEntityName", default="")
     table_1: str = msgspec.field(name="Entity1LogicalName", default="")
     column_1: str = msgspec.field(name="Entity1IntersectAttribute", default="")
     table_2: str = msgspec.field(name="Entity2LogicalName", default="")

@@ -51,7 +51,8 @@ class View:
     belongs: Callable[[Row], bool] = _is_any
 
     def schema(self, entity: Entity, table: EntitySchema) -> EntitySchema:
-        return EntitySchema(entity, {**table.fields, **{name: column.info for name, column in self.derived.items()}})
+        fields = {**table.fields, **{name: column.info for name, column in self.derived.items()}}
+        return EntitySchema(entity, fields, table.is_tracked)
 
 
 class Lens:
