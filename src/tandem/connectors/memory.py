@@ -71,7 +71,8 @@ class LogEntry:
 
 @dataclass(slots=True)
 class MemorySystem:
-    """One side's records, its log and the people who edit them. `narrow` is what the side makes of a written value."""
+    """One side's records, its log and the people who edit them. `narrow` is what the side makes of a written value,
+    `key_parts` are the fields that make the key of an entity, where it is not the one a create looks up."""
 
     side: Side
     clock: Clock
@@ -82,6 +83,7 @@ class MemorySystem:
     late: list[tuple[Entity, Sequence[Write]]] = field(default_factory=list)
     narrow: Callable[[str, Value], Value] = lambda name, value: value
     refuse: Callable[[str, Value], bool] = lambda name, value: False
+    key_parts: Mapping[Entity, tuple[str, ...]] = field(default_factory=dict)
     writes: int = 0
     next_id: int = 1
     forgotten_before: int = 0
@@ -149,14 +151,18 @@ class MemorySystem:
     def _create(self, entity: Entity, write: Write) -> WriteResult:
         if write.id is not None and write.id in self.records.get(entity, {}):
             return Taken()
-        if (
-            write.lookup
-            and write.values.get(write.lookup)
-            and self.find(entity, write.lookup, write.values[write.lookup])
-        ):
+        if self._is_taken(entity, write):
             return Taken()
         made = self.create(entity, write.values, write.id, source="Web service API")
         return Written(made, self.version(RecordKey(self.side, entity, made)))
+
+    def _is_taken(self, entity: Entity, write: Write) -> bool:
+        """Whether a record has the key of a create already, every part of it."""
+        names = self.key_parts.get(entity) or ((write.lookup,) if write.lookup else ())
+        wanted = [(name, write.values.get(name)) for name in names]
+        if not wanted or None in (value for _, value in wanted):
+            return False
+        return bool(set.intersection(*(set(self.find(entity, name, value)) for name, value in wanted)))
 
     def _update(self, entity: Entity, write: Write) -> WriteResult:
         assert write.id is not None

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from tandem.core.mapping import EntityMapping
 from tandem.core.plan import LinkPlan, Plan
-from tandem.core.record import Entity, Side
+from tandem.core.record import Entity, LinkStatus, Side
 from tandem.core.subject import Rules, Subject
 from tandem.core.values import same
 
@@ -22,6 +22,8 @@ def shown_pairs(mappings: Iterable[EntityMapping]) -> dict[Entity, frozenset[str
     """Of each crm entity the pairs that records of others show."""
     shown: dict[Entity, set[str]] = defaultdict(set)
     for mapping in mappings:
+        if mapping.key_parts:  # Who stands second for one key waits for the place of the first (``core.keys``).
+            shown[mapping.crm_entity].add(PLACE)
         for pair in mapping.pairs:
             for parent in pair.parents if pair.through or pair.parent_by is Side.MARKETING else ():
                 shown[parent].add(pair.through or PLACE)
@@ -55,4 +57,6 @@ def _moved(
         return ()
     halves = zip(mappings[link.crm_entity].names, before.base.crm, link.base.crm, strict=True)
     moved = [name for name, old, new in halves if name in shown and not same(old, new)]
-    return (*moved, *((PLACE,) if PLACE in shown and before.marketing not in (None, link.marketing) else ()))
+    has_ended = link.status is LinkStatus.TOMBSTONE and before.status is not LinkStatus.TOMBSTONE
+    has_moved = before.marketing not in (None, link.marketing) or has_ended
+    return (*moved, *((PLACE,) if PLACE in shown and has_moved else ()))

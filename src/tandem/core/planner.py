@@ -160,20 +160,17 @@ class _Planner:
         if not case.policy.create_in_marketing:
             return _Ignore() if case.subject.link is None else unchanged(case, case.subject.link)
         content = content_for(case, case.mapping.crm_values(crm.values), Side.MARKETING)
-        if case.mapping.key_parts and (lacking := self._key_is_lacking(case, crm)):
-            return pending(case, crm, holds=(*content.holds, Hold(None, lacking)), waits=content.waits)
+        if case.mapping.key_parts:
+            key = crm_key(case.mapping, crm.values, crm.key.id)
+            if key is None or case.subject.key_owner:
+                hold = Hold(None, TAKEN if key else INCOMPLETE)
+                return pending(case, crm, holds=(*content.holds, hold), waits=content.waits)
+            if not self._reserve((case.mapping.marketing_entity, key)):
+                return _Defer(0.0)
         dedupe = content.value_of(case.mapping.dedupe_field)
         if dedupe is not None and not self._reserve(dedupe):
             return _Defer(0.0)
         return create_in_marketing(case, crm, content)
-
-    def _key_is_lacking(self, case: Case, crm: State) -> str | None:
-        """Why a record whose key has several parts cannot be made."""
-        key = crm_key(case.mapping, crm.values, crm.key.id)
-        if key is None:
-            return INCOMPLETE
-        is_free = not case.subject.key_taken and self._reserve((case.mapping.marketing_entity, key))
-        return None if is_free else TAKEN
 
     def _make_anew(self, case: Case, link: Link) -> _Outcome:
         """Its marketing end is gone, and policy wants another one: the link starts over with its crm end."""

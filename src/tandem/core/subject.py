@@ -42,8 +42,8 @@ class Subject:
 
     ``crm`` and ``marketing`` are present or ``GONE`` readings, None where the link has no such end. ``candidates`` are
     marketing persons that the unlinked crm record may already be, none of them linked. ``dedupe_taken``: a person with
-    this e-mail exists and belongs to another record; ``key_taken``: so does the one under this key of several parts
-    (``core.keys``). ``origin`` is the link of the lead that this contact came from.
+    this e-mail exists and belongs to another record. ``key_owner``: the crm record that has the one under this
+    record's key of several parts (``core.keys``). ``origin`` is the link of the lead that this contact came from.
     ``superseded``: the record lives on under another one's link; ``is_blocked``: its origin's link has an open action.
     ``merge``: one of the link's ends was merged into another record.
     ``is_complete``: the marketing feed has been read past the moment of the marketing reading. ``refs`` are the inbox
@@ -57,7 +57,7 @@ class Subject:
     marketing: State | None = None
     candidates: tuple[State, ...] = ()
     dedupe_taken: bool = False
-    key_taken: bool = False
+    key_owner: RecordKey | None = None
     origin: Link | None = None
     superseded: bool = False
     is_blocked: bool = False

@@ -5,7 +5,7 @@ and the look is a look-up.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
@@ -49,7 +49,7 @@ class _Work:
     marketing: State | None = None
     found_by_key: list[State] = field(default_factory=list)
     found_by_dedupe: list[State] = field(default_factory=list)
-    linked_ids: frozenset[RecordId] = frozenset()
+    linked_ids: Mapping[RecordId, Link] = field(default_factory=dict)
     crm_is_taken: bool = False
     origin: Link | None = None
     superseded: bool = False
@@ -386,7 +386,7 @@ def _attach(
     keys, dedupes = _index(engine, entity, by_key, 0), _index(engine, entity, by_dedupe, 1)
     found = {state.key.id for state in (*by_key, *by_dedupe)}
     linked = engine.store.find_links(Side.MARKETING, entity, found)
-    live = frozenset(id_ for id_, link in linked.items() if link.status is not LinkStatus.TOMBSTONE)
+    live = {id_: link for id_, link in linked.items() if link.status is not LinkStatus.TOMBSTONE}
     for work in works:
         assert work.crm is not None
         mapping, crm = engine.mappings[work.crm_entity], work.crm
@@ -438,6 +438,11 @@ async def _mark_known(engine: Engine, entity: Entity, by_email: dict[str, list[_
 # --- the result
 
 
+def _owner(work: _Work, id_: RecordId) -> RecordKey | None:
+    """The crm record that another link gives a marketing record to."""
+    return work.linked_ids[id_].crm if id_ in work.linked_ids else None
+
+
 def _to_subject(engine: Engine, work: _Work, is_complete: bool) -> Subject:
     claim, mapping = work.claim, engine.mappings[work.crm_entity]
     found = {state.key.id: state for state in (*work.found_by_key, *work.found_by_dedupe)}
@@ -453,7 +458,7 @@ def _to_subject(engine: Engine, work: _Work, is_complete: bool) -> Subject:
         marketing=work.marketing,
         candidates=free,
         dedupe_taken=is_taken or work.crm_is_taken,
-        key_taken=any(state.key.id in work.linked_ids for state in work.found_by_key),
+        key_owner=next((owner for s in work.found_by_key if (owner := _owner(work, s.key.id))), None),
         origin=work.origin,
         superseded=work.superseded,
         is_blocked=work.is_blocked,

@@ -82,6 +82,7 @@ def name_parents(subject: Subject, mapping: EntityMapping, parents: Parents) -> 
         for key in _keys_of(pair, crm.values[place])
     )
     follows += tuple(_watched(mapping, crm.values))
+    follows += (Follow(subject.key_owner, PLACE),) if subject.key_owner else ()
     return replace(subject, crm=replace(crm, values=values), follows=follows, unresolved=unresolved)
 
 
