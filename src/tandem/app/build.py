@@ -95,11 +95,12 @@ def connect_marketing(config: Config, secrets: Secrets) -> MarketoConnector:
             overlap_s=marketing.overlap_s,
         ),
         settle_s=marketing.settle_s,
+        partitions=[rule.name for rule in marketing.partitions],
     )
 
 
 @asynccontextmanager
-async def connected(config: Config) -> AsyncIterator[tuple[Connector, Connector]]:
+async def connected(config: Config) -> AsyncIterator[tuple[DynamicsConnector, MarketoConnector]]:
     """Both sides, closed at the end."""
     secrets = load_secrets(config)
     crm, marketing = connect_crm(config, secrets), connect_marketing(config, secrets)
@@ -148,6 +149,7 @@ async def opened(
                 tell=Teller(observer, crm, marketing, store, mappings) if observer else _say_nothing,
                 holder=holder_name(),
                 is_gone=is_holder_gone,
+                desk=crm.desk,
             )
             yield Setup(engine, resolved, missing)
         finally:

@@ -1,14 +1,15 @@
 """The policies of a sync with their filters compiled over the fields that the two sides really have."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 
 from tandem.config.model import Config
 from tandem.config.policies import policies
-from tandem.config.scope import columns_made, creation_filter, crm_filters, filters_to_crm
+from tandem.config.scope import columns_made, creation_filter, crm_filters, filters_to_crm, partition_rules
 from tandem.core.errors import ConfigError
 from tandem.core.filters import compile_filter, compile_filter_to_keep
 from tandem.core.mapping_resolver import ResolvedMapping
+from tandem.core.partitions import PartitionRule
 from tandem.core.policy import EntityPolicy
 from tandem.core.record import PERSON, Entity
 
@@ -44,7 +45,14 @@ def _decided(
                 " Tandem's user may not read; `tandem schema apply` makes it."
             )
         policy = replace(policy, deleted_column=column.name)
-    return policy
+    return replace(policy, partitions=tuple(_partitions(config, entity, mapping.crm_fields)))
+
+
+def _partitions(config: Config, entity: Entity, known: Collection[str]) -> Iterator[PartitionRule]:
+    for number, (name, text) in enumerate(partition_rules(config, entity), start=1):
+        when = compile_filter(text, known, f"marketing.partitions[{number}].when (for {entity})")
+        if when is not None:
+            yield PartitionRule(name, when)
 
 
 def rules_of(entity: Entity, decided: Mapping[Entity, EntityPolicy]) -> list[str | bool]:

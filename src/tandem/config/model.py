@@ -499,6 +499,11 @@ class RunConfig(Section):
         description="Seconds between two comparisons of Marketo's objects where edited_in_marketing = 'enforce'; each"
         " reads all of them, 300 a call.",
     )
+    refresh_interval_s: Seconds = Field(
+        default=3600.0,
+        description="Seconds after which `tandem run` looks at both sides' fields and its own rights anew, so that a"
+        " column that was granted is filled.",
+    )
     lease_s: Seconds = Field(
         default=120.0, description="Seconds after which another process may take over from a dead one."
     )

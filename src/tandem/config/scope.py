@@ -40,6 +40,9 @@ def columns_read(config: Config) -> dict[Entity, tuple[str, ...]]:
     for entity, section in _sections(config):
         if Winner.NEWEST in (section.winner, *(field.winner for field in section.fields)):
             read.setdefault(entity, set()).add(MODIFIED)
+    for entity in (LEAD, CONTACT):
+        for _, text in partition_rules(config, entity):
+            read.setdefault(entity, set()).update(names_in(text))
     for entity, columns in columns_made(config).items():
         read.setdefault(entity, set()).update(column.name for column in columns)
     return {entity: tuple(sorted(names)) for entity, names in read.items()}
@@ -59,6 +62,13 @@ def columns_made(config: Config) -> dict[Entity, tuple[NewField, ...]]:
         for entity, section in _persons(config)
         if section.deleted_in_marketing is DeleteRule.FLAG and section.deleted_in_marketing_column
     }
+
+
+def partition_rules(config: Config, entity: Entity) -> list[tuple[str, str]]:
+    """(partition, expression) for new people of `entity`, in order."""
+    if entity not in (LEAD, CONTACT):
+        return []
+    return [(rule.name, rule.when) for rule in config.marketing.partitions if rule.table in (None, entity)]
 
 
 def marks_paused(config: Config) -> set[Entity]:

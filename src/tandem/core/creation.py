@@ -1,12 +1,14 @@
 """A record that one side lacks: what is written into it, and by which key it must not exist yet."""
 
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from tandem.core.decisions import CreateNew
 from tandem.core.lineage import aliases_of
 from tandem.core.mapping import NotExpressibleError
 from tandem.core.match import derived_crm_id, fold
-from tandem.core.plan import Action, ActionKind, FieldWrite, Hold, LinkPlan
+from tandem.core.partitions import partition_write
+from tandem.core.plan import Action, ActionKind, FieldWrite, Hold, LinkPlan, Question
 from tandem.core.record import Base, LinkStatus, RecordKey, Side, State, Value
 from tandem.core.subject import Case
 
@@ -53,16 +55,19 @@ def create_in_marketing(case: Case, crm: State, content: Content) -> LinkPlan:
     """Created by the dedupe field; by the crm key where there is no such value, or where it belongs to somebody else:
     two crm records with one e-mail are two people (N67)."""
     dedupe = case.mapping.dedupe_field
-    by_dedupe = content.value_of(dedupe) is not None and not case.subject.dedupe_taken
+    is_free = not case.subject.dedupe_taken and not case.subject.candidates
+    by_dedupe = case.mapping.dedupe_fields == (dedupe,) and content.value_of(dedupe) is not None and is_free
     action = Action(
         side=Side.MARKETING,
         entity=case.mapping.marketing_entity,
         kind=ActionKind.CREATE,
         id=None,
-        writes=content.writes,
+        writes=(*content.writes, *partition_write(case.mapping, case.policy.partitions, crm)),
         lookup=dedupe if by_dedupe else case.mapping.key_field,
     )
-    return pending(case, crm, actions=(action,), holds=content.holds, waits=content.waits)
+    plan = pending(case, crm, actions=(action,), holds=content.holds, waits=content.waits)
+    is_settled = isinstance(case.subject.decision, CreateNew)
+    return replace(plan, question=Question("", is_settled=True)) if is_settled else plan
 
 
 def pending(

@@ -8,6 +8,7 @@ from enum import StrEnum
 
 from tandem.core.filters import RecordFilter
 from tandem.core.mapping import FieldPair, Winner
+from tandem.core.partitions import PartitionRule
 from tandem.core.record import Entity
 
 
@@ -47,7 +48,7 @@ class EditRule(StrEnum):
     ENFORCE = "enforce"
 
 
-DEFAULT_PREFERENCE: tuple[str, ...] = ("same key", "active", "contact over lead", "last modified", "lowest id")
+DEFAULT_PREFERENCE: tuple[str, ...] = ("active", "contact over lead", "last modified", "lowest id")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +59,8 @@ class EntityPolicy:
     ``prefer`` orders several candidates of a match; an empty order holds them for a person. ``filter`` says which crm
     records are synced, ``create_in_crm_filter`` which people known only to Marketo are created (None: all).
     ``filter_to_keep`` is what a record that is linked must pass, where that is not the same; ``filter_to_crm`` says of
-    which people anything goes to Dynamics. ``deleted_column`` is the crm column that a deletion in Marketo sets.
+    which people anything goes to Dynamics. ``deleted_column`` is the crm column that a deletion in Marketo sets;
+    ``partitions`` say where in Marketo people are made.
     """
 
     winner: Winner
@@ -76,6 +78,7 @@ class EntityPolicy:
     filter_to_crm: RecordFilter | None = None
     on_leave: LeaveRule = LeaveRule.KEEP
     deleted_column: str | None = None
+    partitions: tuple[PartitionRule, ...] = ()
     edited_in_marketing: EditRule = EditRule.OVERWRITE
 
     def filter_for(self, *, is_linked: bool) -> RecordFilter | None:

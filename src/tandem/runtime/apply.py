@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TypeAlias
 
 from tandem.core.errors import AccessError, RejectedError, TransientError, UnknownOutcomeError
+from tandem.core.partitions import PARTITION
 from tandem.core.plan import Action, ActionKind
 from tandem.core.record import Entity, Side, Value
 from tandem.core.values import same
@@ -31,7 +32,7 @@ from tandem.runtime.look import find_in_marketing
 
 Counts: TypeAlias = Counter[str]
 
-_Group: TypeAlias = tuple[Side, Entity, ActionKind, str | None]
+_Group: TypeAlias = tuple[Side, Entity, ActionKind, str | None, Value]
 
 
 async def apply(engine: Engine, rows: Sequence[JournalRow]) -> Counts:
@@ -54,12 +55,13 @@ async def apply(engine: Engine, rows: Sequence[JournalRow]) -> Counts:
 
 
 def _batches(engine: Engine, rows: Sequence[JournalRow]) -> Iterator[Sequence[JournalRow]]:
-    """Rows that one call may carry: one side, entity, kind and lookup field; creates never share a dedupe key."""
+    """Rows that one call may carry: of one kind, lookup field and partition; creates never share a dedupe key."""
     groups: dict[_Group, list[JournalRow]] = defaultdict(list)
     for row in rows:
         action = row.action
-        groups[action.side, action.entity, action.kind, action.lookup].append(row)
-    for (side, entity, kind, lookup), members in groups.items():
+        partition = next((write.after for write in action.writes if write.field == PARTITION), None)
+        groups[action.side, action.entity, action.kind, action.lookup, partition].append(row)
+    for (side, entity, kind, lookup, _), members in groups.items():
         size = engine.connector(side).batch_size(entity, kind, len(members), lookup)
         for start in range(0, len(members), size):
             yield members[start : start + size]

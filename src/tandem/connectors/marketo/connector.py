@@ -20,6 +20,7 @@ from tandem.connectors.marketo.full_read import FullRead, Way
 from tandem.connectors.marketo.imports import NOT_OUR_KEYS, Importer
 from tandem.connectors.marketo.merges import merge
 from tandem.connectors.marketo.objects import object_of
+from tandem.connectors.marketo.partitions import check_partitions
 from tandem.connectors.marketo.schema import create_person_fields, fetch_schema, has_entity
 from tandem.connectors.marketo.wire import RowReader, UnreadableError
 from tandem.connectors.marketo.writer import KeysInFlight, Writer
@@ -75,6 +76,7 @@ class MarketoConnector:
         extract_part_bytes: int = 4_000_000,
         changes_horizon_days: float = 85,
         deletions_horizon_days: float = 13,
+        partitions: Sequence[str] = (),
     ) -> None:
         self._ledger = DayLedger(clock, share=daily_share, daily_calls=daily_calls, reserve=reserve)
         self._client = MarketoClient(
@@ -124,6 +126,7 @@ class MarketoConnector:
         self._munchkin_id = munchkin_id
         self._clock = clock
         self._settle_s = settle_s
+        self._partitions = partitions
         self._schemas: dict[Entity, tuple[datetime, EntitySchema]] = {}
         self._readers: dict[tuple[Entity, tuple[str, ...]], RowReader] = {}
 
@@ -147,7 +150,8 @@ class MarketoConnector:
 
     async def check_access(self, entities: Sequence[Entity], features: Sequence[Feature] = ()) -> Sequence[Access]:
         with readable("check"):
-            return await check_access(self._client, entities, features)
+            found = await check_access(self._client, entities, features)
+            return [*found, *await check_partitions(self._client, self._partitions)]
 
     # --- shape
 

@@ -18,6 +18,7 @@ from typing import Final
 from tandem.connectors.marketo.client import MarketoClient
 from tandem.connectors.marketo.costs import FILE_MAX, POLL_S, ImportEstimate
 from tandem.connectors.marketo.errors import result_of_row
+from tandem.connectors.marketo.partitions import fields_of, partition_of
 from tandem.connectors.marketo.reader import find_records
 from tandem.connectors.marketo.wire import RowReader, UnreadableError, WireImport, render_multipart
 from tandem.connectors.marketo.writer import KeysInFlight, Writer, key_of
@@ -90,7 +91,7 @@ class Importer:
         self._estimate.note_rows(count, len(body))
         began = self._clock.now()
         try:
-            number = await self._upload(body, lookup)
+            number = await self._upload(body, lookup, partition_of(writes))
         except (TransientError, RejectedError):  # ten jobs wait (1016), or no imports here: nothing was written
             return {}
         try:
@@ -109,9 +110,9 @@ class Importer:
             results[place] = result_of_row(kind, failures[key], labels) if key in failures else Written(made[key])
         return results
 
-    async def _upload(self, body: bytes, lookup: str) -> int:
+    async def _upload(self, body: bytes, lookup: str, partition: str | None) -> int:
         content_type, multipart = render_multipart("people.csv", body)
-        params = {"format": "csv", "lookupField": lookup}
+        params = {"format": "csv", "lookupField": lookup} | ({"partitionName": partition} if partition else {})
         answer = await self._client.upload(OPERATION, f"{PATH}.json", params, content_type, multipart)
         jobs = answer.rows(WireImport)
         if not jobs:
@@ -188,7 +189,7 @@ def fit_for_file(writes: Sequence[Write], rows_min: int) -> list[int]:
 
 def render_file(writes: Sequence[Write], lookup: str) -> tuple[bytes, int]:
     """The file, and how many of the writes, from the first, are in it."""
-    fields = list(dict.fromkeys(name for write in writes for name in write.values if name != lookup))
+    fields = list(dict.fromkeys(name for write in writes for name in fields_of(write) if name != lookup))
     count = len(writes)
     while True:
         text = io.StringIO()

@@ -18,6 +18,7 @@ from tandem.connectors.marketo.client import MarketoClient
 from tandem.connectors.marketo.costs import BATCH_MAX, BODY_MAX, ImportEstimate
 from tandem.connectors.marketo.errors import SYSTEM_ERROR, results_of
 from tandem.connectors.marketo.objects import MarketoObject, object_of
+from tandem.connectors.marketo.partitions import fields_of, partition_of
 from tandem.connectors.marketo.reader import all_of
 from tandem.connectors.marketo.wire import WireResult, render_json
 from tandem.core.errors import AccessError, RejectedError, TransientError, UnknownOutcomeError
@@ -200,7 +201,8 @@ def render_head(entity: Entity, writes: Sequence[Write]) -> dict[str, Any]:
     if entity != PERSON:
         return {"action": "createOnly", "dedupeBy": "dedupeFields"}
     assert lookup is not None, "a person is created by a field that must not be taken"
-    return {"action": "createOnly", "lookupField": lookup}
+    partition = partition_of(writes)
+    return {"action": "createOnly", "lookupField": lookup} | ({"partitionName": partition} if partition else {})
 
 
 def _update_head(entity: Entity) -> dict[str, Any]:
@@ -210,7 +212,7 @@ def _update_head(entity: Entity) -> dict[str, Any]:
 def to_records(object_: MarketoObject, writes: Sequence[Write]) -> list[_Record]:
     """As JSON wants them; None travels as null, which clears."""
     if writes[0].kind is ActionKind.CREATE:
-        return [{**write.values} for write in writes]
+        return [{**fields_of(write)} for write in writes]
     assert all(write.id is not None for write in writes), "an update names its record"
     id_field = object_.id_field
     if id_field == "id":
