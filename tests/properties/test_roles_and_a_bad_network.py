@@ -85,7 +85,7 @@ class RolesAndABadNetwork(RuleBasedStateMachine):
     @rule(calls=st.integers(1, 80), is_after=st.booleans())
     def a_pass_crashes(self, calls: int, is_after: bool) -> None:
         try:
-            self.run_pass(CrashingStore(self.world.store, calls, is_after=is_after))  # type: ignore[arg-type]
+            self.run_pass(CrashingStore(self.world.store, calls, is_after=is_after))
         except CrashError as death:
             note(f"crashed at {death}")
         self.world.store = MemoryStore(self.world.store.state)
@@ -142,5 +142,5 @@ class RolesAndABadNetwork(RuleBasedStateMachine):
             note("a side was away")
 
 
-RolesAndABadNetwork.TestCase.settings = settings(max_examples=20, stateful_step_count=25, deadline=None)
+RolesAndABadNetwork.TestCase.settings = settings(max_examples=60, stateful_step_count=25, deadline=None)
 TestRolesAndABadNetwork = RolesAndABadNetwork.TestCase
