@@ -5,10 +5,16 @@ from pathlib import Path
 
 from tandem.config.loading import load_config
 from tandem.config.model import Config
+from tandem.config.secrets import get_secret
 from tandem.config.template import render_template
 from tandem.core.errors import ConfigError
 
-__all__ = ["Config", "load_config", "write_settings"]
+__all__ = ["Config", "load_config", "webhook_secret", "write_settings"]
+
+
+def webhook_secret() -> str:
+    """What callers of the webhooks must know. Raises: ConfigError."""
+    return get_secret("webhook_secret")
 
 
 def write_settings(path: Path, values: Mapping[str, object] | None = None, *, replaces: bool = False) -> None:

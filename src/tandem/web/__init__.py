@@ -1,0 +1,1 @@
+"""What Tandem serves over HTTP: parse, call app, answer."""
