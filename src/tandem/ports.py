@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from tandem.core.backfill import Backfill, Span
 from tandem.core.permissions import Feature
-from tandem.core.plan import Action, ActionKind, Conflict, Plan
+from tandem.core.plan import Action, ActionKind, Candidate, Conflict, Plan
 from tandem.core.record import (
     ChangeRecord,
     Cursor,
@@ -484,6 +484,29 @@ class SyncedRow:
 
 
 @dataclass(frozen=True, slots=True)
+class MatchRow:
+    """A record whose counterpart a person has to choose. ``decision`` is the choice, until the record is linked."""
+
+    link: LinkNumber
+    crm: RecordKey
+    cause: str
+    candidates: tuple[Candidate, ...]
+    since: datetime
+    decision: str | None = None
+    decided_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MatchGroup:
+    """Held matches of one cause and one number of candidates: how many, and how many of them are decided."""
+
+    cause: str
+    size: int
+    count: int
+    decided: int
+
+
+@dataclass(frozen=True, slots=True)
 class EntityStatus:
     """Counts of one crm entity (``tandem status``). ``waiting`` are inbox rows and links that are due."""
 
@@ -631,8 +654,10 @@ class Store(Protocol):
     def find_links(self, side: Side, entity: Entity, ids: Iterable[RecordId]) -> Mapping[RecordId, Link]:
         """Links by one end, aliases followed, tombstoned links included where no live one exists."""
 
-    def find_inbox(self, entity: Entity, by: str, values: Iterable[str]) -> Sequence[State]:
-        """Marketing states waiting in the inbox by ``crm_key`` or ``dedupe_key`` (lower case)."""
+    def find_inbox(
+        self, entity: Entity, by: str, values: Iterable[str], side: Side = Side.MARKETING
+    ) -> Sequence[State]:
+        """States waiting in the inbox by ``crm_key`` or ``dedupe_key`` (lower case)."""
 
     def find_losers(self, survivors: Iterable[RecordKey]) -> Sequence[State]:
         """Readings waiting in the inbox of records that were merged into one of these."""
@@ -666,6 +691,27 @@ class Store(Protocol):
 
     def make_due(self, links: Iterable[LinkNumber], *, lane: Lane = Lane.NORMAL) -> None:
         """A link that is due already keeps its place, and the more urgent of the two lanes."""
+
+    # matches that wait for a person
+    def load_decisions(self, numbers: Iterable[LinkNumber]) -> Mapping[LinkNumber, str]:
+        """What was decided about these links' matches."""
+
+    def decide_matches(self, decisions: Mapping[LinkNumber, str | None], now: datetime) -> None:
+        """The decision stays with the match, and the link is due: the next plan honours it. It needs no lease."""
+
+    def load_matches(
+        self,
+        limit: int,
+        *,
+        cause: str | None = None,
+        size: int | None = None,
+        only_open: bool = False,
+        after: LinkNumber | None = None,
+    ) -> Sequence[MatchRow]:
+        """By link number, those behind `after`."""
+
+    def count_matches(self) -> Sequence[MatchGroup]:
+        """By cause and number of candidates."""
 
     # requests from outside
     def take_request(self, ask: Ask, now: datetime) -> Request:

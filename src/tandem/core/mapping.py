@@ -122,9 +122,17 @@ class EntityMapping:
     key_field: str
     dedupe_field: str | None = None
     names: tuple[str, ...] = field(default=())
+    matched_by: tuple[str, ...] | None = None
     key_parts: tuple[str, ...] = ()
     has_paths: bool = False
     """Some pair shows a field of another record."""
+
+    @property
+    def dedupe_fields(self) -> tuple[str, ...]:
+        """The marketing fields of the dedupe key (``core.dedupe``): ``matched_by`` where it is set."""
+        if self.matched_by is not None:
+            return self.matched_by
+        return (self.dedupe_field,) if self.dedupe_field else ()
 
     def fields_on(self, side: Side) -> tuple[str, ...]:
         return self.crm_fields if side is Side.CRM else self.marketing_fields

@@ -11,7 +11,9 @@ from typing import Final
 
 from tandem.core.endings import contents, deleted_in_crm, deleted_in_marketing, paused, tombstone, unchanged
 from tandem.core.mapping import Winner
-from tandem.core.plan import Action, ActionKind, Conflict, ConflictKind, FieldWrite, Hold, LinkPlan
+from tandem.core.match import TWO_PEOPLE_OF_A_MERGE
+from tandem.core.matching import candidate_of
+from tandem.core.plan import Action, ActionKind, Conflict, ConflictKind, FieldWrite, Hold, LinkPlan, Question
 from tandem.core.policy import MergeRule
 from tandem.core.read_back import ReadBack
 from tandem.core.record import Link, Presence, Side, State, Unknown, Value
@@ -67,7 +69,9 @@ def hold_apart(case: Case, link: Link, merge: Merge) -> LinkPlan:
     """Nothing is carried for the loser any more, and its person waits to be merged: here by choice, or by hand."""
     reason = HELD.format(entity=merge.survivor.key.entity, id=merge.survivor.key.id)
     held = replace(unchanged(case, link), title="hold", crm_version=None, holds=(Hold(None, reason),))
-    return replace(held, changes_link=True)
+    assert merge.counterpart is not None, "both have a person"
+    question = Question(TWO_PEOPLE_OF_A_MERGE, (candidate_of(case.mapping, merge.counterpart),))
+    return replace(held, changes_link=True, question=question)
 
 
 def merge_counterparts(case: Case, link: Link, merge: Merge) -> LinkPlan:

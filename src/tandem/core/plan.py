@@ -109,6 +109,25 @@ class Follow:
 
 
 @dataclass(frozen=True, slots=True)
+class Candidate:
+    """A person who may be a record's counterpart; ``modified_at`` as Marketo gave it."""
+
+    id: RecordId
+    modified_at: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """Which of the candidates a record is, for a person to decide. ``cause`` groups such questions.
+
+    ``is_settled``: it was decided, and the decision stands until the record is linked; what is stored stays."""
+
+    cause: str
+    candidates: tuple[Candidate, ...] = ()
+    is_settled: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class InboxRef:
     """An inbox row a plan used up: it goes with the plan's commit unless a newer reading has replaced it."""
 
@@ -149,6 +168,7 @@ class LinkPlan:
     """None where the mapping shows nothing of other records."""
     moved: tuple[str, ...] = ()
     """Pairs that others may show, whose agreed value is another one with this plan."""
+    question: Question | None = None
     changes_link: bool = True
     """False where nothing about the link, its base or its version changed: only the inbox rows go."""
 

@@ -9,6 +9,8 @@ from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from tandem.core.creation import content_for, create_in_crm, create_in_marketing, pending
+from tandem.core.decisions import MergePeople, Never
+from tandem.core.dedupe import crm_dedupe_key, marketing_dedupe_key
 from tandem.core.endings import (
     deleted_in_crm,
     deleted_in_marketing,
@@ -22,7 +24,8 @@ from tandem.core.endings import (
 )
 from tandem.core.keys import INCOMPLETE, TAKEN, crm_key, rekeyed
 from tandem.core.lineage import convert_base
-from tandem.core.match import Ambiguous, Matched, fold, match_record
+from tandem.core.match import Ambiguous, Matched
+from tandem.core.matching import asked, decided_match, left_out
 from tandem.core.merges import (
     ended_by_merge,
     follow_in_crm,
@@ -126,6 +129,8 @@ class _Planner:
             return follow_in_crm(case, link, merge)
         if counterpart is None or not counterpart.is_present:
             return _Defer(0.0)  # the survivor's own link ends first
+        if isinstance(case.subject.decision, MergePeople):
+            return merge_counterparts(case, link, merge)
         match case.policy.merged_in_crm:
             case MergeRule.CARRY:
                 return merge_counterparts(case, link, merge)
@@ -152,9 +157,11 @@ class _Planner:
         return self._match_or_create(open_case(replace(subject, link=subject.origin), case.rules), crm)
 
     def _match_or_create(self, case: Case, crm: State) -> _Outcome:
-        match match_record(case.mapping, crm, case.subject.candidates, case.policy.prefer):
-            case Ambiguous(reason):
-                return pending(case, crm, holds=(Hold(None, reason),))
+        if isinstance(case.subject.decision, Never):
+            return left_out(case, crm)
+        match decided_match(case, crm):
+            case Ambiguous() as unclear:
+                return asked(case, crm, unclear)
             case Matched(state, reason):
                 return _join(case, crm, state, reason) if self._reserve(state.key) else _Defer(0.0)
         if not case.policy.create_in_marketing:
@@ -167,7 +174,7 @@ class _Planner:
                 return pending(case, crm, holds=(*content.holds, hold), waits=content.waits)
             if not self._reserve((case.mapping.marketing_entity, key)):
                 return _Defer(0.0)
-        dedupe = content.value_of(case.mapping.dedupe_field)
+        dedupe = crm_dedupe_key(case.mapping, crm.values)
         if dedupe is not None and not self._reserve(dedupe):
             return _Defer(0.0)
         return create_in_marketing(case, crm, content)
@@ -190,7 +197,7 @@ class _Planner:
             return _Ignore() if link is None else tombstone(case, link, reason)
         if case.policy.create_in_crm is None or case.subject.dedupe_taken or not _may_be_created(case, marketing):
             return _Ignore() if link is None else unchanged(case, link)
-        dedupe = fold(case.mapping.marketing_value(marketing.values, case.mapping.dedupe_field or ""))
+        dedupe = marketing_dedupe_key(case.mapping, marketing.values)
         if not self._reserve(marketing.key) or (dedupe is not None and not self._reserve(dedupe)):
             return _Defer(0.0)
         return create_in_crm(case, marketing)

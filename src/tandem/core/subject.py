@@ -3,7 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
+from tandem.core.decisions import Decision
 from tandem.core.mapping import EntityMapping, FieldPair, Winner
+from tandem.core.match import Contender
 from tandem.core.newest import EditTimes
 from tandem.core.plan import FieldWrite, Follow, InboxRef
 from tandem.core.policy import EntityPolicy
@@ -45,7 +47,8 @@ class Subject:
     this e-mail exists and belongs to another record. ``key_owner``: the crm record that has the one under this
     record's key of several parts (``core.keys``). ``origin`` is the link of the lead that this contact came from.
     ``superseded``: the record lives on under another one's link; ``is_blocked``: its origin's link has an open action.
-    ``merge``: one of the link's ends was merged into another record.
+    ``merge``: one of the link's ends was merged into another record. ``rivals`` are other unlinked crm records under
+    the same dedupe key; ``decision`` is what a person decided about the record's match.
     ``is_complete``: the marketing feed has been read past the moment of the marketing reading. ``refs`` are the inbox
     rows this subject uses up. ``asked``: somebody wants this person in Dynamics now.
     ``times`` tells when either side was edited, for a policy that asks.
@@ -62,6 +65,8 @@ class Subject:
     superseded: bool = False
     is_blocked: bool = False
     merge: Merge | None = None
+    rivals: tuple[Contender, ...] = ()
+    decision: Decision | None = None
     sent: tuple[SentWrite, ...] = ()
     records: tuple[ChangeRecord, ...] = ()
     rejected: Mapping[str, Value] = field(default_factory=dict)

@@ -8,9 +8,9 @@ from collections.abc import Iterable, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 
+from tandem.core.dedupe import crm_dedupe_key, marketing_dedupe_key
 from tandem.core.errors import CursorExpiredError, TransientError
 from tandem.core.keys import marketing_key
-from tandem.core.match import fold
 from tandem.core.record import ChangeRecord, Entity, Lane, Presence, ReadNumber, RecordId, RecordKey, Side, State
 from tandem.ports import Page, Reading
 from tandem.runtime.backfill import FIRST_COPY, go_live
@@ -121,7 +121,7 @@ async def store_page(
         fresh,
         page.cursor if is_live else None,
         complete_until=page.complete_until if is_live else None,
-        search=search_keys(engine, entity, states.values()) if side is Side.MARKETING else {},
+        search=waiting_keys(engine, side, entity, states.values()),
         lane=lane,
     )
     return len(states)
@@ -174,6 +174,18 @@ def to_state(side: Side, entity: Entity, reading: Reading, number: ReadNumber) -
     )
 
 
+def waiting_keys(
+    engine: Engine, side: Side, entity: Entity, states: Iterable[State]
+) -> dict[RecordId, tuple[str | None, str | None]]:
+    """Under which keys states are found while they wait in the inbox; a crm record by its dedupe key alone."""
+    if side is Side.MARKETING:
+        return search_keys(engine, entity, states)
+    mapping = engine.mappings[entity]
+    if not mapping.dedupe_fields:
+        return {}
+    return {state.key.id: (None, crm_dedupe_key(mapping, state.values)) for state in states if state.is_present}
+
+
 def search_keys(
     engine: Engine, entity: Entity, states: Iterable[State]
 ) -> dict[RecordId, tuple[str | None, str | None]]:
@@ -182,7 +194,7 @@ def search_keys(
     return {
         state.key.id: (
             marketing_key(mapping, state.values),
-            fold(mapping.marketing_value(state.values, mapping.dedupe_field)) if mapping.dedupe_field else None,
+            marketing_dedupe_key(mapping, state.values),
         )
         for state in states
         if state.is_present

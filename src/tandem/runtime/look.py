@@ -9,9 +9,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
+from tandem.core.decisions import Decision, parse_decision
+from tandem.core.dedupe import crm_dedupe_key, dedupe_pairs, marketing_dedupe_key, search_value_in
 from tandem.core.keys import crm_key, search_value
 from tandem.core.mapping import EntityMapping
-from tandem.core.match import derived_crm_id, fold
+from tandem.core.match import Contender, derived_crm_id, fold
 from tandem.core.plan import ActionKind, InboxRef
 from tandem.core.policy import DeleteRule
 from tandem.core.record import (
@@ -55,6 +57,8 @@ class _Work:
     superseded: bool = False
     is_blocked: bool = False
     merge: Merge | None = None
+    rivals: list[Contender] = field(default_factory=list)
+    decision: Decision | None = None
     asked: Asked | None = None
     is_made_anew: bool = False
     key_values: Values | None = None
@@ -84,6 +88,7 @@ async def look(engine: Engine, marketing_entity: Entity, claims: Sequence[Claim]
     works = [_begin(engine, marketing_entity, claim) for claim in claims]
     await _read_ends(engine, marketing_entity, works)
     await _follow_merges(engine, marketing_entity, works)
+    _note_decisions(engine, works)
     await _note_merges(engine, works)
     await _find_origins(engine, marketing_entity, works)
     _note_what_is_made_anew(engine, works)
@@ -219,6 +224,13 @@ async def _follow_chains(engine: Engine, marketing_entity: Entity, works: Sequen
             lost[RecordId(key)].marketing = state
 
 
+def _note_decisions(engine: Engine, works: Sequence[_Work]) -> None:
+    known = engine.store.load_decisions([work.link.number for work in works if work.link is not None])
+    for work in works if known else ():
+        if work.link is not None and work.link.number in known:
+            work.decision = parse_decision(known[work.link.number])
+
+
 async def _note_merges(engine: Engine, works: Sequence[_Work]) -> None:
     """Records whose end was merged into another one; and those that wait until such a one has handed its link over."""
     for entity in (CONTACT, LEAD):
@@ -227,6 +239,7 @@ async def _note_merges(engine: Engine, works: Sequence[_Work]) -> None:
             work.superseded = work.superseded or work.link is None
         await _find_survivors(engine, [(w, w.crm) for w in merged if w.crm is not None and w.needs_reading])
     _wait_for_losers(engine, [work for work in works if work.crm is not None and work.link is None])
+    _wait_while_followed(works)
     gone = [(w, w.marketing) for w in works if w.link is not None and w.marketing and w.marketing.merged_into]
     await _find_survivors(
         engine, [(w, state) for w, state in gone if not state.is_present and w.merge is None and w.needs_reading]
@@ -244,6 +257,14 @@ def _wait_for_losers(engine: Engine, works: Sequence[_Work]) -> None:
     by_key = {work.crm.key: work for work in works if work.crm is not None and work.crm.key.entity in (LEAD, CONTACT)}
     for key in survivors_of_links(engine, by_key):
         by_key[key].is_blocked = True
+
+
+def _wait_while_followed(works: Sequence[_Work]) -> None:
+    """A survivor whose own link has no person yet is spoken for by the loser that hands its link over."""
+    over = {w.merge.link.number for w in works if w.merge and w.merge.link and w.merge.link.marketing is None}
+    for work in works:
+        if work.link is not None and work.link.number in over:
+            work.is_blocked = True
 
 
 def _note_what_is_made_anew(engine: Engine, works: Sequence[_Work]) -> None:
@@ -329,45 +350,78 @@ async def _find_candidates(engine: Engine, marketing_entity: Entity, works: Sequ
     if by_inbox:
         _attach(engine, marketing_entity, by_inbox, *_look_up(engine, marketing_entity, by_inbox))
     if by_call:
-        keys, dedupes = wanted_keys(engine, by_call)
-        found = await find_in_marketing(engine, marketing_entity, keys, dedupes)
+        sought = [_sought_in_marketing(engine, work) for work in by_call if _dedupe_key(engine, work)]
+        found = await find_in_marketing(engine, marketing_entity, wanted_keys(engine, by_call), sought)
         _attach(engine, marketing_entity, by_call, *found)
+    _find_rivals(engine, unlinked)
 
 
-def wanted_keys(engine: Engine, works: Sequence[_Work]) -> tuple[list[str], list[str]]:
-    """The crm keys and the dedupe keys under which the records of `works` would be known to marketing."""
+def _sought_in_marketing(engine: Engine, work: _Work) -> Value:
+    return search_value_in(Side.MARKETING, engine.mappings[work.crm_entity], work.crm.values) if work.crm else None
+
+
+def _find_rivals(engine: Engine, works: Sequence[_Work]) -> None:
+    """Other crm records that wait under the same dedupe key, where somebody in marketing is free to be one of them."""
+    wanted: dict[str, list[_Work]] = defaultdict(list)
+    for work in works:
+        if any(state.key.id not in work.linked_ids for state in work.found_by_dedupe) and not work.found_by_key:
+            wanted[_dedupe_key(engine, work) or ""].append(work)
+    for entity in [entity for entity in (CONTACT, LEAD) if wanted and entity in engine.mappings]:
+        mapping = engine.mappings[entity]
+        waiting = engine.store.find_inbox(entity, "dedupe_key", wanted, Side.CRM)
+        linked = engine.store.find_links(Side.CRM, entity, [state.key.id for state in waiting])
+        for state in waiting:
+            if _is_rival(engine, state) and state.key.id not in linked:
+                for work in wanted[crm_dedupe_key(mapping, state.values) or ""]:
+                    if work.crm is not None and not _is_same_person(engine, work.crm, state):
+                        work.rivals.append(Contender(mapping, state))
+
+
+def _is_rival(engine: Engine, state: State) -> bool:
+    is_out = is_outside(engine.mappings[state.key.entity], engine.policies[state.key.entity], state)
+    return state.is_present and state.merged_into is None and not is_out
+
+
+def _is_same_person(engine: Engine, one: State, other: State) -> bool:
+    """One record, or a lead and the contact it became."""
+    origins = [
+        fold(engine.mappings[CONTACT].crm_value(state.values, "originatingleadid"))
+        for state in (one, other)
+        if state.key.entity == CONTACT
+    ]
+    return one.key == other.key or one.key.id in origins or other.key.id in origins
+
+
+def wanted_keys(engine: Engine, works: Sequence[_Work]) -> list[str]:
+    """The crm keys under which the records of `works` would be known to marketing."""
     sought = [_search_value(engine.mappings[work.crm_entity], work) for work in works]
-    keys = dict.fromkeys(str(value) for value in sought if value is not None)
-    return list(keys), [text for work in works if (text := _dedupe_key(engine.mappings[work.crm_entity], work.crm))]
+    return list(dict.fromkeys(str(value) for value in sought if value is not None))
 
 
 def _search_value(mapping: EntityMapping, work: _Work) -> Value:
     return search_value(mapping, work.key_values or work.crm.values, work.crm.key.id) if work.crm else None
 
 
-def _dedupe_key(mapping: EntityMapping, crm: State | None) -> str | None:
-    if crm is None or mapping.dedupe_field is None:
-        return None
-    pair = next((pair for pair in mapping.pairs if pair.marketing == mapping.dedupe_field), None)
-    return fold(mapping.crm_value(crm.values, pair.crm)) if pair else None
+def _dedupe_key(engine: Engine, work: _Work) -> str | None:
+    return crm_dedupe_key(engine.mappings[work.crm_entity], work.crm.values) if work.crm else None
 
 
 def _look_up(engine: Engine, marketing_entity: Entity, works: Sequence[_Work]) -> tuple[list[State], list[State]]:
-    keys, dedupes = wanted_keys(engine, works)
+    dedupes = [key for work in works if (key := _dedupe_key(engine, work))]
     store = engine.store
     return (
-        list(store.find_inbox(marketing_entity, "crm_key", keys)),
+        list(store.find_inbox(marketing_entity, "crm_key", wanted_keys(engine, works))),
         list(store.find_inbox(marketing_entity, "dedupe_key", dedupes)),
     )
 
 
 async def find_in_marketing(
-    engine: Engine, marketing_entity: Entity, keys: Sequence[str], dedupes: Sequence[str]
+    engine: Engine, marketing_entity: Entity, keys: Sequence[str], sought: Sequence[Value]
 ) -> tuple[list[State], list[State]]:
-    """Marketing records by crm key and by dedupe key, read now."""
+    """Marketing records by crm key, and by the first field of the dedupe key, read now."""
     mapping = engine.mapping_of(marketing_entity)
     by_key = await _find(engine, marketing_entity, mapping.key_field, keys)
-    by_dedupe = await _find(engine, marketing_entity, mapping.dedupe_field, dedupes) if mapping.dedupe_field else []
+    by_dedupe = await _find(engine, marketing_entity, mapping.dedupe_fields[0], sought) if mapping.dedupe_fields else []
     return by_key, by_dedupe
 
 
@@ -391,7 +445,7 @@ def _attach(
         assert work.crm is not None
         mapping, crm = engine.mappings[work.crm_entity], work.crm
         work.found_by_key = keys.get(crm_key(mapping, work.key_values or crm.values, crm.key.id) or "", [])
-        work.found_by_dedupe = dedupes.get(_dedupe_key(engine.mappings[work.crm_entity], work.crm) or "", [])
+        work.found_by_dedupe = dedupes.get(_dedupe_key(engine, work) or "", [])
         work.linked_ids = live
 
 
@@ -413,25 +467,28 @@ async def _find_in_crm(engine: Engine, works: Sequence[_Work]) -> None:
     unlinked = [
         w for w in works if w.is_unlinked_marketing and (w.asked or engine.policies[w.crm_entity].create_in_crm)
     ]
-    by_email: dict[str, list[_Work]] = defaultdict(list)
+    by_key: dict[str, list[_Work]] = defaultdict(list)
     for work in unlinked:
         assert work.marketing is not None
         mapping = engine.mappings[work.crm_entity]
         work.crm_is_taken = mapping.marketing_value(work.marketing.values, mapping.key_field) is not None
-        email = fold(mapping.marketing_value(work.marketing.values, mapping.dedupe_field or ""))
-        if email and not work.crm_is_taken:
-            by_email[email].append(work)
+        key = marketing_dedupe_key(mapping, work.marketing.values)
+        if key and not work.crm_is_taken:
+            by_key[key].append(work)
     for entity in (LEAD, CONTACT):
-        await _mark_known(engine, entity, by_email)
+        await _mark_known(engine, entity, by_key)
 
 
-async def _mark_known(engine: Engine, entity: Entity, by_email: dict[str, list[_Work]]) -> None:
+async def _mark_known(engine: Engine, entity: Entity, by_key: dict[str, list[_Work]]) -> None:
     mapping = engine.mappings.get(entity)
-    pair = next((p for p in mapping.pairs if p.marketing == mapping.dedupe_field), None) if mapping else None
-    if pair is None or not by_email:
+    pairs = dedupe_pairs(mapping) if mapping else ()
+    if mapping is None or not pairs or not by_key:
         return
-    for reading in await engine.crm.find_records(entity, (pair.crm,), pair.crm, list(by_email)):
-        for work in by_email.get(fold(reading.values[0]) or "", []):
+    people = [work.marketing for works in by_key.values() for work in works if work.marketing is not None]
+    sought = dict.fromkeys(search_value_in(Side.CRM, mapping, person.values) for person in people)
+    columns = engine.fields_of(Side.CRM, entity)
+    for reading in await engine.crm.find_records(entity, columns, pairs[0].crm, list(sought)):
+        for work in by_key.get(crm_dedupe_key(mapping, reading.values) or "", []):
             work.crm_is_taken = True
 
 
@@ -463,6 +520,8 @@ def _to_subject(engine: Engine, work: _Work, is_complete: bool) -> Subject:
         superseded=work.superseded,
         is_blocked=work.is_blocked,
         merge=work.merge,
+        rivals=tuple(work.rivals),
+        decision=work.decision,
         sent=tuple(
             SentWrite(row.number, row.action.kind is ActionKind.CREATE, row.action.writes) for row in claim.written
         ),

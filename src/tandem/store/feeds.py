@@ -150,12 +150,12 @@ def load_states(tx: Transaction, keys: Iterable[RecordKey]) -> dict[RecordKey, S
     return found
 
 
-def find_inbox(tx: Transaction, entity: Entity, by: str, values: Iterable[str]) -> list[State]:
+def find_inbox(tx: Transaction, entity: Entity, by: str, values: Iterable[str], side: Side) -> list[State]:
     assert by in ("crm_key", "dedupe_key"), by
     found: list[State] = []
     for chunk in in_chunks(sorted(set(values))):
         is_it = and_(inbox.c.sync_id == tx.sync, inbox.c[by].in_(chunk))
-        rows = select(*_STATE).where(is_it, inbox.c.side == Side.MARKETING.value, inbox.c.entity == entity)
+        rows = select(*_STATE).where(is_it, inbox.c.side == side.value, inbox.c.entity == entity)
         found += [_state_of(tx, row) for row in tx.connection.execute(rows.order_by(inbox.c.number))]
     return found
 

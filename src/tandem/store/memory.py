@@ -39,10 +39,12 @@ from tandem.ports import (
     JournalRow,
     JournalState,
     Lease,
+    MatchGroup,
+    MatchRow,
     Outcome,
     RunSummary,
 )
-from tandem.store import claims, rules
+from tandem.store import claims, memory_matches, rules
 from tandem.store.memory_backfills import MemoryBackfills
 from tandem.store.memory_backlog import MemoryBacklog
 from tandem.store.memory_follows import find_followers, note_follows
@@ -111,6 +113,7 @@ class MemoryState:
     unconfirmed: set[int] = field(default_factory=set)
     holds: dict[LinkNumber, dict[str | None, Held]] = field(default_factory=dict)
     conflicts: dict[int, Noted] = field(default_factory=dict)
+    questions: memory_matches.Questions = field(default_factory=dict)
     runs: dict[str, RunSummary] = field(default_factory=dict)
     requests: dict[int, Request] = field(default_factory=dict)
     backfills: dict[int, Backfill] = field(default_factory=dict)
@@ -333,13 +336,15 @@ class MemoryStore(MemoryBackfills, MemoryBacklog, MemoryHistory, MemoryRequests,
                 return index[key]
         return None
 
-    def find_inbox(self, entity: Entity, by: str, values: Iterable[str]) -> Sequence[State]:
+    def find_inbox(
+        self, entity: Entity, by: str, values: Iterable[str], side: Side = Side.MARKETING
+    ) -> Sequence[State]:
         assert by in ("crm_key", "dedupe_key"), by
         wanted = set(values)
         return [
             self._state_of(row)
             for key, row in self.state.inbox.items()
-            if key.side is Side.MARKETING and key.entity == entity and getattr(row, by) in wanted
+            if key.side is side and key.entity == entity and getattr(row, by) in wanted
         ]
 
     def find_losers(self, survivors: Iterable[RecordKey]) -> Sequence[State]:
@@ -449,6 +454,7 @@ class MemoryStore(MemoryBackfills, MemoryBacklog, MemoryHistory, MemoryRequests,
         state = self.state
         state.aliases.update(dict.fromkeys(planned.aliases, number))
         state.holds[number] = rules.holds_after_plan(state.holds.get(number, {}), planned.holds, now)
+        memory_matches.note_question(state.questions, number, planned, now)
         for confirmed in planned.confirmed:
             state.journal[confirmed] = replace(state.journal[confirmed], is_confirmed=True)
             state.unconfirmed.discard(confirmed)
@@ -597,6 +603,31 @@ class MemoryStore(MemoryBackfills, MemoryBacklog, MemoryHistory, MemoryRequests,
         if number not in self.state.due:
             self.state.due_numbers[number] = ReadNumber(self.state.read_number)
         self.state.due[number] = min(lane, self.state.due.get(number, lane))
+
+    # matches that wait for a person
+
+    def load_decisions(self, numbers: Iterable[LinkNumber]) -> Mapping[LinkNumber, str]:
+        return memory_matches.decisions(self.state.questions, numbers)
+
+    def decide_matches(self, decisions: Mapping[LinkNumber, str | None], now: datetime) -> None:
+        memory_matches.decide(self._writable().questions, decisions, now)
+        self.make_due(decisions)
+
+    def load_matches(
+        self,
+        limit: int,
+        *,
+        cause: str | None = None,
+        size: int | None = None,
+        only_open: bool = False,
+        after: LinkNumber | None = None,
+    ) -> Sequence[MatchRow]:
+        asked = self.state.questions
+        ends = {number: key for number in asked if (key := self.state.links[number].link.crm)}
+        return memory_matches.rows(asked, ends, limit, cause=cause, size=size, only_open=only_open, after=after)
+
+    def count_matches(self) -> Sequence[MatchGroup]:
+        return memory_matches.groups(self.state.questions)
 
     # runs and what people see
 

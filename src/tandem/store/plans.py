@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from tandem.core.plan import Action, LinkPlan, Plan
 from tandem.core.record import Link, LinkNumber, LinkStatus
 from tandem.ports import JournalRow, JournalState
-from tandem.store import feeds, follows, holds, journal, links
+from tandem.store import feeds, follows, holds, journal, links, matches
 from tandem.store.transaction import Transaction
 
 Planned = list[tuple[LinkNumber, LinkPlan]]
@@ -17,6 +17,7 @@ def commit(tx: Transaction, plan: Plan, run_id: str, now: datetime) -> list[Jour
     links.save_aliases(tx, [(alias, number) for number, link in planned for alias in link.aliases])
     holds.plan_holds(tx, planned, now)
     holds.plan_conflicts(tx, planned, run_id, now)
+    matches.plan_questions(tx, planned, now)
     links.replace_waits(tx, {number: link.waits_for for number, link in planned})
     follows.replace_follows(tx, {number: link.follows for number, link in planned if link.follows is not None})
     follows.wake(tx, {link.crm: link.moved for _, link in planned if link.crm and link.moved})

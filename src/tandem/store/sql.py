@@ -34,6 +34,8 @@ from tandem.ports import (
     HoldRow,
     JournalRow,
     Lease,
+    MatchGroup,
+    MatchRow,
     Outcome,
     RunSummary,
     SyncedRow,
@@ -47,6 +49,7 @@ from tandem.store import (
     holds,
     journal,
     leases,
+    matches,
     plans,
     reports,
     requests,
@@ -255,9 +258,11 @@ class SqlStore:
         with self._reading() as tx:
             return link_queries.find_links(tx, side, entity, ids)
 
-    def find_inbox(self, entity: Entity, by: str, values: Iterable[str]) -> Sequence[State]:
+    def find_inbox(
+        self, entity: Entity, by: str, values: Iterable[str], side: Side = Side.MARKETING
+    ) -> Sequence[State]:
         with self._reading() as tx:
-            return feeds.find_inbox(tx, entity, by, values)
+            return feeds.find_inbox(tx, entity, by, values, side)
 
     def find_losers(self, survivors: Iterable[RecordKey]) -> Sequence[State]:
         with self._reading() as tx:
@@ -322,6 +327,32 @@ class SqlStore:
     def drop_history_before(self, at: datetime) -> None:
         with self._writing() as tx:
             history.drop_before(tx, at)
+
+    # matches that wait for a person
+
+    def load_decisions(self, numbers: Iterable[LinkNumber]) -> Mapping[LinkNumber, str]:
+        with self._reading() as tx:
+            return matches.load_decisions(tx, numbers)
+
+    def decide_matches(self, decisions: Mapping[LinkNumber, str | None], now: datetime) -> None:
+        with self._writing() as tx:
+            matches.decide(tx, decisions, now)
+
+    def load_matches(
+        self,
+        limit: int,
+        *,
+        cause: str | None = None,
+        size: int | None = None,
+        only_open: bool = False,
+        after: LinkNumber | None = None,
+    ) -> Sequence[MatchRow]:
+        with self._reading() as tx:
+            return matches.load_matches(tx, limit, cause=cause, size=size, only_open=only_open, after=after)
+
+    def count_matches(self) -> Sequence[MatchGroup]:
+        with self._reading() as tx:
+            return matches.count_matches(tx)
 
     # runs and what people see
 

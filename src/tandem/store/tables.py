@@ -244,11 +244,12 @@ matches = Table(
     link_column(primary_key=True),
     sync_column(),
     text("cause"),
+    Column("size", Integer, nullable=False),
     text("candidates"),
     Column("since", Moment, nullable=False),
     text("decision", nullable=True),
     Column("decided_at", Moment),
-    Index(None, "sync_id", "cause", "link"),
+    Index(None, "sync_id", "cause", "size", "link"),
 )
 
 # A row is open until `finished_at` is set; a finished marketing write is unconfirmed until `confirmed_at` is.

@@ -95,6 +95,7 @@ def upgrade() -> None:
         sa.Column("link", NUMBER, nullable=False),
         sa.Column("sync_id", sa.Integer(), nullable=False),
         sa.Column("cause", sa.Text(), nullable=False),
+        sa.Column("size", sa.Integer(), nullable=False),
         sa.Column("candidates", sa.Text(), nullable=False),
         sa.Column("since", sa.BigInteger(), nullable=False),
         sa.Column("decision", sa.Text(), nullable=True),
@@ -103,4 +104,4 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["sync_id"], ["syncs.id"], name="fk_matches_sync_id"),
         sa.PrimaryKeyConstraint("link", name="pk_matches"),
     )
-    op.create_index("ix_matches_sync_id_cause_link", "matches", ["sync_id", "cause", "link"])
+    op.create_index("ix_matches_sync_id_cause_size_link", "matches", ["sync_id", "cause", "size", "link"])

@@ -1,0 +1,52 @@
+"""The dedupe key: what makes a record and a person who carry no key of each other the same one.
+
+It is the e-mail address unless the settings name other fields; then all of them together, and a record in which one is
+empty has no such key. Marketo is asked for people by the first of the fields, which it must be able to search.
+"""
+
+from typing import Final
+
+from tandem.core.mapping import EntityMapping, FieldPair, NotExpressibleError
+from tandem.core.match import fold
+from tandem.core.record import Side, Value, Values
+
+_BETWEEN: Final = "\x1f"
+
+
+def dedupe_pairs(mapping: EntityMapping) -> tuple[FieldPair, ...]:
+    """The pairs of the key's fields, in order; none where one of them is not mapped."""
+    pairs = tuple(pair for name in mapping.dedupe_fields for pair in mapping.pairs if pair.marketing == name)
+    return pairs if len(pairs) == len(mapping.dedupe_fields) else ()
+
+
+def crm_dedupe_key(mapping: EntityMapping, values: Values) -> str | None:
+    """The key of a crm record with these values, as it is compared; None while a part of it is empty."""
+    pairs = dedupe_pairs(mapping)
+    return _joined([_carried(pair, mapping.crm_value(values, pair.crm), Side.MARKETING) for pair in pairs])
+
+
+def marketing_dedupe_key(mapping: EntityMapping, values: Values) -> str | None:
+    return _joined([mapping.marketing_value(values, name) for name in mapping.dedupe_fields])
+
+
+def search_value_in(side: Side, mapping: EntityMapping, values: Values) -> Value:
+    """What the other `side` is asked for in the first field of the key, from the values of this one."""
+    pairs = dedupe_pairs(mapping)
+    if not pairs:
+        return None
+    first = pairs[0]
+    mine = mapping.crm_value(values, first.crm) if side is Side.MARKETING else None
+    mine = mapping.marketing_value(values, first.marketing) if side is Side.CRM else mine
+    return _carried(first, mine, side)
+
+
+def _carried(pair: FieldPair, value: Value, to: Side) -> Value:
+    try:
+        return pair.carry(value, to=to)
+    except NotExpressibleError:
+        return None
+
+
+def _joined(parts: list[Value]) -> str | None:
+    folded = [fold(part) for part in parts]
+    return _BETWEEN.join(part for part in folded if part) if folded and None not in folded else None
