@@ -239,7 +239,7 @@ class TestRun:
     def test_it_tells_passes_and_stops_cleanly_on_a_signal(
         self, config: Path, monkeypatch: pytest.MonkeyPatch, number: signal.Signals
     ) -> None:
-        async def passes(config: Any, stop: Any, on_pass: Any, observer: Any = None) -> None:
+        async def passes(config: Any, stop: Any, on_pass: Any, observer: Any = None, **more: Any) -> None:
             on_pass(PASS)
             os.kill(os.getpid(), number)
             await stop.wait()
@@ -250,7 +250,7 @@ class TestRun:
         assert [json.loads(line)["run_id"] for line in result.stdout.splitlines()] == ["r1"]
 
     def test_a_quiet_pass_is_not_told(self, config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        async def passes(config: Any, stop: Any, on_pass: Any, observer: Any = None) -> None:
+        async def passes(config: Any, stop: Any, on_pass: Any, observer: Any = None, **more: Any) -> None:
             on_pass(replace(PASS, counts={}))
 
         monkeypatch.setattr("tandem.app.commands.run", passes)

@@ -2,11 +2,12 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from pathlib import Path
 from typing import TypeVar
 
-from tandem.app.budget import save_budget
 from tandem.app.build import Setup, connected, opened, resolve
+from tandem.app.notices import open_notices
+from tandem.app.passing import make_pass
 from tandem.app.permissions import features_in_use
 from tandem.app.planning import make_plan
 from tandem.app.reports import (
@@ -19,20 +20,16 @@ from tandem.app.reports import (
     SyncReport,
     VerifyReport,
 )
+from tandem.app.run_loop import Beside, RunLoop, nothing_beside
 from tandem.config.model import Config
 from tandem.config.policies import default_mappings, policies
-from tandem.core.errors import AccessError, LeaseLostError, SchemaChangedError, TransientError
+from tandem.core.errors import AccessError, SchemaChangedError, TandemError, TransientError
 from tandem.core.mapping_resolver import distinct_new_fields
-from tandem.runtime.backfill import FIRST_COPY
 from tandem.runtime.reconcile import reconcile
-from tandem.runtime.sync_pass import run_pass
 from tandem.telemetry import get_logger
 
 _SETTLE_WAIT_S = 300.0
 """How long one ``tandem sync`` waits for writes whose answer was lost, so that it can finish their records too."""
-
-OTHER_SIDE_S = 60.0
-"""While a side asks to be left alone for longer, the other one is read so often. Connectors keep their own waits."""
 
 T = TypeVar("T")
 
@@ -84,9 +81,26 @@ async def sync(config: Config, observer: Observer | None = None) -> SyncReport:
 
     async def once() -> SyncReport:
         async with opened(config, observer, creates_fields=True, settle_wait_s=_SETTLE_WAIT_S) as setup:
-            return await _pass(setup)
+            return await _told(config, setup)
 
     return await _resolving_anew(once)
+
+
+async def _told(config: Config, setup: Setup) -> SyncReport:
+    """One pass, and whoever wants to know is told what came of it."""
+    notices = open_notices(config, setup.engine.store)
+    failure: TandemError | None = None
+    questions: tuple[str, ...] = ()
+    try:
+        report = await make_pass(setup)
+        questions = report.guard
+    except (TransientError, AccessError) as error:
+        failure = error
+        raise
+    finally:
+        if notices is not None:
+            await notices.tell(setup.engine.clock.now(), failure, questions)
+    return report
 
 
 async def _resolving_anew(work: Callable[[], Awaitable[T]]) -> T:
@@ -99,22 +113,17 @@ async def _resolving_anew(work: Callable[[], Awaitable[T]]) -> T:
 
 
 async def run(
-    config: Config, stop: asyncio.Event, on_pass: Callable[[SyncReport], None], observer: Observer | None = None
+    config: Config,
+    stop: asyncio.Event,
+    on_pass: Callable[[SyncReport], None],
+    observer: Observer | None = None,
+    *,
+    file: Path | None = None,
+    beside: Beside = nothing_beside,
 ) -> None:
-    """Pass after pass until `stop` is set; the pass under way ends in order. An unavailable side is tried again."""
-    async with opened(config, observer, creates_fields=True) as setup:
-        while not stop.is_set():
-            pause = config.run.pass_interval_s
-            try:
-                on_pass(await _pass(setup))
-            except TransientError as error:
-                pause = max(pause, min(error.retry_after_s or 0.0, OTHER_SIDE_S))
-                log.warning("side.became_unavailable", side=str(error.side), operation=error.operation)
-            except (AccessError, LeaseLostError) as error:
-                pause = max(pause, 30.0)
-                log.error("pass.was_refused", error=type(error).__name__)
-            with suppress(TimeoutError):
-                await asyncio.wait_for(stop.wait(), pause)
+    """Pass after pass until `stop` is set; the pass under way ends in order. Changes of the settings `file` are taken
+    over between passes."""
+    await RunLoop(config, stop, on_pass, observer, file, beside).run()
 
 
 async def verify(config: Config, observer: Observer | None = None, limit: int = 100) -> VerifyReport:
@@ -135,26 +144,3 @@ async def verify(config: Config, observer: Observer | None = None, limit: int = 
             marketing_calls=engine.marketing.calls,
             seconds=(engine.clock.now() - began).total_seconds(),
         )
-
-
-async def _pass(setup: Setup) -> SyncReport:
-    engine = setup.engine
-    is_first = engine.store.load_setting(FIRST_COPY) is None
-    crm_calls, marketing_calls = engine.crm.calls, engine.marketing.calls
-    if is_first:
-        crm_calls = marketing_calls = 0
-    try:
-        result = await run_pass(engine)
-    finally:
-        save_budget(engine.store, engine.marketing.budget)
-    read = sum(count for name, count in result.counts.items() if name.startswith("read.crm."))
-    return SyncReport(
-        run_id=result.run_id,
-        is_first_copy=is_first,
-        seconds=(result.finished_at - result.started_at).total_seconds(),
-        counts={name: count for name, count in result.counts.items() if count},
-        crm_calls=engine.crm.calls - crm_calls,
-        marketing_calls=engine.marketing.calls - marketing_calls,
-        records=max(read, result.counts.get("linked", 0)),  # a plan, or a pass that broke off, may have read them
-        guard=result.questions,
-    )

@@ -8,6 +8,7 @@ from tandem.app.pauses import pause_lines
 from tandem.app.quarantine import quarantined
 from tandem.app.reports import Backlog, ConflictLine, EntityLine, StatusReport, named_pair
 from tandem.app.system import SystemClock
+from tandem.app.troubles import load_trouble
 from tandem.config.model import Config
 from tandem.core.record import ACCOUNT, CONTACT, LEAD, PERSON, RecordKey, Side
 from tandem.ports import ConflictRow, EntityStatus, HoldRow, JournalRow, Store
@@ -26,6 +27,7 @@ def status(config: Config) -> StatusReport:
             entities=tuple(_entity_line(line, flow) for line in store.load_status()),
             full_hour_at=flow.full_hour_at,
             pauses=pause_lines(store),
+            settings_trouble=load_trouble(store),
             filling=filling(store),
             quarantined=quarantined(store),
             last_pass_at=run.started_at if run else None,

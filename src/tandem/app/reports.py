@@ -273,6 +273,8 @@ class StatusReport:
     pauses: tuple[PauseLine, ...] = ()
     filling: tuple[FillingLine, ...] = ()
     quarantined: tuple[QuarantineLine, ...] = ()
+    settings_trouble: str | None = None
+    """Why a running process does not take over the settings file as it is now."""
     full_hour_at: datetime | None = None
 
 

@@ -41,9 +41,12 @@ def sync(config: ConfigOption = DEFAULT_CONFIG, json: JsonOption = False) -> Non
 
 
 def run(config: ConfigOption = DEFAULT_CONFIG, json: JsonOption = False) -> None:
-    """Carry out pass after pass until told to stop (Ctrl-C, SIGTERM). With --json: one document for each pass."""
+    """Carry out pass after pass until told to stop (Ctrl-C, SIGTERM). A changed settings file is taken over between two
+    passes; one that cannot be used is reported, and the settings before it go on. With --json: one document for each
+    pass."""
     from tandem.app import commands
     from tandem.app.settings import load_config
+    from tandem.web.hooks import serving_hooks
 
     settings = load_config(config)
 
@@ -54,7 +57,7 @@ def run(config: ConfigOption = DEFAULT_CONFIG, json: JsonOption = False) -> None
             print_lines(_sync_lines(report))
 
     async def passes(watch: asyncio.Event) -> None:
-        await commands.run(settings, watch, tell)
+        await commands.run(settings, watch, tell, file=config, beside=serving_hooks)
 
     conduct(lambda watch: passes(_stop_on_signals()))
 

@@ -22,8 +22,8 @@ def pause(
     reason: ReasonOption = "",
     json: JsonOption = False,
 ) -> None:
-    """Pause the sync, or some tables of it; a running process stops after the batch under way. What changes meanwhile is
-    kept, and caught up when it goes on. Leads and contacts are paused together."""
+    """Pause the sync, or some tables of it; a running process stops after the batch under way. What changes meanwhile
+    is kept, and caught up when it goes on. Leads and contacts are paused together."""
     from tandem.app import pauses
     from tandem.app.settings import load_config
 

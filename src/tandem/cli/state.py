@@ -129,6 +129,8 @@ def _budget_line(budget: Budget) -> str:
 
 def _status_lines(report: StatusReport) -> Iterator[str]:
     yield from map(pause_line, report.pauses)
+    if report.settings_trouble:
+        yield f"The settings file is not in use: {report.settings_trouble}"
     yield from map(filling_line, report.filling)
     yield from map(_quarantine_line, report.quarantined)
     if report.last_pass_at is None:
