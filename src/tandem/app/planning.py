@@ -74,7 +74,9 @@ def _report(setup: Setup, planned: list[LinkPlan], questions: list[str], limit: 
     return PlanReport(
         counts={name: count for name, count in counts.items() if count},
         first_link_fields=dict(first_link),
-        actions=tuple(_action(engine.mappings[link.crm_entity], link, action) for link, action in actions[:limit]),
+        actions=tuple(
+            planned_action(engine.mappings[link.crm_entity], link, action) for link, action in actions[:limit]
+        ),
         conflicts=tuple(
             PlannedConflict(
                 kind=conflict.kind.value,
@@ -116,7 +118,7 @@ def _calls(engine: Engine, what: tuple[Side, str, ActionKind], count: int) -> in
     return batches * (3 if side is Side.MARKETING and kind is ActionKind.CREATE else 1)
 
 
-def _action(mapping: EntityMapping, link: LinkPlan, action: Action) -> PlannedAction:
+def planned_action(mapping: EntityMapping, link: LinkPlan, action: Action) -> PlannedAction:
     return PlannedAction(
         side=str(action.side),
         kind=action.kind.value,

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from tandem import telemetry
-from tandem.cli import backfill, demo, errors, passes, pause, schema, setup, state
+from tandem.cli import backfill, demo, errors, passes, pause, push, schema, setup, state
 from tandem.cli.boundary import Boundary, Wishes
 
 app = typer.Typer(
@@ -33,6 +33,8 @@ for command in (setup.init, setup.check, passes.plan, passes.sync, passes.run, s
 app.command()(pause.pause)
 app.command()(backfill.backfill)
 app.command()(pause.resume)
+app.command()(push.push)
+app.add_typer(push.requests_app, name="requests")
 app.add_typer(state.conflicts_app, name="conflicts")
 app.add_typer(errors.errors_app, name="errors")
 app.add_typer(schema.schema_app, name="schema")

@@ -78,7 +78,7 @@ def _plan_lines(report: PlanReport) -> Iterator[str]:
     if report.fields_to_create:
         yield f"Fields to create in Marketo: {', '.join(report.fields_to_create)}"
     for action in report.actions:
-        yield from _action_lines(action)
+        yield from action_lines(action)
     for conflict in report.conflicts:
         yield _conflict_line(conflict)
     yield from (f"held  {hold}" for hold in report.holds)
@@ -95,7 +95,7 @@ def _plan_lines(report: PlanReport) -> Iterator[str]:
     yield f"Applying it takes about {counted(report.calls, 'call')} and {report.seconds:,.0f} s."
 
 
-def _action_lines(action: PlannedAction) -> Iterator[str]:
+def action_lines(action: PlannedAction) -> Iterator[str]:
     record = action.crm_id if action.side == "crm" else action.marketing_id
     other = action.marketing_id if action.side == "crm" else action.crm_id
     yield f"{action.side} {action.kind} {action.entity} {record or '(new)'}  for {other or '(none)'}"

@@ -1,0 +1,81 @@
+"""Records that are carried at once, and what was asked for at once."""
+
+from collections.abc import Iterator
+from typing import Annotated, Literal
+
+import typer
+
+from tandem.app.push import PushReport, Wish
+from tandem.app.requests import RequestLine
+from tandem.cli.boundary import DONE, NEEDS_A_PERSON
+from tandem.cli.options import DEFAULT_CONFIG, ConfigOption, JsonOption, LimitOption
+from tandem.cli.output import document, print_json, print_lines
+from tandem.cli.passes import action_lines
+from tandem.cli.running import conduct
+
+RecordArgument = Annotated[
+    str,
+    typer.Argument(metavar="RECORD", help="GUID or address of a record in Dynamics; e-mail address or id in Marketo."),
+]
+
+
+def push(
+    record: RecordArgument,
+    config: ConfigOption = DEFAULT_CONFIG,
+    as_: Annotated[
+        Literal["lead", "contact"] | None,
+        typer.Option("--as", help="What a person known only to Marketo is made as; a lead unless you say so."),
+    ] = None,
+    owner: Annotated[
+        str | None, typer.Option(help="The user who gets a record that is made: e-mail address or GUID.")
+    ] = None,
+    account: Annotated[
+        Literal["none", "company"] | None,
+        typer.Option(help="The account of a contact that is made; webhooks.account unless you say so."),
+    ] = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Carry all values of the person to Dynamics, whoever changed them last.")
+    ] = False,
+    json: JsonOption = False,
+) -> None:
+    """Carry one record now. A person known only to Marketo is made in Dynamics, whatever the policy says."""
+    from tandem.app import push as pushing
+    from tandem.app.settings import load_config
+
+    settings = load_config(config)
+    wish = Wish(record, as_, owner, account, force)
+    report = conduct(lambda watch: pushing.push(settings, wish, watch))
+    if json:
+        print_json(document(report))
+    else:
+        print_lines(_push_lines(report))
+    raise typer.Exit(NEEDS_A_PERSON if report.is_refused else DONE)
+
+
+def _push_lines(report: PushReport) -> Iterator[str]:
+    for action in report.actions:
+        yield from action_lines(action)
+    yield f"{report.record}: {report.outcome} ({report.reason})"
+
+
+requests_app = typer.Typer(no_args_is_help=True, help="What was asked for at once, by webhooks and by hand.")
+
+
+@requests_app.command("list")
+def list_requests(config: ConfigOption = DEFAULT_CONFIG, limit: LimitOption = 50, json: JsonOption = False) -> None:
+    """The newest requests, with what came of each."""
+    from tandem.app.requests import requests
+    from tandem.app.settings import load_config
+
+    found = requests(load_config(config), limit)
+    if json:
+        print_json([document(line) for line in found])
+    else:
+        print_lines(map(_request_line, found) if found else ["No requests."])
+
+
+def _request_line(line: RequestLine) -> str:
+    what = f"{line.number}  {line.asked_at:%Y-%m-%d %H:%M:%S}  {line.origin}  {line.deed} person {line.person}: {line.state}"
+    said = f"  ({line.said})" if line.said else ""
+    change = f"  [{line.before} -> {line.after}]" if line.after else ""
+    return what + said + change
