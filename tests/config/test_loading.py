@@ -70,7 +70,7 @@ def test_settings_do_not_change_once_they_are_read(tmp_path: Path) -> None:
         (SIDES.replace("https://123", "https://me:pw@123"), ["marketing.url", "without user, password or query"]),
         (SIDES + "daily_shar = 0.2", ["marketing.daily_shar is not a setting", "did you mean daily_share"]),
         (SIDES + "zzz = 1", ["marketing.zzz is not a setting", "known here: url, munchkin_id"]),
-        (SIDES + "[entities.opportunity]", ["entities.opportunity", "account, systemuser, team"]),
+        (SIDES + "[entities.invoice]", ["entities.invoice", "account, systemuser, team"]),
         (SIDES + "daily_share = 1.5", ["marketing.daily_share must be less than or equal to 1", "Share of the daily"]),
         (SIDES + 'daily_share = "0.5"', ["marketing.daily_share must be a valid number"]),
         (SIDES + "daily_calls = true", ["marketing.daily_calls must be a valid integer"]),

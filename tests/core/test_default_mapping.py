@@ -7,7 +7,7 @@ import pytest
 
 from tandem.core.default_mapping import COMPANY_FIELDS, DEFAULT_MAPPINGS, DefaultPair
 from tandem.core.mapping import Direction
-from tandem.core.record import ACCOUNT, CONTACT, LEAD, TEAM, USER, Entity
+from tandem.core.record import ACCOUNT, CONTACT, LEAD, OPPORTUNITY, TEAM, USER, Entity
 
 # Rows N73: the columns of the native sync's three default tables, names corrected to the logical names.
 LEAD_COLUMNS = """
@@ -30,6 +30,9 @@ ACCOUNT_COLUMNS = """
 address1_line1 address1_city address1_country address1_postalcode address1_line2 address1_line3 telephone1
 businesstypecode accountnumber statecode revenue description industrycode sic websiteurl numberofemployees name
 """
+OPPORTUNITY_COLUMNS = "closeprobability statecode actualclosedate name description"
+OPPORTUNITY_DERIVED = ("@amount", "@expected_revenue", "@is_closed", "@is_won", "@account")
+"""The native sixth, the estimated value, is the amount while the opportunity is open (N132)."""
 
 
 def _pairs(entity: Entity) -> dict[str, DefaultPair]:
@@ -42,6 +45,7 @@ def _pairs(entity: Entity) -> dict[str, DefaultPair]:
         (LEAD, LEAD_COLUMNS, {"@id", "@type", "@deleted", "ownerid"}),
         (CONTACT, CONTACT_COLUMNS, {"@id", "@type", "@deleted", "ownerid"}),
         (ACCOUNT, ACCOUNT_COLUMNS, {"@id", "address1_stateorprovince"}),
+        (OPPORTUNITY, OPPORTUNITY_COLUMNS, {"@id", "createdon", "ownerid", *OPPORTUNITY_DERIVED}),
     ],
 )
 def test_the_default_mapping_is_the_native_one_and_its_named_additions(
@@ -97,7 +101,12 @@ def test_references_name_the_parent_they_wait_for() -> None:
 
 @pytest.mark.parametrize("entity", DEFAULT_MAPPINGS)
 def test_the_key_field_is_filled_from_the_id(entity: Entity) -> None:
-    assert _pairs(entity)["@id"].marketing == DEFAULT_MAPPINGS[entity].key_field
+    mapping = DEFAULT_MAPPINGS[entity]
+    if mapping.key_parts:
+        assert mapping.key_field in mapping.key_parts
+        assert set(mapping.key_parts) <= {pair.marketing for pair in mapping.pairs}
+    else:
+        assert _pairs(entity)["@id"].marketing == mapping.key_field
 
 
 def test_lead_and_contact_agree_on_the_person_they_share() -> None:

@@ -7,7 +7,17 @@ from typing import Final
 
 from tandem.core.default_mapping import DEFAULT_MAPPINGS, OWN_PERSON_KEY, PERSON_KEY, DefaultMapping, DefaultPair
 from tandem.core.mapping import Direction
-from tandem.core.record import ACCOUNT, CONTACT, LEAD, TEAM, USER, Entity
+from tandem.core.record import (
+    ACCOUNT,
+    CONNECTION,
+    CONTACT,
+    LEAD,
+    OPPORTUNITY,
+    OPPORTUNITY_CUSTOMER,
+    TEAM,
+    USER,
+    Entity,
+)
 
 PAGE_HEAD: Final = f"""# Default mapping
 
@@ -21,7 +31,8 @@ Dynamics column does not exist is left out and named by `tandem check`.
 
 `@id`, `@type` and `@deleted` are no columns: they are the record's GUID, the kind of record, and whether it is gone.
 `{PERSON_KEY}` holds the key where the instance describes it; elsewhere it is `{OWN_PERSON_KEY.marketing}`, made as a
-{OWN_PERSON_KEY.native_type} field. An *opt-out* moves only from no to yes.
+{OWN_PERSON_KEY.native_type} field. An *opt-out* moves only from no to yes. Opportunities have more such names, made of
+several columns ([Show opportunities](../how-to/show-opportunities.md)).
 """
 
 _TITLES: Final[dict[Entity, str]] = {
@@ -30,6 +41,9 @@ _TITLES: Final[dict[Entity, str]] = {
     ACCOUNT: "Accounts to companies",
     USER: "Users to sales persons",
     TEAM: "Teams to sales persons",
+    OPPORTUNITY: "Opportunities to opportunities",
+    OPPORTUNITY_CUSTOMER: "Contacts that are an opportunity's customer to roles",
+    CONNECTION: "Stakeholders of an opportunity to roles",
 }
 TABLE_HEAD: Final = "| Dynamics column | Marketo field | goes | made as | |\n| --- | --- | --- | --- | --- |\n"
 _ARROWS: Final = {Direction.BOTH: "both ways", Direction.TO_MARKETING: "to Marketo", Direction.TO_CRM: "to Dynamics"}
