@@ -75,7 +75,7 @@ def list_requests(config: ConfigOption = DEFAULT_CONFIG, limit: LimitOption = 50
 
 
 def _request_line(line: RequestLine) -> str:
-    what = f"{line.number}  {line.asked_at:%Y-%m-%d %H:%M:%S}  {line.origin}  {line.deed} person {line.person}: {line.state}"
+    when = f"{line.number}  {line.asked_at:%Y-%m-%d %H:%M:%S}  {line.origin}"
     said = f"  ({line.said})" if line.said else ""
     change = f"  [{line.before} -> {line.after}]" if line.after else ""
-    return what + said + change
+    return f"{when}  {line.deed} person {line.person}: {line.state}{said}{change}"
