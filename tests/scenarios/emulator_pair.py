@@ -10,7 +10,16 @@ import aiohttp
 
 from tandem.app.demo.services import Control, Service
 from tandem.app.demo.stories.registry import Story
-from tandem.app.demo.stories.runner import CRM_OPTIONS, MARKETING_OPTIONS, Opening, StoryResult, open_stage, play
+from tandem.app.demo.stories.runner import (
+    CRM_OPTIONS,
+    MARKETING_OPTIONS,
+    Opening,
+    StoryResult,
+    open_stage,
+    opened_scene,
+    play,
+)
+from tandem.app.demo.stories.scene import Scene
 from tests.connectors.dynamics import emulator as dataverse
 from tests.connectors.marketo import emulator as marketo
 
@@ -25,6 +34,14 @@ class Pair:
         async with self.services() as (crm, marketing):
             self.opening = self.opening or await open_stage(crm, marketing)
             return await play(story, crm, marketing, self.opening, folder, store_url)
+
+    @asynccontextmanager
+    async def scene(self, story: Story, folder: Path, store_url: str | None = None) -> AsyncIterator[Scene]:
+        """The opening of a story, for a test that goes on by itself."""
+        async with self.services() as (crm, marketing):
+            self.opening = self.opening or await open_stage(crm, marketing)
+            async with opened_scene(story, crm, marketing, self.opening, folder, store_url) as scene:
+                yield scene
 
     @asynccontextmanager
     async def services(self) -> AsyncIterator[tuple[Service, Service]]:

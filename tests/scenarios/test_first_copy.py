@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tandem.core.errors import TandemError
-from tests.scenarios.golden_text import check_golden, normalised
+from tests.scenarios.golden_text import check_golden, normalised, without_users
 from tests.scenarios.stage import KEY, Stage, running_stage
 
 
@@ -49,15 +49,6 @@ def people_that_marketo_knows(stage: Stage) -> dict[str, str]:
 
 def users(stage: Stage) -> list[str]:
     return list(stage.crm.records("systemuser"))
-
-
-def without_users(text: str) -> str:
-    """The seeded users become sales persons; they are not what the story is about, and the sums count them."""
-    lines, is_user = [], False
-    for line in text.splitlines(keepends=True):
-        is_user = line.startswith("marketing create salesperson") or (is_user and line.startswith(" "))
-        lines += [] if is_user else [line]
-    return "".join(lines)
 
 
 def test_the_plan_shows_every_field_before_anything_is_written(tmp_path: Path) -> None:

@@ -99,18 +99,27 @@ async def open_stage(crm: Service, marketing: Service) -> Opening:
     )
 
 
+@contextlib.asynccontextmanager
+async def opened_scene(
+    story: Story, crm: Service, marketing: Service, opening: Opening, folder: Path, store_url: str | None = None
+) -> AsyncIterator[Scene]:
+    """Both sides at the opening, and the story's settings in a folder of its own."""
+    await _go_back(crm.control, opening.crm, {**opening.crm_options, **story.crm_options})
+    await _go_back(marketing.control, opening.marketing, {**opening.marketing_options, **story.marketing_options})
+    with secrets_in_environment(crm, marketing):
+        scene = Scene(crm, marketing, folder, _base(crm, marketing, store_url))
+        scene.configure(story.settings)
+        yield scene
+
+
 async def play(
     story: Story, crm: Service, marketing: Service, opening: Opening, folder: Path, store_url: str | None = None
 ) -> StoryResult:
     """Play one story from the opening on, in a folder of its own."""
     began = monotonic()
-    await _go_back(crm.control, opening.crm, {**opening.crm_options, **story.crm_options})
-    await _go_back(marketing.control, opening.marketing, {**opening.marketing_options, **story.marketing_options})
-    scene = Scene(crm, marketing, folder, _base(crm, marketing, store_url))
     extra, found = 0, []
-    with secrets_in_environment(crm, marketing):
+    async with opened_scene(story, crm, marketing, opening, folder, store_url) as scene:
         try:
-            scene.configure(story.settings)
             await story.play(scene)
             await scene.settle()
             extra = await _written_by_one_more_pass(scene)
