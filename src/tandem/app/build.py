@@ -3,7 +3,7 @@
 import json
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from tandem.app.deciding import decide, rules_of
@@ -27,6 +27,7 @@ from tandem.connectors.dynamics.connector import DynamicsConnector
 from tandem.connectors.dynamics.side_effects import SideEffects
 from tandem.connectors.marketo.connector import MarketoConnector
 from tandem.connectors.marketo.feed import FeedCadence
+from tandem.core.dedupe import matched_by
 from tandem.core.errors import ConfigError
 from tandem.core.mapping import EntityMapping, share_shapes
 from tandem.core.mapping_resolver import ResolvedMapping, distinct_new_fields, resolve_mapping
@@ -176,10 +177,13 @@ async def resolve(config: Config, crm: Connector, marketing: Connector) -> dict[
             overrides=overrides[entity],
             direction=ways[entity],
             extras=columns.get(entity, ()),
-            person_extras=fields.get(entity, ()),
+            person_extras=("updatedAt", *fields.get(entity, ())) if target == PERSON else (),
             columns=made.get(entity, ()),
             related={before: item.related for before, item in resolved.items() if item.related},
         )
+        if (person := described[target]) is not None and target == PERSON:
+            mapping = matched_by(resolved[entity].mapping, config.matching.dedupe, person)
+            resolved[entity] = replace(resolved[entity], mapping=mapping)
     return resolved
 
 

@@ -343,3 +343,60 @@ class VerifyReport:
     @property
     def is_clean(self) -> bool:
         return self.difference_count == 0 and not self.unread
+
+
+@dataclass(frozen=True, slots=True)
+class RepairReport:
+    """What `tandem verify --repair` did. ``found`` differences at first; ``counts`` of the passes that repaired, with
+    the guard's questions where actions wait for a person; ``verified``: the comparison behind it."""
+
+    found: int
+    counts: dict[str, int]
+    guard: tuple[str, ...]
+    verified: VerifyReport
+
+    @property
+    def writes(self) -> int:
+        return sum(count for name, count in self.counts.items() if name.startswith("applied."))
+
+    @property
+    def is_clean(self) -> bool:
+        return self.verified.is_clean and not self.guard
+
+
+@dataclass(frozen=True, slots=True)
+class MatchGroupLine:
+    """Held matches of one cause and one number of people who match."""
+
+    cause: str
+    people: int
+    count: int
+    decided: int
+
+
+@dataclass(frozen=True, slots=True)
+class MatchLine:
+    match: int
+    entity: str
+    crm_id: str
+    cause: str
+    people: tuple[str, ...]
+    since: datetime
+    decision: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class MatchReport:
+    groups: tuple[MatchGroupLine, ...]
+    matches: tuple[MatchLine, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SettleReport:
+    """``effect`` counts records by what becomes of them with the next pass; ``undecided`` are those that the rule
+    cannot tell apart."""
+
+    effect: dict[str, int]
+    undecided: int
+    sample: tuple[MatchLine, ...]
+    is_applied: bool

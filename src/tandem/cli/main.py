@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from tandem import telemetry
-from tandem.cli import backfill, demo, errors, passes, pause, push, schema, setup, state
+from tandem.cli import backfill, demo, errors, matches, passes, pause, push, schema, setup, state
 from tandem.cli.boundary import Boundary, Wishes
 
 app = typer.Typer(
@@ -38,6 +38,7 @@ app.add_typer(push.requests_app, name="requests")
 app.add_typer(state.conflicts_app, name="conflicts")
 app.add_typer(errors.errors_app, name="errors")
 app.add_typer(schema.schema_app, name="schema")
+app.add_typer(matches.matches_app, name="matches")
 
 
 def run() -> None:

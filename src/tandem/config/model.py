@@ -446,6 +446,11 @@ class CustomConfig(Section):
 class MatchingConfig(Section):
     """Who is who: leads and contacts in Dynamics are people in Marketo."""
 
+    dedupe: tuple[Name, ...] = Field(
+        default=("email",),
+        description="Marketo fields that together make a record and a person the same one where neither carries the"
+        " other's key; Marketo must be able to search one of them. [] matches by key alone.",
+    )
     merged_in_crm: MergeRule = Field(
         default=MergeRule.HOLD,
         description="What a merge in Dynamics does where both records have a person: 'carry' merges the two people too"

@@ -255,9 +255,14 @@ DEFAULT_MAPPINGS: Final[Mapping[Entity, DefaultMapping]] = {
     TEAM: DefaultMapping(TEAM, SALESPERSON, "externalSalesPersonId", _TEAM),
     ACCOUNT: DefaultMapping(ACCOUNT, COMPANY, "externalCompanyId", _ACCOUNT),
     CONTACT: DefaultMapping(
-        CONTACT, PERSON, PERSON_KEY, _PERSON + _CONTACT, "email", ("statecode", "originatingleadid", "masterid")
+        CONTACT,
+        PERSON,
+        PERSON_KEY,
+        _PERSON + _CONTACT,
+        "email",
+        ("statecode", "originatingleadid", "masterid", "modifiedon"),
     ),
-    LEAD: DefaultMapping(LEAD, PERSON, PERSON_KEY, _PERSON + _LEAD, "email", ("statecode", "masterid")),
+    LEAD: DefaultMapping(LEAD, PERSON, PERSON_KEY, _PERSON + _LEAD, "email", ("statecode", "masterid", "modifiedon")),
     OPPORTUNITY: DefaultMapping(
         OPPORTUNITY, OPPORTUNITY, "externalOpportunityId", _OPPORTUNITY, crm_extras=("contactid",)
     ),
