@@ -1,12 +1,13 @@
 """Puts an engine together from the settings: the only place that names concrete classes."""
 
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Container, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from tandem.app.deciding import decide, rules_of
+from tandem.app.optional import find_unavailable
 from tandem.app.preview import PreviewConnector
 from tandem.app.quarantine import note_what_is_mapped
 from tandem.app.reports import Observer
@@ -127,9 +128,10 @@ async def opened(
         store = open_state(config)
         try:
             sync_id = await _pin_sides(store, crm, marketing)
-            resolved = await resolve(config, crm, marketing)
+            unavailable = await find_unavailable(config, crm, marketing)
+            resolved = await resolve(config, crm, marketing, without=unavailable)
             _check_objects(resolved)
-            note_what_is_mapped(store, resolved, SystemClock().now())
+            note_what_is_mapped(store, resolved, SystemClock().now(), unavailable.values())
             missing = distinct_new_fields(resolved.values())
             if missing and creates_fields:
                 await marketing.create_fields(PERSON, missing)
@@ -157,13 +159,18 @@ async def opened(
             store.close()
 
 
-async def resolve(config: Config, crm: Connector, marketing: Connector) -> dict[Entity, ResolvedMapping]:
-    """The mapping of every entity that is configured, from both sides' schemas as they are now."""
+async def resolve(
+    config: Config, crm: Connector, marketing: Connector, *, without: Container[Entity] = ()
+) -> dict[Entity, ResolvedMapping]:
+    """The mapping of every entity that is configured, from both sides' schemas as they are now, but for those
+    `without` which the sync has to go on."""
     overrides, ways, defaults = field_overrides(config), directions(config), default_mappings(config)
     columns, fields, made = columns_read(config), person_fields_read(config), columns_made(config)
     described: dict[Entity, EntitySchema | None] = {}
     resolved: dict[Entity, ResolvedMapping] = {}
     for entity in policies(config):
+        if entity in without:
+            continue
         default = defaults[entity]
         target = default.marketing_entity
         if target not in described:

@@ -19,7 +19,8 @@ def decide(config: Config, resolved: Mapping[Entity, ResolvedMapping]) -> dict[E
     Raises:
         ConfigError: a filter is no expression, or names a field that is not there; a column to set is not there.
     """
-    return {entity: _decided(config, entity, policy, resolved) for entity, policy in policies(config).items()}
+    wanted = {entity: policy for entity, policy in policies(config).items() if entity in resolved}
+    return {entity: _decided(config, entity, policy, resolved) for entity, policy in wanted.items()}
 
 
 def _decided(

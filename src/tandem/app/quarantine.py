@@ -29,11 +29,20 @@ class _Aside(msgspec.Struct, frozen=True):
     remedy: str
 
 
-def note_what_is_mapped(store: Store, resolved: Mapping[Entity, ResolvedMapping], now: datetime) -> None:
-    """Compare with what was mapped before: set aside what is left out now, end what is mapped again."""
+def note_what_is_mapped(
+    store: Store,
+    resolved: Mapping[Entity, ResolvedMapping],
+    now: datetime,
+    unavailable: Iterable[LeftOut] = (),
+) -> None:
+    """Compare with what was mapped before: set aside what is left out now, end what is mapped again. What is
+    `unavailable` as a whole is set aside in any case."""
     before = _load(store, _MAPPED, dict[str, list[str]])
     aside = _load(store, _ASIDE, dict[str, _Aside])
     after: dict[str, _Aside] = {}
+    for left in unavailable:
+        name = f"{left.crm_entity}:{_pair_name(left)}"
+        after[name] = _Aside(aside[name].since if name in aside else now, left.reason, left.remedy)
     for entity, mapping in resolved.items():
         known = {*before.get(entity, ()), *(name.partition(":")[2] for name in aside if name.startswith(f"{entity}:"))}
         for left in _lost(mapping, known):

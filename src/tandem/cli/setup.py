@@ -19,7 +19,7 @@ def init(config: ConfigOption = DEFAULT_CONFIG, force: ForceOption = False, json
     """Write a commented settings file. Secrets never stand in it: they come from the environment or the keyring."""
     from tandem.app.settings import write_settings
 
-    write_settings(config, replaces=force)
+    write_settings(config, {"entities.opportunity.enabled": True}, replaces=force)
     if json:
         print_json({"written": str(config)})
     else:

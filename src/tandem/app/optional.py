@@ -1,0 +1,50 @@
+"""Entities that a sync can do without: one that may not be read is set aside, in sight, and the rest goes on.
+
+Opportunities need rights that a Marketo role or a Dynamics user often lacks, and tables that an organisation without
+Sales does not have. So they are tried at each start, with one call for a record that nobody has.
+"""
+
+import asyncio
+from typing import Final
+from uuid import UUID
+
+from tandem.config.model import Config
+from tandem.config.policies import default_mappings, policies
+from tandem.core.default_mapping import DefaultMapping
+from tandem.core.errors import AccessError, RejectedError
+from tandem.core.mapping_resolver import LeftOut
+from tandem.core.record import CONNECTION, OPPORTUNITY, OPPORTUNITY_CUSTOMER, Entity
+from tandem.ports import Connector
+
+_OPTIONAL: Final = (OPPORTUNITY, OPPORTUNITY_CUSTOMER, CONNECTION)
+_NOBODY: Final = str(UUID(int=0))
+_REMEDY: Final = "Grant the right that `tandem check` names, or set entities.{entity}.enabled = false."
+
+WHOLE: Final = "*"
+"""Stands for all columns of a table that is set aside."""
+
+
+async def find_unavailable(config: Config, crm: Connector, marketing: Connector) -> dict[Entity, LeftOut]:
+    """The configured entities that cannot be read on one side, with the reason and the remedy."""
+    defaults = default_mappings(config)
+    wanted = [defaults[entity] for entity in policies(config) if entity in _OPTIONAL]
+    reasons = await asyncio.gather(*(_try(mapping, crm, marketing) for mapping in wanted))
+    found = {mapping.crm_entity: reason for mapping, reason in zip(wanted, reasons, strict=True) if reason}
+    if OPPORTUNITY in found:
+        found |= {mapping.crm_entity: found[OPPORTUNITY] for mapping in wanted}
+    return {entity: _left_out(defaults[entity], reason) for entity, reason in found.items()}
+
+
+async def _try(mapping: DefaultMapping, crm: Connector, marketing: Connector) -> str | None:
+    try:
+        await crm.find_records(mapping.crm_entity, ("@id",), "@id", [_NOBODY])
+        await marketing.find_records(mapping.marketing_entity, (mapping.key_field,), mapping.key_field, [_NOBODY])
+    except (AccessError, RejectedError) as error:
+        return str(error)
+    return None
+
+
+def _left_out(mapping: DefaultMapping, reason: str) -> LeftOut:
+    entity = mapping.crm_entity
+    return LeftOut(entity, WHOLE, str(mapping.marketing_entity), reason, _REMEDY.format(entity=entity))
+
