@@ -733,6 +733,9 @@ class Store(Protocol):
     def drop_history_before(self, at: datetime) -> None:
         """Forget journal rows and passes that ended before `at`; what something held stands on stays."""
 
+    def forget_base(self, pairs: Mapping[LinkNumber, Sequence[str]]) -> None:
+        """Make these links due, and the base of the named pairs unknown: they are decided as on the first link."""
+
     # runs and what people see
     def save_run(self, run: RunSummary) -> None: ...
 

@@ -1,7 +1,7 @@
 """What waits and since when, what was done when, and what was refused and is tried again."""
 
 from tandem.core.plan import ActionKind, Hold
-from tandem.core.record import LEAD, PERSON, RecordId, Side
+from tandem.core.record import LEAD, PERSON, UNKNOWN, Base, RecordId, Side, Version
 from tandem.ports import JournalState, Store
 from tests.conformance.store_world import (
     ANN,
@@ -19,6 +19,7 @@ from tests.conformance.store_world import (
     finish,
     later,
     lead,
+    load_link,
     person,
     save,
 )
@@ -90,3 +91,20 @@ class RetryContract:
         assert claim(store) == []
         assert store.retry_rejected([link.number]) == 1
         assert [found.link for found in claim(store)] == [link]
+
+
+class ForgetContract:
+    def test_the_base_of_a_forgotten_pair_is_unknown_and_the_link_is_due(self, store: Store) -> None:
+        link = a_link(store, lead("a"), person("1"), base=a_base(), crm_version=Version("v1"))
+        other = a_link(store, lead("b"), person("2"), base=a_base(), crm_version=Version("v2"))
+        store.forget_base({link.number: [EMAIL], other.number: []})
+        forgotten, kept = (load_link(store, one.number) for one in (link, other))
+        assert forgotten.base == Base(("Ann", UNKNOWN), ("Ann", UNKNOWN))
+        assert forgotten.crm_version is None
+        assert kept == other
+        assert {found.link.number for found in claim(store) if found.link} == {link.number, other.number}
+
+    def test_a_pair_that_is_no_longer_mapped_is_not_looked_for(self, store: Store) -> None:
+        link = a_link(store, lead("a"), person("1"), base=a_base(), crm_version=Version("v1"))
+        store.forget_base({link.number: ["gone|gone"]})
+        assert load_link(store, link.number) == link

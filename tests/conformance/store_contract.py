@@ -1,6 +1,6 @@
 """What every store does. A new method of the port gets its case in one of these parts."""
 
-from tests.conformance.store_backlog_contract import BacklogContract, RetryContract
+from tests.conformance.store_backlog_contract import BacklogContract, ForgetContract, RetryContract
 from tests.conformance.store_claim_contract import (
     AliasContract,
     ClaimContract,
@@ -56,6 +56,7 @@ class StoreContract(
     StatusContract,
     BacklogContract,
     RetryContract,
+    ForgetContract,
     JournalContract,
     DoneContract,
     RejectedContract,

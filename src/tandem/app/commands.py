@@ -1,4 +1,4 @@
-"""What the command line can ask for: check, plan, sync, run, verify."""
+"""What the command line can ask for: check, plan, sync, run; verify and repair are re-exported."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -9,27 +9,28 @@ from tandem.app.build import Setup, connected, opened, resolve
 from tandem.app.notices import open_notices
 from tandem.app.passing import make_pass
 from tandem.app.permissions import features_in_use
+from tandem.app.pilots import PilotWish
 from tandem.app.planning import make_plan
+from tandem.app.proof import repair, verify
 from tandem.app.reports import (
     AccessLine,
     CheckReport,
-    Difference,
     LeftOutField,
     Observer,
     PlanReport,
     SyncReport,
-    VerifyReport,
 )
 from tandem.app.run_loop import Beside, RunLoop, nothing_beside
 from tandem.config.model import Config
 from tandem.config.policies import default_mappings, policies
 from tandem.core.errors import AccessError, SchemaChangedError, TandemError, TransientError
 from tandem.core.mapping_resolver import distinct_new_fields
-from tandem.runtime.reconcile import reconcile
 from tandem.telemetry import get_logger
 
 _SETTLE_WAIT_S = 300.0
 """How long one ``tandem sync`` waits for writes whose answer was lost, so that it can finish their records too."""
+
+__all__ = ["check", "plan", "repair", "run", "sync", "verify"]
 
 T = TypeVar("T")
 
@@ -66,21 +67,24 @@ async def check(config: Config) -> CheckReport:
     return CheckReport(tuple(access), fields, left_out)
 
 
-async def plan(config: Config, observer: Observer | None = None, limit: int = 100) -> PlanReport:
+async def plan(
+    config: Config, observer: Observer | None = None, limit: int = 100, pilot: PilotWish | None = None
+) -> PlanReport:
     """What the next pass would write, field by field. Nothing is written on either side."""
 
     async def once() -> PlanReport:
-        async with opened(config, observer, creates_fields=False) as setup:
+        async with opened(config, observer, creates_fields=False, pilot=pilot) as setup:
             return await make_plan(setup, limit)
 
     return await _resolving_anew(once)
 
 
-async def sync(config: Config, observer: Observer | None = None) -> SyncReport:
-    """One pass; the first one is the first copy, and goes on where it was interrupted."""
+async def sync(config: Config, observer: Observer | None = None, pilot: PilotWish | None = None) -> SyncReport:
+    """One pass; the first one is the first copy, and goes on where it was interrupted. `pilot`: of these people alone."""
 
     async def once() -> SyncReport:
-        async with opened(config, observer, creates_fields=True, settle_wait_s=_SETTLE_WAIT_S) as setup:
+        wait_s = _SETTLE_WAIT_S
+        async with opened(config, observer, creates_fields=True, settle_wait_s=wait_s, pilot=pilot) as setup:
             return await _told(config, setup)
 
     return await _resolving_anew(once)
@@ -124,23 +128,3 @@ async def run(
     """Pass after pass until `stop` is set; the pass under way ends in order. Changes of the settings `file` are taken
     over between passes."""
     await RunLoop(config, stop, on_pass, observer, file, beside).run()
-
-
-async def verify(config: Config, observer: Observer | None = None, limit: int = 100) -> VerifyReport:
-    """Read both sides whole and list every difference. Nothing is written."""
-    async with opened(config, observer, creates_fields=False) as setup:
-        engine = setup.engine
-        began = engine.clock.now()
-        found = await reconcile(engine, limit)
-        return VerifyReport(
-            compared=dict(found.compared),
-            differences=tuple(
-                Difference(d.kind, str(d.crm_entity), d.crm_id, d.marketing_id, d.field, d.detail)
-                for d in found.differences
-            ),
-            difference_count=found.count,
-            unread=tuple(found.unread),
-            crm_calls=engine.crm.calls,
-            marketing_calls=engine.marketing.calls,
-            seconds=(engine.clock.now() - began).total_seconds(),
-        )

@@ -128,6 +128,16 @@ class PlannedConflict:
 
 
 @dataclass(frozen=True, slots=True)
+class PeopleLine:
+    """How many people Marketo holds, and how many it may before Tandem makes no more; `is_default`: nobody has named
+    the number."""
+
+    present: int
+    ceiling: int
+    is_default: bool
+
+
+@dataclass(frozen=True, slots=True)
 class PlanReport:
     """What the next pass would write. ``actions`` is cut at ``limit``; ``counts`` counts all of them
     (``crm.update.contact`` and so on). ``calls`` and ``seconds`` are estimates of what applying takes."""
@@ -140,6 +150,9 @@ class PlanReport:
     fields_to_create: tuple[str, ...]
     calls: int
     seconds: float
+    people: PeopleLine | None = None
+    pilot: str | None = None
+    side_effects: tuple[str, ...] = ()
 
     @property
     def is_empty(self) -> bool:

@@ -6,7 +6,15 @@ from typing import Annotated
 
 import typer
 
-from tandem.app.reports import Backlog, ConflictLine, QuarantineLine, StatusReport, VerifyReport, named_pair
+from tandem.app.reports import (
+    Backlog,
+    ConflictLine,
+    QuarantineLine,
+    RepairReport,
+    StatusReport,
+    VerifyReport,
+    named_pair,
+)
 from tandem.cli.backfill import filling_line
 from tandem.cli.boundary import DONE, NEEDS_A_PERSON
 from tandem.cli.options import DEFAULT_CONFIG, ConfigOption, JsonOption, LimitOption
@@ -15,6 +23,7 @@ from tandem.cli.pause import pause_line
 from tandem.cli.running import conduct
 from tandem.ports import Budget
 
+RepairOption = Annotated[bool, typer.Option("--repair", help="Repair what differs, within the rails.")]
 OpenOption = Annotated[bool, typer.Option("--open", help="Only those that wait for a person.")]
 
 conflicts_app = typer.Typer(no_args_is_help=True, help="Fields that both sides changed differently, with both values.")
@@ -93,21 +102,43 @@ def list_conflicts(
         print_lines(["No conflicts."])
 
 
-def verify(config: ConfigOption = DEFAULT_CONFIG, limit: LimitOption = 100, json: JsonOption = False) -> None:
+def verify(
+    config: ConfigOption = DEFAULT_CONFIG,
+    repair: RepairOption = False,
+    limit: LimitOption = 100,
+    json: JsonOption = False,
+) -> None:
     """Read both sides in full, never through the link table, and list every difference.
 
-    Exit status 0 only if there is none and everything could be read.
+    With --repair what differs is planned anew from what both sides hold, carried out within the rails, and compared
+    again. Exit status 0 only if there is no difference and everything could be read.
     """
     from tandem.app import commands
     from tandem.app.settings import load_config
 
     settings = load_config(config)
+    if repair:
+        _show_repair(conduct(lambda watch: commands.repair(settings, watch, limit)), json=json)
     report = conduct(lambda watch: commands.verify(settings, watch, limit))
     if json:
         print_json(document(report))
     else:
         print_lines(_verify_lines(report))
     raise typer.Exit(DONE if report.is_clean else NEEDS_A_PERSON)
+
+
+def _show_repair(report: RepairReport, *, json: bool) -> None:
+    if json:
+        print_json(document(report) | {"verified": document(report.verified)})
+    else:
+        print_lines(_repair_lines(report))
+    raise typer.Exit(DONE if report.is_clean else NEEDS_A_PERSON)
+
+
+def _repair_lines(report: RepairReport) -> Iterator[str]:
+    yield f"Found {counted(report.found, 'difference')}; {report.writes:,} written to repair."
+    yield from (f"Waits for a person: {question}" for question in report.guard)
+    yield from _verify_lines(report.verified)
 
 
 def _conflict_lines(line: ConflictLine) -> Iterator[str]:

@@ -215,6 +215,24 @@ def make_due(tx: Transaction, numbers: Iterable[LinkNumber], lane: Lane = Lane.N
         tx.connection.execute(update(links).where(is_it).values(news))
 
 
+def forget_base(tx: Transaction, pairs: Mapping[LinkNumber, Sequence[str]]) -> None:
+    forgetting = {number: names for number, names in pairs.items() if names}
+    rows = [
+        {"b_number": number, "base": codec.encode_base(changed.base), "crm_version": None}
+        for number, link in load_links(tx, forgetting).items()
+        if (changed := rules.forgotten(link, _names_of(tx, link), forgetting[number])) is not link
+    ]
+    if rows:
+        is_it = and_(links.c.number == bindparam("b_number"), links.c.sync_id == tx.sync)
+        values: dict[str, Any] = {name: bindparam(name) for name in ("base", "crm_version")}
+        tx.connection.execute(update(links).where(is_it).values(**values), rows)
+    make_due(tx, pairs)
+
+
+def _names_of(tx: Transaction, link: Link) -> rules.Names:
+    return tx.names_of(tx.shapes.pairs[link.crm.entity]) if link.crm else ()
+
+
 def clear_due(tx: Transaction, numbers: Iterable[LinkNumber]) -> None:
     for chunk in in_chunks(numbers):
         is_it = and_(links.c.sync_id == tx.sync, links.c.number.in_(chunk), IS_DUE)

@@ -1,13 +1,15 @@
 """The memory store's view of what waits, what was done when, and what is to be tried again."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from tandem.core.plan import ActionKind
 from tandem.core.record import Entity, Lane, Link, LinkNumber, ReadNumber, RecordKey, Side
 from tandem.ports import BacklogRow, JournalState, SyncedRow
+from tandem.store import rules
 
 if TYPE_CHECKING:
     from tandem.store.memory import MemoryState
@@ -49,6 +51,13 @@ class MemoryBacklog:
             if row.finished_at and since <= row.finished_at < until
         )
         return [SyncedRow(*kind, count) for kind, count in sorted(counts.items())]
+
+    def forget_base(self, pairs: Mapping[LinkNumber, Sequence[str]]) -> None:
+        state = self._writable()
+        for number, names in pairs.items():
+            stored = state.links[number]
+            state.links[number] = replace(stored, link=rules.forgotten(stored.link, stored.names, names))
+            self._make_due(number)
 
     def retry_rejected(self, links: Iterable[LinkNumber]) -> int:
         state = self._writable()

@@ -76,6 +76,18 @@ def reshaped(link: Link, stored: Names, wanted: Names) -> Link:
     return replace(link, base=base, crm_version=version)
 
 
+def forgotten(link: Link, names: Names, pairs: Sequence[str]) -> Link:
+    """The link with the base of `pairs` unknown; the very same where it has none of them."""
+    places = {place for place, name in enumerate(names) if name in pairs}
+    if not places:
+        return link
+    crm, marketing = (
+        tuple(UNKNOWN if place in places else value for place, value in enumerate(half))
+        for half in (link.base.crm, link.base.marketing)
+    )
+    return replace(link, base=Base(crm, marketing), crm_version=None)
+
+
 def _picked(half: Half, places: Mapping[str, int], wanted: Names) -> Half:
     return tuple(half[places[name]] if name in places else UNKNOWN for name in wanted)
 

@@ -354,6 +354,10 @@ class SqlStore:
         with self._reading() as tx:
             return matches.count_matches(tx)
 
+    def forget_base(self, pairs: Mapping[LinkNumber, Sequence[str]]) -> None:
+        with self._writing() as tx:
+            link_queries.forget_base(tx, pairs)
+
     # runs and what people see
 
     def save_run(self, run: RunSummary) -> None:
