@@ -225,6 +225,7 @@ def configure(stage: Stage, **settings: object) -> None:
         "marketing.munchkin_id": marketing.munchkin_id,
         "marketing.client_id": marketing.client_id,
         "marketing.daily_share": 0.9,
+        "marketing.max_people": 1_000_000,
         "marketing.rate_share": 0.9,
         "marketing.changes_interval_s": ACTIVITY_LAG_S,
         "marketing.merges_interval_s": ACTIVITY_LAG_S,

@@ -40,6 +40,7 @@ url = "{marketing.url}"
 munchkin_id = "{marketing.munchkin_id}"
 client_id = "{marketing.client_id}"
 daily_share = 1.0
+max_people = 1_000_000
 rate_share = 1.0
 changes_interval_s = 0.01
 merges_interval_s = 0.01

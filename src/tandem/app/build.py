@@ -8,6 +8,7 @@ from datetime import datetime
 
 from tandem.app.deciding import decide, rules_of
 from tandem.app.optional import find_unavailable
+from tandem.app.pilots import PilotWish, choose_pilot
 from tandem.app.preview import PreviewConnector
 from tandem.app.quarantine import note_what_is_mapped
 from tandem.app.reports import Observer
@@ -22,7 +23,7 @@ from tandem.config.policies import (
     policies,
     rails,
 )
-from tandem.config.scope import columns_made, columns_read, person_fields_read
+from tandem.config.scope import columns_made, columns_read, person_fields_read, side_effects
 from tandem.config.secrets import Secrets, load_secrets
 from tandem.connectors.dynamics.connector import DynamicsConnector
 from tandem.connectors.dynamics.side_effects import SideEffects
@@ -50,6 +51,7 @@ class Setup:
     engine: Engine
     resolved: Mapping[Entity, ResolvedMapping]
     missing_fields: tuple[NewField, ...]
+    side_effects: tuple[str, ...] = ()
 
 
 def open_state(config: Config) -> Store:
@@ -115,7 +117,12 @@ async def connected(config: Config) -> AsyncIterator[tuple[DynamicsConnector, Ma
 
 @asynccontextmanager
 async def opened(
-    config: Config, observer: Observer | None = None, *, creates_fields: bool, settle_wait_s: float = 0.0
+    config: Config,
+    observer: Observer | None = None,
+    *,
+    creates_fields: bool,
+    settle_wait_s: float = 0.0,
+    pilot: PilotWish | None = None,
 ) -> AsyncIterator[Setup]:
     """An engine ready for passes. `creates_fields`: make the Marketo fields that the mapping needs and lacks; without
     it they read as if nobody had filled them.
@@ -153,8 +160,9 @@ async def opened(
                 holder=holder_name(),
                 is_gone=is_holder_gone,
                 desk=crm.desk,
+                pilot=choose_pilot(pilot, mappings) if pilot else None,
             )
-            yield Setup(engine, resolved, missing)
+            yield Setup(engine, resolved, missing, side_effects(config))
         finally:
             store.close()
 
@@ -216,6 +224,8 @@ def _pass_settings(config: Config, sync_id: str, settle_wait_s: float, *, is_who
         lease_s=config.run.lease_s,
         history_days=config.run.history_days,
         rails=rails(config),
+        has_people_ceiling=True,
+        max_people=config.marketing.max_people,
         **slow,
     )
 

@@ -80,7 +80,7 @@ async def plan(
 
 
 async def sync(config: Config, observer: Observer | None = None, pilot: PilotWish | None = None) -> SyncReport:
-    """One pass; the first one is the first copy, and goes on where it was interrupted. `pilot`: of these people alone."""
+    """One pass, of the people of a `pilot` alone; the first one is the first copy, and goes on where it stopped."""
 
     async def once() -> SyncReport:
         wait_s = _SETTLE_WAIT_S

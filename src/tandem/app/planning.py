@@ -6,15 +6,18 @@ from dataclasses import replace
 from math import ceil
 
 from tandem.app.build import Setup
-from tandem.app.reports import PlannedAction, PlannedConflict, PlannedField, PlanReport, named_pair
+from tandem.app.reports import PeopleLine, PlannedAction, PlannedConflict, PlannedField, PlanReport, named_pair
+from tandem.core.ceiling import hold_beyond
 from tandem.core.guard import Totals, guard_plan
 from tandem.core.mapping import EntityMapping
 from tandem.core.plan import Action, ActionKind, ConflictKind, FieldWrite, LinkPlan, Plan
 from tandem.core.record import Base, RecordKey, Side, Unknown, Value
 from tandem.core.subject import Rules, Subject
+from tandem.runtime.ceiling import load_ceiling
 from tandem.runtime.engine import Engine
 from tandem.runtime.extract import extract
 from tandem.runtime.lanes import read_backfills
+from tandem.runtime.pilot import stages_of, wake, with_rest_aside
 from tandem.runtime.sync_pass import open_claims, plan_subjects
 
 _CLAIMS_MAX = 1_000_000
@@ -30,19 +33,26 @@ async def make_plan(setup: Setup, limit: int) -> PlanReport:
     engine = setup.engine
     await extract(engine)
     await read_backfills(engine)
+    wake(engine)
+    ceiling = before = load_ceiling(engine)
     totals = Totals(links=sum(status.linked for status in engine.store.load_status()))
     planned: list[LinkPlan] = []
     questions: list[str] = []
-    for marketing_entity, crm_entities in engine.stages:
+    for marketing_entity, crm_entities in dict.fromkeys(stages_of(engine)):
         claims = engine.store.claim(marketing_entity, crm_entities, _CLAIMS_MAX, engine.clock.now())
         parents = frozenset(link.crm for link in planned if link.crm is not None)
         subjects, rules = await open_claims(engine, marketing_entity, claims)
         rules = replace(rules, parents=rules.parents | parents)
-        guarded = guard_plan(_plan_in_turns(engine, subjects, rules), engine.settings.rails, totals)
+        plan = with_rest_aside(engine, _plan_in_turns(engine, subjects, rules), claims, subjects)
+        if ceiling is not None:
+            plan, ceiling = hold_beyond(plan, ceiling)
+        guarded = guard_plan(plan, engine.settings.rails, totals)
         totals = guarded.totals
         questions.extend(guarded.questions)
         planned.extend(guarded.plan.links)
-    return _report(setup, planned, questions, limit)
+    people = PeopleLine(before.present, before.people, before.is_default) if before is not None else None
+    report = _report(setup, planned, questions, limit)
+    return replace(report, people=people, pilot=engine.pilot.text if engine.pilot else None)
 
 
 def _plan_in_turns(engine: Engine, subjects: Sequence[Subject], rules: Rules) -> Plan:
@@ -95,6 +105,7 @@ def _report(setup: Setup, planned: list[LinkPlan], questions: list[str], limit: 
         fields_to_create=tuple(f"{field.name} ({field.native_type})" for field in setup.missing_fields),
         calls=calls,
         seconds=calls / _CALLS_PER_S,
+        side_effects=setup.side_effects,
     )
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import signal
 from collections.abc import Iterator, Mapping
+from typing import Annotated
 
 import typer
 
@@ -12,27 +13,47 @@ from tandem.cli.options import DEFAULT_CONFIG, ConfigOption, JsonOption, LimitOp
 from tandem.cli.output import counted, document, print_json, print_lines, shown
 from tandem.cli.running import conduct
 
+OnlyOption = Annotated[
+    str | None,
+    typer.Option(help="A pilot: only people whose Dynamics record passes this expression (CEL) over mapped columns."),
+]
+FirstOption = Annotated[int | None, typer.Option("--limit", min=1, help="A pilot: the first so many people.")]
+PeopleOption = Annotated[int | None, typer.Option("--people", min=1, help="As --limit of tandem sync.")]
 
-def plan(config: ConfigOption = DEFAULT_CONFIG, limit: LimitOption = 100, json: JsonOption = False) -> None:
+
+def plan(
+    config: ConfigOption = DEFAULT_CONFIG,
+    limit: LimitOption = 100,
+    only: OnlyOption = None,
+    people: PeopleOption = None,
+    json: JsonOption = False,
+) -> None:
     """Show what the next pass would write, field by field. Nothing is written."""
     from tandem.app import commands
+    from tandem.app.pilots import wish
     from tandem.app.settings import load_config
 
     settings = load_config(config)
-    report = conduct(lambda watch: commands.plan(settings, watch, limit))
+    report = conduct(lambda watch: commands.plan(settings, watch, limit, wish(only, people)))
     if json:
         print_json(document(report))
     else:
         print_lines(_plan_lines(report))
 
 
-def sync(config: ConfigOption = DEFAULT_CONFIG, json: JsonOption = False) -> None:
+def sync(
+    config: ConfigOption = DEFAULT_CONFIG,
+    only: OnlyOption = None,
+    limit: FirstOption = None,
+    json: JsonOption = False,
+) -> None:
     """Carry out one pass; the first one is the first copy, and goes on where it was interrupted."""
     from tandem.app import commands
+    from tandem.app.pilots import wish
     from tandem.app.settings import load_config
 
     settings = load_config(config)
-    report = conduct(lambda watch: commands.sync(settings, watch))
+    report = conduct(lambda watch: commands.sync(settings, watch, wish(only, limit)))
     if json:
         print_json(document(report))
     else:
@@ -75,6 +96,14 @@ def _stop_on_signals() -> asyncio.Event:
 
 
 def _plan_lines(report: PlanReport) -> Iterator[str]:
+    if report.pilot:
+        yield f"Pilot: {report.pilot}; everybody else waits."
+    yield from (f"In Dynamics {text}." for text in report.side_effects)
+    if report.people is not None:
+        known = report.people
+        default = "a tenth more than at the first read; marketing.max_people names another"
+        origin = default if known.is_default else "marketing.max_people"
+        yield f"People in Marketo: {known.present:,}, at most {known.ceiling:,} ({origin})."
     if report.fields_to_create:
         yield f"Fields to create in Marketo: {', '.join(report.fields_to_create)}"
     for action in report.actions:

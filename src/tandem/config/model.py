@@ -177,6 +177,11 @@ class MarketingConfig(Section):
         description="Seconds after which a call without an answer can no longer change anything in Marketo.",
     )
 
+    max_people: Count | None = Field(
+        default=None,
+        description="How many people Marketo may hold before Tandem makes no more; unset: a tenth more than there were"
+        " when Tandem first read them all.",
+    )
     partitions: tuple[PartitionConfig, ...] = Field(
         default=(), description="Rules for the lead partition of new people; unset, or none passed: Marketo's default."
     )

@@ -71,6 +71,19 @@ def partition_rules(config: Config, entity: Entity) -> list[tuple[str, str]]:
     return [(rule.name, rule.when) for rule in config.marketing.partitions if rule.table in (None, entity)]
 
 
+def side_effects(config: Config) -> tuple[str, ...]:
+    """What our writes leave out in Dynamics, as the plan names it."""
+    crm = config.crm
+    named = {
+        "plug-ins and workflows are left out (crm.bypass_plugins)": crm.bypass_plugins,
+        "Power Automate flows are not started (crm.bypass_flows)": crm.bypass_flows,
+        "duplicate detection may refuse writes (crm.suppress_duplicate_detection = false)": (
+            not crm.suppress_duplicate_detection
+        ),
+    }
+    return tuple(text for text, is_so in named.items() if is_so)
+
+
 def marks_paused(config: Config) -> set[Entity]:
     return {entity for entity, section in _persons(config) if section.on_leave is LeaveRule.FLAG}
 

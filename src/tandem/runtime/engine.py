@@ -7,6 +7,7 @@ from functools import cached_property
 
 from tandem.core.guard import Rails
 from tandem.core.mapping import EntityMapping
+from tandem.core.pilot import Pilot
 from tandem.core.policy import EntityPolicy
 from tandem.core.record import (
     ACCOUNT,
@@ -63,6 +64,9 @@ class PassSettings:
     lease_s: float = 120.0
     history_days: float = 90.0
     rails: Rails = field(default_factory=Rails)
+    has_people_ceiling: bool = False
+    max_people: int | None = None
+    """How many people Marketo may hold; with None and a ceiling, a tenth more than at the first full read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +96,8 @@ class Engine:
     desk: Desk | None = None
     asked: dict[RecordId, Asked] = field(default_factory=dict)
     """What open requests ask of people, by Marketo's id."""
+    pilot: Pilot | None = None
+    """Who alone takes part; None in the whole sync."""
     schemas_seen_at: datetime | None = None
     """When the sides' fields were last compared with the mappings."""
     _marks: "Marks" = field(default_factory=list)

@@ -14,6 +14,7 @@ from tandem.core.keys import marketing_key
 from tandem.core.record import ChangeRecord, Entity, Lane, Presence, ReadNumber, RecordId, RecordKey, Side, State
 from tandem.ports import Page, Reading
 from tandem.runtime.backfill import FIRST_COPY, go_live
+from tandem.runtime.ceiling import count_people
 from tandem.runtime.engine import Engine, News
 from tandem.runtime.schema_watch import look_at_schema
 
@@ -150,6 +151,7 @@ def _finish_full_read(engine: Engine, side: Side, entity: Entity, mark: str) -> 
     suspects = [State(RecordKey(side, entity, id_), number, presence=Presence.SUSPECT) for id_ in missing]
     engine.store.save_page(side, entity, suspects, [], None, complete_until=None, search={})
     if side is Side.MARKETING:
+        count_people(engine)
         engine.store.save_setting(LOOK_IN_INBOX, "yes")
     engine.store.save_setting(mark, "")
 

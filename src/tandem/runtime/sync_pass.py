@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from tandem.core.ceiling import UNTIL_DECIDED_S, Ceiling, hold_beyond
 from tandem.core.errors import LeaseLostError, TandemError
 from tandem.core.fights import FIGHT_WINDOW, hold_fights
 from tandem.core.following import shown_pairs, with_follows
@@ -20,6 +21,7 @@ from tandem.core.subject import Rules, Subject
 from tandem.ports import Claim, JournalRow, RunSummary
 from tandem.runtime.apply import apply
 from tandem.runtime.backfill import FIRST_COPY, givers
+from tandem.runtime.ceiling import load_ceiling
 from tandem.runtime.deletions import split_deletions
 from tandem.runtime.edit_times import with_edit_times
 from tandem.runtime.engine import UNBOUNDED, Engine, News
@@ -29,6 +31,7 @@ from tandem.runtime.lanes import finish_backfills, read_backfills, stages_to_fil
 from tandem.runtime.look import look
 from tandem.runtime.parents import find_parents, name_parents
 from tandem.runtime.pauses import ensure_running, is_paused, load_pauses
+from tandem.runtime.pilot import begin, choose, choose_linked, stages_of, with_rest_aside
 from tandem.runtime.requests import Reception
 from tandem.runtime.schema_watch import look_at_schemas_when_due
 from tandem.runtime.sweep import look_further
@@ -55,6 +58,7 @@ class _Progress:
     counts: Counter[str] = field(default_factory=Counter)
     questions: list[str] = field(default_factory=list)
     totals: Totals = field(default_factory=Totals)
+    ceiling: Ceiling | None = None
     deletions: dict[Entity, list[JournalRow]] = field(default_factory=lambda: defaultdict(list))
     """Those that come last, by marketing entity."""
 
@@ -119,15 +123,18 @@ def _finish(engine: Engine, run: RunSummary, crm_calls: int, marketing_calls: in
 
 async def _run(engine: Engine, run_id: str, progress: _Progress) -> None:
     engine.mark_time()
+    begin(engine)
     await look_at_schemas_when_due(engine)
     progress.counts.update(await extract(engine))
     progress.counts.update(await look_further(engine))
     progress.totals = Totals(links=sum(status.linked for status in engine.store.load_status()))
     progress.counts["undecided"] = await settle(engine)
+    progress.ceiling = load_ceiling(engine)
     await _work_off(engine, run_id, progress)
-    if engine.store.load_setting(FIRST_COPY) is None and not load_pauses(engine.store):
-        await _read_back(engine, run_id, progress)
-    await _go_on_filling(engine, run_id, progress)
+    if engine.pilot is None:
+        if engine.store.load_setting(FIRST_COPY) is None and not load_pauses(engine.store):
+            await _read_back(engine, run_id, progress)
+        await _go_on_filling(engine, run_id, progress)
     await _wait_for_settling(engine, run_id, progress)
     await progress.reception.close()
     progress.counts.update(progress.reception.counts)
@@ -156,7 +163,7 @@ async def _look_again(engine: Engine, run_id: str, progress: _Progress) -> None:
 
 
 async def _work_off(engine: Engine, run_id: str, progress: _Progress) -> None:
-    for marketing_entity, crm_entities in engine.stages:
+    for marketing_entity, crm_entities in stages_of(engine):
         await _run_stage(engine, marketing_entity, crm_entities, run_id, progress)
     for marketing_entity, crm_entities in reversed(engine.stages):
         if rows := progress.deletions.pop(marketing_entity, []):
@@ -215,10 +222,12 @@ async def _run_round(
 ) -> bool:
     """Plan and apply one batch of claims; whether anything came of it."""
     plan = await plan_claims(engine, marketing_entity, claims)
+    if progress.ceiling is not None:
+        plan, progress.ceiling = hold_beyond(plan, progress.ceiling)
     guarded = guard_plan(plan, engine.settings.rails, progress.totals)
     progress.totals = guarded.totals
     progress.questions.extend(guarded.questions)
-    if any(claim.crm is None and claim.link is None for claim in claims):
+    if engine.pilot is None and any(claim.crm is None and claim.link is None for claim in claims):
         _stop_looking_in_inbox(engine)
     rows = engine.store.commit_plan(guarded.plan, run_id, engine.clock.now())
     _count_plan(guarded.plan, guarded.held, progress)
@@ -228,13 +237,15 @@ async def _run_round(
     counts = await apply(engine, at_once)
     progress.counts.update(counts)
     applied = sum(count for name, count in counts.items() if name.startswith("applied."))
-    return bool(applied or guarded.plan.ignored or any(link.consumed for link in guarded.plan.links))
+    has_set_aside = any(seconds >= UNTIL_DECIDED_S for _, seconds in guarded.plan.deferred)
+    is_used_up = guarded.plan.ignored or any(link.consumed for link in guarded.plan.links)
+    return bool(applied or is_used_up or has_set_aside)
 
 
 async def plan_claims(engine: Engine, marketing_entity: Entity, claims: Sequence[Claim]) -> Plan:
     """The plan for `claims`; nothing is written on either side."""
     subjects, rules = await open_claims(engine, marketing_entity, claims)
-    return plan_subjects(engine, subjects, rules)
+    return with_rest_aside(engine, plan_subjects(engine, subjects, rules), claims, subjects)
 
 
 async def open_claims(
@@ -242,7 +253,8 @@ async def open_claims(
 ) -> tuple[Sequence[Subject], Rules]:
     """What a plan for `claims` is made from, read now."""
     in_inbox = engine.store.load_setting(LOOK_IN_INBOX) == "yes"
-    subjects = await look(engine, marketing_entity, claims, in_inbox=in_inbox)
+    subjects = await look(engine, marketing_entity, choose(engine, claims), in_inbox=in_inbox)
+    subjects = choose_linked(engine, subjects)
     subjects = with_edit_times(engine, marketing_entity, subjects)
     parents = find_parents(engine, subjects)
     rules = Rules(

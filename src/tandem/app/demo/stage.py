@@ -75,6 +75,7 @@ def write_config(
         "marketing.munchkin_id": marketing["munchkin_id"],
         "marketing.client_id": marketing["client_id"],
         "marketing.daily_share": QUOTA_SHARE,
+        "marketing.max_people": 10_000_000,
         "marketing.rate_share": QUOTA_SHARE,
         "marketing.changes_interval_s": FEED_INTERVAL_S,
         "marketing.merges_interval_s": FEED_INTERVAL_S,

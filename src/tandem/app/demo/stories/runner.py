@@ -18,9 +18,9 @@ from tandem.app.demo.services import Control, Service, running_service
 from tandem.app.demo.stage import secrets_of
 from tandem.app.demo.stories.judge import differences
 from tandem.app.demo.stories.registry import Story
+from tandem.app.demo.stories.sales_judge import OPPORTUNITIES
 from tandem.app.demo.stories.scene import Scene
 from tandem.app.demo.stories.settings import merged
-from tandem.app.demo.world import load_world
 from tandem.app.system import SystemClock
 from tandem.core.errors import TandemError
 
@@ -31,6 +31,7 @@ TEMPO: Final[Mapping[str, Any]] = {
     "crm": {"settle_s": 2.0},
     "marketing": {
         "daily_share": 1.0,
+        "max_people": 1_000_000,
         "rate_share": 1.0,
         "changes_interval_s": 0.01,
         "merges_interval_s": 0.01,
@@ -192,12 +193,8 @@ async def _written_by_one_more_pass(scene: Scene) -> int:
 
 
 async def _judge(scene: Scene, story: Story) -> list[str]:
-    world = await load_world(scene.crm, scene.marketing)
-    watched = [
-        (watch, await scene.crm.records(watch.entity), await scene.marketing.records(watch.object))
-        for watch in story.watches
-    ]
-    return differences(world, watched, scene.apart_by_rule, scene.made)
+    sales = (OPPORTUNITIES,) if scene.config.entities.opportunity.enabled else ()
+    return await differences(scene.crm, scene.marketing, (*story.watches, *sales), scene.apart_by_rule, scene.made)
 
 
 @contextlib.contextmanager
