@@ -24,6 +24,7 @@ from tandem.core.endings import (
 )
 from tandem.core.keys import INCOMPLETE, TAKEN, crm_key, rekeyed
 from tandem.core.lineage import convert_base
+from tandem.core.mapping import Winner
 from tandem.core.match import Ambiguous, Matched
 from tandem.core.matching import asked, decided_match, left_out
 from tandem.core.merges import (
@@ -195,7 +196,7 @@ class _Planner:
         if marketing is None or not marketing.is_present:
             reason = "deleted in marketing before it was carried over"
             return _Ignore() if link is None else tombstone(case, link, reason)
-        if case.policy.create_in_crm is None or case.subject.dedupe_taken or not _may_be_created(case, marketing):
+        if case.subject.dedupe_taken or not _may_be_created(case, marketing):
             return _Ignore() if link is None else unchanged(case, link)
         dedupe = marketing_dedupe_key(case.mapping, marketing.values)
         if not self._reserve(marketing.key) or (dedupe is not None and not self._reserve(dedupe)):
@@ -204,8 +205,11 @@ class _Planner:
 
 
 def _may_be_created(case: Case, marketing: State) -> bool:
+    """Where policy says so, or where somebody asks for this very person."""
     chosen, mapping = case.policy.create_in_crm_filter, case.mapping
-    if case.stays_in_marketing:
+    if case.subject.asked is not None:
+        return True
+    if case.policy.create_in_crm is None or case.stays_in_marketing:
         return False
     if chosen is None:
         return True
@@ -222,6 +226,8 @@ def _plan_live(case: Case, link: Link) -> LinkPlan:
         return deleted_in_crm(case, link, marketing)
     if case.is_outside:
         return paused(case, link)
+    if case.subject.asked is not None and case.subject.asked.force and not case.is_closed:
+        return _carry_all(case, crm, marketing)
     return rekeyed(
         case, link, merge_record(case, crm, marketing, read_back(case, link, marketing), title="update"), marketing
     )
@@ -238,6 +244,13 @@ def _plan_created_in_crm(case: Case, link: Link, crm: State, marketing: State) -
 def _join(case: Case, crm: State, marketing: State, reason: str) -> LinkPlan:
     """Link two records that both exist: the first-link rule, since they share no base."""
     return merge_record(case, crm, marketing, _without_base(case), title=f"link: {reason}")
+
+
+def _carry_all(case: Case, crm: State, marketing: State) -> LinkPlan:
+    """Somebody asks for the person's values whoever changed them last: as if the two met now, and marketing prevailed.
+    What Dynamics held is in the conflict record."""
+    policy = replace(case.policy, winner=Winner.MARKETING, first_link=Winner.MARKETING)
+    return merge_record(replace(case, policy=policy), crm, marketing, _without_base(case), title="pushed")
 
 
 def _without_base(case: Case) -> ReadBack:
