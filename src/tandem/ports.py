@@ -412,6 +412,8 @@ class Outcome:
     parked: Sequence[str] = ()
     suspect: bool = False
     """The record was not there: read it by id when the link is planned again."""
+    is_confirmed: bool = False
+    """A reading right after the write showed its values."""
 
 
 @dataclass(frozen=True, slots=True)

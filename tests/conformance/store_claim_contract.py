@@ -242,6 +242,13 @@ class FindContract:
 
 
 class HistoryContract:
+    def test_a_write_that_was_read_back_at_once_is_confirmed(self, store: Store) -> None:
+        link = a_link(store, lead("a"), person("1"))
+        finish(store, an_open_row(store, link), is_confirmed=True)
+        store.make_due([link.number])
+        (found,) = claim(store)
+        assert found.written == ()
+
     def test_a_claim_brings_unconfirmed_writes_with_the_change_records_since(self, store: Store) -> None:
         link = a_link(store, lead("a"), person("1"))
         row = an_open_row(store, link, an_update(person("1")))

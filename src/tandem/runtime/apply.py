@@ -26,6 +26,7 @@ from tandem.ports import (
     WriteResult,
     Written,
 )
+from tandem.runtime.confirm import confirmed
 from tandem.runtime.engine import Engine, News
 from tandem.runtime.extract import search_keys
 from tandem.runtime.look import find_in_marketing
@@ -122,8 +123,10 @@ async def _send(engine: Engine, batch: Sequence[JournalRow], counts: Counts) -> 
         _record(engine, [Outcome(row.number, JournalState.WITHDRAWN) for row in batch], counts, batch)
         raise
     else:
-        outcomes = [to_outcome(row, result) for row, result in zip(batch, results, strict=True)]
+        done = [to_outcome(row, result) for row, result in zip(batch, results, strict=True)]
+        outcomes, doubtful = await confirmed(engine, batch, done)
         _record(engine, outcomes, counts, batch)
+        engine.store.make_due(doubtful)
 
 
 async def _split(engine: Engine, batch: Sequence[JournalRow], error: RejectedError, counts: Counts) -> None:

@@ -20,7 +20,7 @@ from tandem.core.keys import crm_key, marketing_key, search_value
 from tandem.core.mapping import EntityMapping
 from tandem.core.match import fold
 from tandem.core.merge import is_drift
-from tandem.core.policy import DeleteRule
+from tandem.core.policy import DeleteRule, EditRule
 from tandem.core.record import (
     CONTACT,
     LEAD,
@@ -37,7 +37,7 @@ from tandem.core.record import (
     Values,
 )
 from tandem.core.subject import is_closed, is_outside
-from tandem.core.values import is_empty
+from tandem.core.values import is_empty, same
 from tandem.ports import Reading
 from tandem.runtime.engine import Engine, News
 from tandem.runtime.parents import find_named, resolved
@@ -307,20 +307,32 @@ class _ByKey:
         for reading in readings:
             self.seen.add(Side.MARKETING, mapping.marketing_entity, reading.id)
             by_key[marketing_key(mapping, reading.values)].append(reading)
-        creates = self.engine.policies[mapping.crm_entity].create_in_marketing
+        policy = self.engine.policies[mapping.crm_entity]
+        creates, keeps = policy.create_in_marketing, policy.edited_in_marketing is EditRule.KEEP
+        links = self.engine.store.find_links(Side.CRM, mapping.crm_entity, rows) if keeps else {}
         for id_, (values, unknown) in rows.items():
             key = crm_key(mapping, values, id_)
             if _is_outside(self.engine, mapping.crm_entity, values):
                 continue
             found = by_key.get(key, []) if key else []
             for reading in found:
-                _compare_values(mapping, id_, values, reading, self.findings, unknown)
+                kept = self._kept(links.get(id_), values, reading)
+                _compare_values(mapping, id_, values, reading, self.findings, unknown | kept)
             if len(found) > 1:
                 detail = f"{len(found)} records carry the same crm key"
                 self.findings.add("key held twice", mapping.crm_entity, id_, found[1].id, detail)
             elif not found and creates and key:
                 detail = f"no {mapping.marketing_entity} carries this record's key"
                 self.findings.add("not in marketing", mapping.crm_entity, id_, None, detail)
+
+
+    def _kept(self, link: Link | None, values: Values, reading: Reading) -> frozenset[str]:
+        """The pairs whose value was edited in Marketo, and is to stay until Dynamics changes it."""
+        if link is None:
+            return frozenset()
+        crm, marketing = self.mapping.crm_values(values), self.mapping.marketing_values(reading.values)
+        halves = zip(self.mapping.names, link.base.crm, crm, link.base.marketing, marketing, strict=True)
+        return frozenset(name for name, base, now, other, edit in halves if same(base, now) and not same(other, edit))
 
 
 def _batches(ids: Iterable[RecordId]) -> Iterator[list[RecordId]]:

@@ -571,7 +571,7 @@ class MemoryStore(MemoryBackfills, MemoryBacklog, MemoryHistory, MemoryRequests,
             self._wake_followers(after.crm, {write.pair for write in row.action.writes})
         if row.action.kind in rules.ENDING:
             self._make_due(row.link)
-        is_confirmed = rules.is_confirmed(row)
+        is_confirmed = rules.is_confirmed(row, outcome)
         if not is_confirmed:
             self.state.unconfirmed.add(row.number)
         action = replace(row.action, id=row.action.id or outcome.id)

@@ -74,7 +74,7 @@ def _fate_of(row: JournalRow, outcome: Outcome, now: datetime) -> dict[str, Any]
         "state": outcome.state.value,
         "error": outcome.error,
         "finished_at": None if outcome.state.is_open else now,
-        "confirmed_at": now if is_done and rules.is_confirmed(row) else None,
+        "confirmed_at": now if is_done and rules.is_confirmed(row, outcome) else None,
     }
 
 

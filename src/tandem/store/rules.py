@@ -196,10 +196,10 @@ def _is_same(recorded: Recorded | None, conflict: Conflict) -> bool:
     return recorded.is_open or conflict.winner is not Winner.HOLD
 
 
-def is_confirmed(row: JournalRow) -> bool:
+def is_confirmed(row: JournalRow, outcome: Outcome) -> bool:
     """What Dataverse answers is certain, and a delete is seen by the link itself; any other marketing write is
-    confirmed by a later reading."""
-    return row.action.side is Side.CRM or row.action.kind in ENDING
+    confirmed by a reading, at once or later."""
+    return outcome.is_confirmed or row.action.side is Side.CRM or row.action.kind in ENDING
 
 
 # --- journal rows and ids ------------------------------------------------------------------------------------------
