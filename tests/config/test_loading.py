@@ -96,7 +96,7 @@ def test_settings_do_not_change_once_they_are_read(tmp_path: Path) -> None:
         (SIDES + '[[entities.lead.fields]]\nmarketing = "x"', ["entities.lead.fields[1].crm is missing", "column"]),
         (
             SIDES + '[[entities.lead.fields]]\ncrm = "x"\ntransform = "shout"',
-            ["entities.lead.fields[1].transform", "must be one of as_is, opposite"],
+            ["entities.lead.fields[1].transform", "must be one of as_is, number, opposite"],
         ),
         ("marketing = 5\n" + SIDES.partition("[marketing]")[0], ["marketing must be a section, [marketing]"]),
         (SIDES.replace("[marketing]", 'auth = "password"\n[marketing]'), ["crm: auth = 'password' needs username"]),

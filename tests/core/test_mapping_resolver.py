@@ -89,7 +89,7 @@ def left_out(resolved: ResolvedMapping, crm: str) -> LeftOut:
 
 def test_pairs_get_the_transform_of_their_types() -> None:
     resolved = resolve()
-    assert pair_of(resolved, "firstname").transform == Text(100, 255)
+    assert pair_of(resolved, "firstname").transform == Text(100, 255, cuts=True)
     assert pair_of(resolved, "leadqualitycode").transform == Choice({1: "Hot", 2: "Warm"}, 255)
     assert pair_of(resolved, "donotphone").transform == YesNo()
 
@@ -307,7 +307,7 @@ def test_a_pair_against_the_entitys_direction_is_left_out() -> None:
         ([FieldOverride("@id", marketing="other")], "cannot be changed"),
         ([FieldOverride("firstname"), FieldOverride("firstname")], "set twice"),
         ([FieldOverride("middlename", marketing="firstName")], "both 'firstname' and 'middlename'"),
-        ([FieldOverride("firstname", transform="shout")], "known: as_is, opposite"),
+        ([FieldOverride("firstname", transform="shout")], "known: as_is, number, opposite"),
         ([FieldOverride("donotphone", transform="opposite")], "an opt-out is true on both sides"),
         ([FieldOverride("firstname", opt_out=True)], "which is for yes/no fields"),
         ([FieldOverride("ownerid", direction=Direction.BOTH)], "can only go to_marketing"),

@@ -191,8 +191,8 @@ def _marketing(kind: FieldKind, native_type: str, max_length: int | None = None)
 @pytest.mark.parametrize(
     ("crm", "marketing", "expected"),
     [
-        (_crm(FieldKind.TEXT, 50), _marketing(FieldKind.TEXT, "string", 255), Text(50, 255)),
-        (_crm(FieldKind.TEXT, 2000), _marketing(FieldKind.TEXT, "text"), Text(2000, None, 30_000)),
+        (_crm(FieldKind.TEXT, 50), _marketing(FieldKind.TEXT, "string", 255), Text(50, 255, cuts=True)),
+        (_crm(FieldKind.TEXT, 2000), _marketing(FieldKind.TEXT, "text"), Text(2000, None, 30_000, cuts=True)),
         (_crm(FieldKind.TEXT, 100), _marketing(FieldKind.TEXT, "email", 255), Email(100, 255)),
         (
             _crm(FieldKind.CHOICE, choices={1: "Hot"}),

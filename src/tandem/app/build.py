@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Container, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
+from zoneinfo import ZoneInfo
 
 from tandem.app.deciding import decide, rules_of
 from tandem.app.optional import find_unavailable
@@ -36,6 +37,7 @@ from tandem.core.mapping_resolver import ResolvedMapping, distinct_new_fields, r
 from tandem.core.policy import EntityPolicy
 from tandem.core.record import PERSON, Entity, Side
 from tandem.core.schema import EntitySchema, NewField
+from tandem.core.transforms import Ways
 from tandem.ports import Connector, Store
 from tandem.runtime.backfill import read_anew
 from tandem.runtime.engine import UNBOUNDED, Engine, News, PassSettings
@@ -191,6 +193,7 @@ async def resolve(
             described[target],
             overrides=overrides[entity],
             direction=ways[entity],
+            ways=Ways(language=config.crm.language, zone=ZoneInfo(config.crm.time_zone)),
             extras=columns.get(entity, ()),
             person_extras=("updatedAt", *fields.get(entity, ())) if target == PERSON else (),
             columns=made.get(entity, ()),

@@ -40,8 +40,10 @@ def _section(name: str, command: Any) -> str:
 
 
 def _row(option: Any) -> str:
-    names = ", ".join(f"`{name}`" for name in option.opts)
-    default = "" if option.is_flag or option.default is None else f"`{option.default}`"
+    several = " ..." if option.nargs == -1 else ""
+    is_argument = option.param_type_name == "argument"
+    names = ", ".join(f"`{name.upper()}{several}`" if is_argument else f"`{name}`" for name in option.opts)
+    default = "" if getattr(option, "is_flag", False) or option.default is None else f"`{option.default}`"
     return f"| {names} | {default} | {option.help or ''} |\n"
 
 

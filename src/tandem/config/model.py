@@ -7,14 +7,17 @@ made from it, and an error message quotes it as the remedy.
 import re
 from pathlib import Path
 from typing import Annotated, Final, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, Field, Strict, StrictBool, field_validator, model_validator
 
 from tandem.config.hooks import CampaignConfig, WebhooksConfig
 from tandem.config.section import Section
+from tandem.core.choices import UnknownLabel
 from tandem.core.mapping import Direction, Winner
-from tandem.core.mapping_resolver import NAMED_TRANSFORMS
+from tandem.core.mapping_resolver import TRANSFORM_NAMES
 from tandem.core.policy import DEFAULT_PREFERENCE, DeleteRule, EditRule, LeaveRule, MergeRule
+from tandem.core.transforms import TooLong
 
 CALLS_PER_20_S: Final = 100
 CALLS_AT_ONCE: Final = 10
@@ -44,9 +47,17 @@ def _checked_store_url(url: str) -> str:
     return url
 
 
+def _checked_zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError) as error:
+        raise ValueError("must be the name of a time zone that this machine knows, such as Europe/Berlin") from error
+    return name
+
+
 def _checked_transform(name: str) -> str:
-    if name not in NAMED_TRANSFORMS:
-        raise ValueError(f"must be one of {', '.join(sorted(NAMED_TRANSFORMS))}")
+    if name not in TRANSFORM_NAMES:
+        raise ValueError(f"must be one of {', '.join(sorted(TRANSFORM_NAMES))}")
     return name
 
 
@@ -61,6 +72,8 @@ def _checked_name(name: str) -> str:
 
 Url = Annotated[str, AfterValidator(_checked_url)]
 StoreUrl = Annotated[str, AfterValidator(_checked_store_url)]
+ZoneName = Annotated[str, AfterValidator(_checked_zone)]
+Language = Annotated[int, Strict(), Field(ge=1025, le=65535)]
 TransformName = Annotated[str, AfterValidator(_checked_transform)]
 Name = Annotated[str, Field(min_length=1)]
 ObjectName = Annotated[str, AfterValidator(_checked_name)]
@@ -97,6 +110,15 @@ class CrmConfig(Section):
     settle_s: Seconds = Field(
         default=120.0,
         description="Seconds after which a call without an answer can no longer change anything in Dynamics.",
+    )
+    language: Language | None = Field(
+        default=None,
+        description="Language whose labels choices go by in Marketo (LCID: 1033 is English, 1031 German); unset: that"
+        " of Tandem's user.",
+    )
+    time_zone: ZoneName = Field(
+        default="UTC",
+        description="Where a time in Dynamics is a day, for Marketo fields that hold dates, such as Europe/Berlin.",
     )
     bypass_plugins: StrictBool = Field(
         default=False,
@@ -214,7 +236,22 @@ class FieldConfig(Section):
         default=None, description="Who prevails when two existing records meet: 'crm', 'marketing', 'newest' or 'hold'."
     )
     transform: TransformName | None = Field(
-        default=None, description="'as_is' or 'opposite' (yes becomes no) instead of the transform of the two types."
+        default=None,
+        description="'as_is', 'opposite' (yes becomes no) or 'number' (a choice goes by its number, not its label)"
+        " instead of the transform of the two types.",
+    )
+    language: Language | None = Field(
+        default=None,
+        description="Language whose labels a choice goes by (LCID: 1033 is English, 1031 German); unset: crm.language.",
+    )
+    unknown_label: UnknownLabel = Field(
+        default=UnknownLabel.HOLD,
+        description="What becomes of a text in Marketo that is no label of the choice: 'hold' the field, or 'empty' the"
+        " column in Dynamics.",
+    )
+    too_long: TooLong = Field(
+        default=TooLong.CUT,
+        description="What becomes of a text the other side has no room for: 'cut' to what fits, or 'hold' the field.",
     )
     opt_out: StrictBool | None = Field(default=None, description="true for a field whose yes must never be weakened.")
     only_if_empty: StrictBool = Field(

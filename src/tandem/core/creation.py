@@ -7,8 +7,9 @@ from tandem.core.decisions import CreateNew
 from tandem.core.lineage import aliases_of
 from tandem.core.mapping import NotExpressibleError
 from tandem.core.match import derived_crm_id, fold
+from tandem.core.narrowing import narrowed
 from tandem.core.partitions import partition_write
-from tandem.core.plan import Action, ActionKind, FieldWrite, Hold, LinkPlan, Question
+from tandem.core.plan import Action, ActionKind, Conflict, FieldWrite, Hold, LinkPlan, Question
 from tandem.core.record import Base, LinkStatus, RecordKey, Side, State, Value
 from tandem.core.subject import Case
 
@@ -20,6 +21,7 @@ class Content:
     writes: tuple[FieldWrite, ...]
     holds: tuple[Hold, ...]
     waits: tuple[RecordKey, ...]
+    conflicts: tuple[Conflict, ...] = ()
 
     def value_of(self, name: str | None) -> str | None:
         """The written value of a field, as keys are compared."""
@@ -30,6 +32,7 @@ def content_for(case: Case, values: Sequence[Value], to: Side) -> Content:
     writes: dict[str, FieldWrite] = {}
     holds: list[Hold] = []
     waits: list[RecordKey] = []
+    conflicts: list[Conflict] = []
     for pair, value in zip(case.mapping.pairs, values, strict=True):
         name = pair.field_on(to)
         if value is None or not pair.direction.allows(to) or name in writes:
@@ -48,7 +51,9 @@ def content_for(case: Case, values: Sequence[Value], to: Side) -> Content:
                 continue
             if after is not None:
                 writes[name] = FieldWrite(pair.name, name, None, after, value, "new")
-    return Content(tuple(writes.values()), tuple(holds), tuple(waits))
+                told = narrowed(pair, to=to, source=value, before=None, after=after)
+                conflicts.extend([told] if told else [])
+    return Content(tuple(writes.values()), tuple(holds), tuple(waits), tuple(conflicts))
 
 
 def create_in_marketing(case: Case, crm: State, content: Content) -> LinkPlan:
@@ -66,6 +71,7 @@ def create_in_marketing(case: Case, crm: State, content: Content) -> LinkPlan:
         lookup=dedupe if by_dedupe else case.mapping.key_field,
     )
     plan = pending(case, crm, actions=(action,), holds=content.holds, waits=content.waits)
+    plan = replace(plan, conflicts=content.conflicts)
     is_settled = isinstance(case.subject.decision, CreateNew)
     return replace(plan, question=Question("", is_settled=True)) if is_settled else plan
 
@@ -113,6 +119,7 @@ def create_in_crm(case: Case, marketing: State) -> LinkPlan:
         base=Base.unknown(len(case.mapping.pairs)),
         actions=(Action(Side.CRM, case.subject.crm_entity, ActionKind.CREATE, crm_id, (*content.writes, *asked)),),
         holds=content.holds,
+        conflicts=content.conflicts,
         aliases=(RecordKey(Side.CRM, case.subject.crm_entity, crm_id),),
     )
 

@@ -7,7 +7,7 @@ places at which each pair finds its values, so that the merge never looks a name
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from tandem.core.record import Entity, Side, Value, Values
 from tandem.core.schema import FieldInfo
@@ -23,6 +23,13 @@ class Transform(Protocol):
     def to_marketing(self, value: Value) -> Value: ...
 
     def to_crm(self, value: Value) -> Value: ...
+
+
+@runtime_checkable
+class Narrowing(Protocol):
+    """A transform that may carry a part of a value."""
+
+    def narrows(self, value: Value, to: Side) -> bool: ...
 
 
 class Direction(StrEnum):
@@ -94,6 +101,10 @@ class FieldPair:
 
     def field_on(self, side: Side) -> str:
         return self.crm if side is Side.CRM else self.marketing
+
+    def narrows(self, value: Value, *, to: Side) -> bool:
+        """Whether less of `value` arrives on side `to`."""
+        return isinstance(self.transform, Narrowing) and self.transform.narrows(value, to)
 
     def carry(self, value: Value, *, to: Side) -> Value:
         """`value` of the other side as side `to` would hold it. Raises NotExpressibleError."""

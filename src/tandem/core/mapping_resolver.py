@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Final
 
+from tandem.core.choices import UnknownLabel
 from tandem.core.default_mapping import COMPANY_FIELDS, KEY_COLUMN, OWN_PERSON_KEY, DefaultMapping, DefaultPair
 from tandem.core.errors import ConfigError
 from tandem.core.mapping import Direction, EntityMapping, FieldPair, Transform, Winner, compile_mapping
@@ -17,13 +18,18 @@ from tandem.core.new_fields import LINK, field_to_make, label_for, missing_field
 from tandem.core.record import COMPANY, PERSON, Entity, Side
 from tandem.core.related import NotShown, Related, find_shown, link_of
 from tandem.core.schema import EntitySchema, FieldInfo, FieldKind, FieldLink, NewField, NewObject
-from tandem.core.transforms import Identity, Opposite, Unpairable, transform_for
+from tandem.core.transforms import Identity, Opposite, TooLong, Unpairable, Ways, transform_for
 
 NEW_FIELDS_MAX: Final = 100
 """What Marketo's lead field API makes at most (marketo-rest 3.7)."""
 
+BY_NUMBER: Final = "number"
+"""A transform by name too: of a choice, by its number."""
+
 NAMED_TRANSFORMS: Final[Mapping[str, Transform]] = {"as_is": Identity(), "opposite": Opposite()}
 """Transforms a setting may name; every other pair gets the one of its types."""
+
+TRANSFORM_NAMES: Final = (*NAMED_TRANSFORMS, BY_NUMBER)
 
 VIRTUAL_FIELDS: Final = (
     FieldInfo(KEY_COLUMN, "Id", FieldKind.REFERENCE, "virtual", is_writable=False),
@@ -49,6 +55,9 @@ class FieldOverride:
     winner: Winner | None = None
     first_link: Winner | None = None
     transform: str | None = None
+    language: int | None = None
+    unknown_label: UnknownLabel = UnknownLabel.HOLD
+    too_long: TooLong = TooLong.CUT
     opt_out: bool | None = None
     only_if_empty: bool = False
     create_as: str | None = None
@@ -96,16 +105,18 @@ def resolve_mapping(
     person_extras: Sequence[str] = (),
     columns: Sequence[NewField] = (),
     related: Mapping[Entity, Related] = MappingProxyType({}),
+    ways: Ways | None = None,
 ) -> ResolvedMapping:
     """The usable mapping of one crm entity; `direction` is the whole entity's. `marketing` is None for a custom object
     that does not exist yet; `extras` are columns to read without carrying them, `person_extras` fields of the person,
-    `columns` those of the columns that are to be made where they are missing; `related` are the tables before it.
+    `columns` those of the columns that are to be made where they are missing; `related` are the tables before it;
+    `ways` how values cross where no pair says otherwise.
 
     Raises:
         ConfigError: two settings contradict each other, or the key cannot be mapped.
     """
     default = replace(default, crm_extras=tuple(dict.fromkeys([*default.crm_extras, *extras])))
-    resolver = _Resolver(default, crm, marketing, direction, related)
+    resolver = _Resolver(default, crm, marketing, direction, related, ways or Ways())
     for line in _wanted_pairs(default, overrides):
         resolver.add(line)
     return resolver.resolved(person_extras, columns)
@@ -174,8 +185,8 @@ def _overridden(where: str, said: FieldOverride, line: _Line | None, crm_entity:
         pair = replace(pair, opt_out=said.opt_out)
     if said.direction is not None:
         pair = replace(pair, direction=_allowed_direction(where, said.direction, crm_entity, pair))
-    if said.transform is not None and said.transform not in NAMED_TRANSFORMS:
-        known = ", ".join(sorted(NAMED_TRANSFORMS))
+    if said.transform is not None and said.transform not in TRANSFORM_NAMES:
+        known = ", ".join(sorted(TRANSFORM_NAMES))
         raise ConfigError(f"{where} names the transform {said.transform!r}, which does not exist; known: {known}.")
     if pair.opt_out and said.transform == "opposite":
         raise ConfigError(f"{where} turns an opt-out round; an opt-out is true on both sides or on none.")
@@ -210,6 +221,7 @@ class _Resolver:
         marketing: EntitySchema | None,
         direction: Direction,
         related: Mapping[Entity, Related],
+        ways: Ways,
     ):
         self._default = default
         self._is_missing = marketing is None
@@ -224,6 +236,7 @@ class _Resolver:
         self._narrowed: list[LeftOut] = []
         self._key_field = default.key_field
         self._related = related
+        self._ways = ways
         self._links: dict[str, FieldLink] = {}
 
     def add(self, line: _Line) -> None:
@@ -363,17 +376,27 @@ class _Resolver:
         return name in self._crm and self._crm[name].is_readable
 
     def _transform(self, line: _Line, crm: FieldInfo, marketing: FieldInfo) -> Transform | None:
-        if line.said.transform is not None:
-            return NAMED_TRANSFORMS[line.said.transform]
+        named = NAMED_TRANSFORMS.get(line.said.transform or "")
+        if named is not None:
+            return named
         if line.pair.native_type == LINK:
             return Identity()
-        transform = transform_for(crm, marketing)
+        transform = transform_for(crm, marketing, self._ways_of(line.said))
         if isinstance(transform, Unpairable):
             self._leave_out(
                 line, transform.reason, "Map the column to a Marketo field of a fitting type, or remove it."
             )
             return None
         return transform
+
+    def _ways_of(self, said: FieldOverride) -> Ways:
+        return replace(
+            self._ways,
+            language=said.language or self._ways.language,
+            by_number=said.transform == BY_NUMBER,
+            unknown_label=said.unknown_label,
+            cuts=said.too_long is TooLong.CUT,
+        )
 
     def _direction_of(self, line: _Line, crm: FieldInfo, marketing: FieldInfo) -> Direction | None:
         """The wanted direction without the ways that are closed; None (and left out) where no way is left."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from tandem.core.mapping import Direction, FieldPair, NotExpressibleError, Winner
+from tandem.core.narrowing import narrowed, would_lose_the_rest
 from tandem.core.plan import Conflict, ConflictKind
 from tandem.core.policy import EditRule, EntityPolicy
 from tandem.core.record import UNKNOWN, Side, Unknown, Value
@@ -207,6 +208,11 @@ def _carry(seen: Sighting, *, to: Side, reason: str, conflict: Conflict | None =
         after = seen.pair.carry(seen.value(to.other), to=to)
     except NotExpressibleError as error:
         return Held(f"{seen.pair.field_on(to)} in {to} cannot hold the value: {error}", conflict)
+    known = seen.base_crm if to is Side.CRM else seen.base_marketing
+    if reason_to_hold := would_lose_the_rest(seen.pair, to=to, known=known):
+        return Held(reason_to_hold, conflict)
+    if conflict is None:
+        conflict = narrowed(seen.pair, to=to, source=seen.value(to.other), before=seen.value(to), after=after)
     if is_empty(after) and to is Side.MARKETING and not seen.pair.can_be_emptied:
         return Held(f"{seen.pair.marketing} cannot be emptied in marketing", conflict)
     return Carry(to, after, reason, conflict)

@@ -15,6 +15,8 @@ class FieldKind(StrEnum):
     DATE = "date"
     DATETIME = "datetime"
     CHOICE = "choice"
+    CHOICES = "choices"
+    """Several values of one choice."""
     REFERENCE = "reference"
     OTHER = "other"
 
@@ -32,6 +34,12 @@ class FieldInfo:
     is_writable: bool = True
     max_length: int | None = None
     choices: Mapping[int, str] = field(default_factory=dict)
+    languages: Mapping[int, Mapping[int, str]] = field(default_factory=dict)
+    """``choices`` in each language that the labels are told in, by its LCID."""
+    is_zoneless: bool = False
+    """A time without a zone: what the clock on the wall shows, wherever it is read."""
+    is_computed: bool = False
+    """The side computes it; that it has another value is not told as a change of the record."""
     targets: Sequence[str] = ()
     is_searchable: bool = False
     is_secured: bool = False
@@ -39,11 +47,12 @@ class FieldInfo:
 
     def is_like(self, other: "FieldInfo") -> bool:
         """Whether a pair made with the other one fits this one too."""
-        return (self.kind, self.native_type, self.max_length, self.choices) == (
+        return (self.kind, self.native_type, self.max_length, self.choices, self.languages) == (
             other.kind,
             other.native_type,
             other.max_length,
             other.choices,
+            other.languages,
         )
 
 

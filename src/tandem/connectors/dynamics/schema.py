@@ -41,6 +41,8 @@ _KINDS: Final = {
     "Lookup": FieldKind.REFERENCE,
     "Customer": FieldKind.REFERENCE,
     "Owner": FieldKind.REFERENCE,
+    "MultiSelectPicklist": FieldKind.CHOICES,
+    "Uniqueidentifier": FieldKind.TEXT,
 }
 
 
@@ -58,6 +60,9 @@ class Column:
     is_secured: bool = False
     max_length: int | None = None
     choices: Mapping[int, str] = field(default_factory=dict)
+    languages: Mapping[int, Mapping[int, str]] = field(default_factory=dict)
+    is_zoneless: bool = False
+    is_computed: bool = False
     targets: tuple[str, ...] = ()
     navigation: Mapping[str, str] = field(default_factory=dict)
 
@@ -76,6 +81,9 @@ class Column:
             is_writable=self.is_updatable,
             max_length=self.max_length,
             choices=self.choices,
+            languages=self.languages,
+            is_zoneless=self.is_zoneless,
+            is_computed=self.is_computed,
             targets=self.targets,
             is_searchable=self.is_readable,
             is_secured=self.is_secured,
@@ -143,7 +151,8 @@ async def load_table(client: DynamicsClient, entity: Entity) -> Table:
     paths = [
         f"{root}?$select=LogicalName,EntitySetName,PrimaryIdAttribute,ChangeTrackingEnabled,"
         "CanChangeTrackingBeEnabled,IsIntersect",
-        f"{root}/Attributes?$select=MetadataId,LogicalName,AttributeType,DisplayName,IsValidForCreate,IsValidForRead,"
+        f"{root}/Attributes?$select=MetadataId,LogicalName,AttributeType,AttributeTypeName,SourceType,DisplayName,"
+        "IsValidForCreate,IsValidForRead,"
         "IsValidForUpdate,IsValidODataAttribute,IsSecured",
         f"{root}/ManyToOneRelationships?$select=ReferencingAttribute,ReferencedEntity,"
         "ReferencingEntityNavigationPropertyName",
@@ -202,10 +211,11 @@ def _column(
     navigation: Mapping[str, Mapping[str, str]],
     rights: "ColumnRights | None",
 ) -> Column:
-    kind = _KINDS.get(attribute.type, FieldKind.OTHER)
+    kind = _KINDS.get(attribute.kind, FieldKind.OTHER)
     if attribute.type == _PLAIN_ID and detail.targets:
         kind = FieldKind.REFERENCE
-    if kind is FieldKind.DATETIME and detail.behavior is not None and detail.behavior.value == "DateOnly":
+    behavior = detail.behavior.value if detail.behavior is not None else ""
+    if kind is FieldKind.DATETIME and behavior == "DateOnly":
         kind = FieldKind.DATE
     own = navigation.get(attribute.name, {})
     if attribute.type == "Owner":
@@ -215,7 +225,7 @@ def _column(
     return Column(
         name=attribute.name,
         label=_label(attribute.label) or attribute.name,
-        type=attribute.type,
+        type=attribute.kind,
         kind=kind,
         is_readable=attribute.is_readable and right.may_read,
         is_creatable=attribute.is_creatable and right.may_create,
@@ -223,6 +233,9 @@ def _column(
         is_secured=bool(attribute.is_secured),
         max_length=detail.max_length,
         choices=detail.choices(),
+        languages=detail.languages(),
+        is_zoneless=behavior == "TimeZoneIndependent",
+        is_computed=bool(attribute.source),
         targets=tuple(detail.targets or own),
         navigation=own,
     )
@@ -239,6 +252,7 @@ _CASTS: Final = {
     "Picklist": _CHOICE_QUERY,
     "State": _CHOICE_QUERY,
     "Status": _CHOICE_QUERY,
+    "MultiSelectPicklist": _CHOICE_QUERY,
 }
 
 T = TypeVar("T")
@@ -280,26 +294,42 @@ class _Pairs(msgspec.Struct):
 
 class _LocalizedLabel(msgspec.Struct):
     text: str | None = msgspec.field(name="Label", default=None)
+    language: int = msgspec.field(name="LanguageCode", default=0)
 
 
 class _Label(msgspec.Struct):
     of_user: _LocalizedLabel | None = msgspec.field(name="UserLocalizedLabel", default=None)
+    all: list[_LocalizedLabel] = msgspec.field(name="LocalizedLabels", default_factory=list)
 
 
 def _label(label: _Label | None) -> str:
     return (label.of_user.text or "") if label is not None and label.of_user is not None else ""
 
 
+class _TypeName(msgspec.Struct):
+    value: str = msgspec.field(name="Value", default="")
+
+
 class _Attribute(msgspec.Struct):
+    """``source`` is 0 for a plain column; a formula, a calculation and a rollup are others."""
+
     name: str = msgspec.field(name="LogicalName")
     type: str = msgspec.field(name="AttributeType")
     metadata_id: str = msgspec.field(name="MetadataId", default="")
+    type_name: _TypeName | None = msgspec.field(name="AttributeTypeName", default=None)
+    source: int | None = msgspec.field(name="SourceType", default=None)
     label: _Label | None = msgspec.field(name="DisplayName", default=None)
     is_creatable: bool = msgspec.field(name="IsValidForCreate", default=False)
     is_readable: bool = msgspec.field(name="IsValidForRead", default=True)
     is_updatable: bool = msgspec.field(name="IsValidForUpdate", default=False)
     is_property: bool = msgspec.field(name="IsValidODataAttribute", default=True)
     is_secured: bool | None = msgspec.field(name="IsSecured", default=None)
+
+    @property
+    def kind(self) -> str:
+        """Files, images and choices of several are ``Virtual`` by their type; only its name tells them apart."""
+        named = self.type_name.value.removesuffix("Type") if self.type_name else ""
+        return named if self.type == "Virtual" and named else self.type
 
 
 class _Attributes(msgspec.Struct):
@@ -342,6 +372,15 @@ class _Detail(msgspec.Struct):
     def choices(self) -> dict[int, str]:
         options = (self.own_options or self.global_options or _OptionSet()).options
         return {option.value: _label(option.label) for option in options}
+
+    def languages(self) -> dict[int, dict[int, str]]:
+        """The labels of each language that any of them is told in."""
+        found: dict[int, dict[int, str]] = {}
+        for option in (self.own_options or self.global_options or _OptionSet()).options:
+            for label in option.label.all if option.label else ():
+                if label.text and label.language:
+                    found.setdefault(label.language, {})[option.value] = label.text
+        return found
 
 
 class _Details(msgspec.Struct):
