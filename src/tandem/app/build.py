@@ -8,6 +8,7 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from tandem.app.deciding import decide, rules_of
+from tandem.app.labels import with_former_labels
 from tandem.app.optional import find_unavailable
 from tandem.app.pilots import PilotWish, choose_pilot
 from tandem.app.preview import PreviewConnector
@@ -141,6 +142,7 @@ async def opened(
             resolved = await resolve(config, crm, marketing, without=unavailable)
             _check_objects(resolved)
             note_what_is_mapped(store, resolved, SystemClock().now(), unavailable.values())
+            resolved = with_former_labels(store, resolved, SystemClock().now())
             missing = distinct_new_fields(resolved.values())
             if missing and creates_fields:
                 await marketing.create_fields(PERSON, missing)

@@ -106,10 +106,13 @@ def merge_pair(seen: Sighting, policy: EntityPolicy, giver: Side | None = None) 
 
 
 def _fill_again(seen: Sighting, giver: Side) -> Verdict:
-    if agree(seen.pair, seen.crm, seen.marketing) or not seen.pair.direction.allows(giver.other):
+    """Compared by spelling: a label that was renamed stands for the same value, and is written anew."""
+    if not seen.pair.direction.allows(giver.other):
+        return QUIET
+    if _spells(seen.pair, seen.value(giver), giver.other, seen.value(giver.other)):
         return QUIET
     if seen.is_opted_out:
-        return _merge_opt_out(seen)
+        return QUIET if agree(seen.pair, seen.crm, seen.marketing) else _merge_opt_out(seen)
     return _carry(seen, to=giver.other, reason=f"filled again from {giver}")
 
 

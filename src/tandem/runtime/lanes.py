@@ -27,16 +27,18 @@ async def read_backfills(engine: Engine) -> dict[str, int]:
     counts: dict[str, int] = {}
     pages_left = engine.settings.slow_pages
     for backfill in open_backfills(engine.store):
-        if pages_left > 0 and not backfill.is_read and _is_mapped(engine, backfill):
+        if not _is_readable(engine, backfill):
+            _saved(engine, replace(backfill, finished_at=engine.clock.now()))
+        elif pages_left > 0 and not backfill.is_read:
             pages_left, count = await _read(engine, backfill, pages_left)
             counts[f"backfill.{backfill.side}.{backfill.entity}"] = count
     return counts
 
 
-def _is_mapped(engine: Engine, backfill: Backfill) -> bool:
-    """A table may have been taken out of the settings since."""
+def _is_readable(engine: Engine, backfill: Backfill) -> bool:
+    """A table may have been taken out of the settings since, and some objects of Marketo are only read by id."""
     entities = engine.mappings if backfill.side is Side.CRM else {m.marketing_entity for m in engine.mappings.values()}
-    return backfill.entity in entities
+    return backfill.entity in entities and engine.connector(backfill.side).has_feed(backfill.entity)
 
 
 async def _read(engine: Engine, backfill: Backfill, pages_left: int) -> tuple[int, int]:
@@ -102,7 +104,7 @@ def _saved(engine: Engine, backfill: Backfill) -> Backfill:
 
 def stages_to_fill(engine: Engine) -> list[tuple[Entity, tuple[Entity, ...]]]:
     """Stages whose slow rows are all there: with both sides' rows in the inbox the look needs no call."""
-    reading = {(b.side, b.entity) for b in open_backfills(engine.store) if not b.is_read and _is_mapped(engine, b)}
+    reading = {(b.side, b.entity) for b in open_backfills(engine.store) if not b.is_read}
     return [
         (marketing, crm)
         for marketing, crm in engine.stages
