@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from tandem_emulators.dataverse.seed import Seeder
 
 _STAKEHOLDER, _SALES_TEAM = 1000, 1001
+_TYPE_CODES = {"contact": 2, "opportunity": 3}
 ROLES = (
     ("Decision Maker", _STAKEHOLDER),
     ("Economic Buyer", _STAKEHOLDER),
@@ -235,9 +236,11 @@ class SalesSeeder:
                 "name": second[3],
                 "record1id": first[0],
                 "record1idobjecttypecode": first[1],
+                "record1objecttypecode": _TYPE_CODES[first[1]],
                 "record1roleid": first[2],
                 "record2id": second[0],
                 "record2idobjecttypecode": second[1],
+                "record2objecttypecode": _TYPE_CODES[second[1]],
                 "record2roleid": second[2],
                 **owner,
                 **made,
