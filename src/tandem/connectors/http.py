@@ -7,6 +7,7 @@ sent and not answered is never tried again here, because nobody knows whether it
 Messages name the side and the operation, never a URL or a body: both may hold a person's data.
 """
 
+import functools
 import ssl
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -252,7 +253,15 @@ class HttpClient:
         return URL(f"{url}{joint}{urlencode(params, quote_via=quote)}", encoded=True)
 
 
+@functools.cache
+def _system_trust() -> ssl.SSLContext:
+    """Read once for all of a process: it takes as long as several calls."""
+    return ssl.create_default_context()
+
+
 def _trust(ca_file: str | None) -> ssl.SSLContext:
+    if ca_file is None:
+        return _system_trust()
     try:
         return ssl.create_default_context(cafile=ca_file)
     except OSError:  # ssl.SSLError is one

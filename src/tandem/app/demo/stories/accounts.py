@@ -29,6 +29,12 @@ async def owner_of_person(scene: Scene, contact: str) -> str:
     return str((person or {}).get(SALESPERSON_KEY) or "").lower()
 
 
+async def active_users(scene: Scene) -> list[str]:
+    """People who work in Dynamics, by id; they come with the organisation."""
+    rows = await scene.records(CRM, "systemuser")
+    return [str(row["systemuserid"]).lower() for row in rows if row["accessmode"] == 0 and not row["isdisabled"]]
+
+
 @story(
     "reparent-person",
     "A contact moves to another account, and its person to the other company",
@@ -165,7 +171,7 @@ async def team_owner(scene: Scene) -> None:
     )
     scene.check("the owner is the team, not left blank", await owner_of_person(scene, ann) == team)
     await scene.crm_edit("team", team, name="River sales")
-    user = await scene.crm_enter("systemuser", firstname="Una", lastname="User", internalemailaddress="una@crm.example")
+    user = (await active_users(scene))[0]
     await scene.crm_edit("contact", ann, ownerid=at("systemuser", user))
     await scene.settle()
     scene.check("another name of the team arrives", (await sales_person(scene, team)).get("lastName") == "River sales")
@@ -174,10 +180,7 @@ async def team_owner(scene: Scene) -> None:
 
 @story("owner-disabled", "A user is disabled, gets another address, and owns something or nothing", rows=("N9", "N29"))
 async def owner_disabled(scene: Scene) -> None:
-    una, idle = [
-        await scene.crm_enter("systemuser", firstname=name, lastname="User", internalemailaddress=f"{name}@crm.example")
-        for name in ("una", "idle")
-    ]
+    una, idle = (await active_users(scene))[:2]
     ann = await scene.crm_enter(
         "contact", lastname="Ann", emailaddress1="ann@user.example", ownerid=at("systemuser", una)
     )
@@ -202,3 +205,54 @@ async def owner_disabled(scene: Scene) -> None:
     await scene.settle()
     scene.check("no user is made from Marketo", len(await scene.records(CRM, "systemuser")) == users)
     scene.leave_apart("typed-in-marketo", why="a sales person that somebody made in Marketo stays there")
+
+
+FAN_OUT: Final = 5_001
+"""One more than the people up to which the native sync tells a change of their account."""
+
+
+async def _told_on(scene: Scene, people: set[int], field: str) -> set[int]:
+    """Of `people` those on whom Marketo's log tells a change of `field`."""
+    token = (await scene.rest("GET", "/rest/v1/activities/pagingtoken.json?sinceDatetime=2020-01-01T00:00:00Z"))[
+        "nextPageToken"
+    ]
+    found: set[int] = set()
+    more = True
+    while more:
+        path = f"/rest/v1/activities/leadchanges.json?fields={field}&nextPageToken={token}"
+        answer = await scene.rest("GET", path)
+        token, more = answer["nextPageToken"], answer["moreResult"]
+        told = [row for row in answer.get("result", ()) if any(each["name"] == field for each in row.get("fields", ()))]
+        found |= {row["leadId"] for row in told}
+    return found & people
+
+
+@story(
+    "account-fan-out",
+    "A change of an account is one write, and reaches each of its people, more than 5,000 of them too",
+    rows=("N27", "N28"),
+)
+async def account_fan_out(scene: Scene) -> None:
+    small = await scene.crm_enter("account", name="Small", address1_city="Rome")
+    big = await scene.crm_enter("account", name="Big", address1_city="Rome")
+    contacts = [await scene.crm_enter("contact", lastname=name, parentcustomerid=at("account", small)) for name in "AB"]
+    await scene.settle()
+    for start in range(0, FAN_OUT, 300):
+        people = [
+            {"email": f"worker.{number}@big.example", "externalCompanyId": big}
+            for number in range(start, min(start + 300, FAN_OUT))
+        ]
+        answer = await scene.rest("POST", "/rest/v1/leads.json", {"action": "createOnly", "input": people})
+        scene.made |= {(MARKETING, str(made["id"])) for made in answer["result"]}
+    await scene.settle()
+    before = await scene.marketing.counters()
+    await scene.crm_edit("account", small, address1_city="Milan")
+    await scene.crm_edit("account", big, address1_city="Milan")
+    await scene.settle()
+    after = await scene.marketing.counters()
+    scene.check("two accounts are two writes, however many people they have", after.written - before.written == 2)
+    workers = [row for row in await scene.people() if str(row.get("email") or "").endswith("@big.example")]
+    scene.check("each of the 5,001 people shows it", len(workers) == FAN_OUT)
+    scene.check("with the new value", {row["billingCity"] for row in workers} == {"Milan"})
+    few = {int((await scene.person_of(contact) or {})["id"]) for contact in contacts}
+    scene.check("Marketo's log tells it on each person", await _told_on(scene, few, "billingCity") == few)

@@ -321,3 +321,99 @@ async def table_without_tracking(scene: Scene) -> None:
     await scene.crm_delete("new_visit", third)
     await scene.settle()
     scene.check("a deletion is told by the feed from now on", await shown(scene, "visit", third) == {})
+
+
+LISTS: Final = """
+[[custom]]
+table = "list"
+object = "marketingList"
+[[custom.fields]]
+crm = "listname"
+marketing = "title"
+
+[[custom]]
+table = "listmember"
+object = "listMember"
+[[custom.fields]]
+crm = "listid"
+marketing = "marketingList"
+[[custom.fields]]
+crm = "entityid"
+marketing = "member"
+"""
+
+
+@story(
+    "marketing-lists",
+    "Marketing lists and their members, which the native sync does not know",
+    rows=("N46",),
+    watches=(
+        custom_watch("list", "marketingList", Pair("listname", "title")),
+        Watch("listmember", "listMember", "crmId", (Pair("listid", "marketingList"), Pair("entityid", "member"))),
+    ),
+)
+async def marketing_lists(scene: Scene) -> None:
+    scene.configure(LISTS + SWEPT_AT_ONCE)
+    await scene.apply_schema()
+    ann = await scene.crm_enter("contact", lastname="Ann", emailaddress1="ann@list.example")
+    fair = await scene.crm_enter("list", listname="Fair", type=False, createdfromcode=2)
+    await scene.crm_act("add_to_list", list=fair, member=ann)
+    await scene.settle()
+
+    async def members() -> set[tuple[str, str]]:
+        rows = await scene.records(MARKETING, "listMember")
+        return {(str(row["marketingList"]).lower(), str(row["member"]).lower()) for row in rows}
+
+    scene.check("the list is an object", (await shown(scene, "marketingList", fair)).get("title") == "Fair")
+    scene.check("and so is who is on it", (fair, ann) in await members())
+    await scene.crm_act("remove_from_list", list=fair, member=ann)
+    await scene.settle()
+    scene.check("who is taken off it is gone", (fair, ann) not in await members())
+
+
+LONG: Final = """
+[[custom]]
+table = "new_visitofeverybodytoeveryfair"
+object = "visitOfEverybodyToEveryFairThisYear"
+label = "Visit of everybody to every fair of this year"
+[[custom.fields]]
+crm = "new_name"
+marketing = "title"
+"""
+
+
+async def _reading(scene: Scene, table: str) -> str:
+    """The name of the privilege to read a table."""
+    definition = await scene.web_api("GET", f"EntityDefinitions(LogicalName='{table}')?$select=Privileges")
+    return next(str(one["Name"]) for one in definition["Privileges"] if one["PrivilegeType"] == "Read")
+
+
+@story(
+    "custom-entity-limits",
+    "Long names, a table that may not be read, and a bulk extract of what Tandem has written",
+    rows=("N38", "N44", "N129"),
+    watches=(custom_watch("new_visitofeverybodytoeveryfair", "visitOfEverybodyToEveryFairThisYear"),),
+)
+async def custom_entity_limits(scene: Scene) -> None:
+    table, object_ = "new_visitofeverybodytoeveryfair", "visitOfEverybodyToEveryFairThisYear"
+    await make_table(scene, table.removeprefix("new_"))
+    scene.configure(LONG)
+    await scene.apply_schema()
+    visit = await scene.crm_enter(table, new_name="Fair")
+    await scene.settle()
+    row = await shown(scene, object_, visit)
+    scene.check("an object of more than 33 letters", len(object_) > 33 and row.get("title") == "Fair")
+    month = {"startAt": "2026-01-01T00:00:00Z", "endAt": "2026-01-30T00:00:00Z"}
+    wanted = {"fields": ["crmId", "title"], "filter": {"updatedAt": month}}
+    answer = await scene.rest("POST", f"/bulk/v1/customobjects/{object_}/export/create.json", wanted)
+    scene.check("it can be extracted in bulk, as it is nobody's but Marketo's", answer["success"])
+
+    privilege = await _reading(scene, table)
+    await scene.crm.revoke(privilege)
+    told = await scene.tandem("check", "--json")
+    await scene.crm.grant(privilege)
+    lines = [line for line in told.json()["access"] if table in line["what"] and not line["is_ok"]]
+    scene.check(
+        "a table that may not be read is named with the remedy", lines and all(line["remedy"] for line in lines)
+    )
+    scene.check("and it fails the check", told.status == 2)

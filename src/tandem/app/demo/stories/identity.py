@@ -170,3 +170,61 @@ async def _value(scene: Scene, entity: str, id_: str, column: str) -> Any:
 async def _while(*deeds: Awaitable[Any]) -> None:
     """Several things at once."""
     await asyncio.gather(*deeds)
+
+
+@story(
+    "duplicate-candidates",
+    "Several people in Marketo may be one contact: held, and settled as a group",
+    settings="[entities.contact]\nprefer = []\n",
+    rows=("N66",),
+)
+async def duplicate_candidates(scene: Scene) -> None:
+    twins = [await scene.marketing_enter(lastName="Twin", email="twin@story.example") for _ in range(2)]
+    others = [await scene.marketing_enter(lastName="Other", email="other@story.example") for _ in range(2)]
+    contact = await scene.crm_enter("contact", lastname="Twin", emailaddress1="twin@story.example")
+    second = await scene.crm_enter("contact", lastname="Other", emailaddress1="other@story.example")
+    await scene.settle()
+    scene.check("nobody is guessed", not await scene.people_of(contact) and len(await scene.people()) == 4)
+    group = ["--cause", "several people match one record", "--rule", "lowest-id"]
+    shown = await scene.tandem("matches", "settle", *group)
+    scene.check("the effect is shown first", shown.status == 0 and "2 are linked to a person" in shown.output)
+    await scene.settle()
+    scene.check("and nothing done", not await scene.people_of(contact))
+    await scene.marketing_delete(min(others))
+    applied = await scene.tandem("matches", "settle", *group, "--apply")
+    await scene.settle()
+    linked = await _known(scene, contact)
+    scene.check("the decision was stored", applied.status == 0)
+    scene.check("the contact is the person of the rule", int(linked["id"]) == min(twins))
+    scene.check("a choice that is gone is not carried out", not await scene.people_of(second))
+    asked = (await scene.tandem("matches", "list", "--json")).json()
+    scene.check("it is asked for again", [line["crm_id"] for line in asked["matches"]] == [second])
+    table = scene.folder / "matches.csv"
+    await scene.tandem("matches", "export", str(table))
+    table.write_text(table.read_text().replace(f",{max(others)},", f",{max(others)},{max(others)}"))
+    await scene.tandem("matches", "import", str(table), "--apply")
+    await scene.settle()
+    scene.check("decided in a table", int((await _known(scene, second))["id"]) == max(others))
+    scene.check("nobody new was made", len(await scene.people()) == 3)
+
+
+@story("shared-inbox-address", "Two contacts share an address, and Marketo has one person with it", rows=("N67",))
+async def shared_inbox_address(scene: Scene) -> None:
+    form = await scene.marketing_enter(lastName="Info", email="info@story.example", phone="+1 9")
+    closed = await scene.crm_enter("contact", lastname="Closed", emailaddress1="info@story.example")
+    await scene.crm_edit("contact", closed, statecode=1)
+    active = await scene.crm_enter("contact", lastname="Active", emailaddress1="info@story.example")
+    lead = await scene.crm_enter("lead", lastname="Lead", emailaddress1="info@story.example")
+    nobody = [await scene.crm_enter("contact", lastname=f"Without {number}") for number in range(2)]
+    await scene.settle()
+    adopted = await _known(scene, active)
+    scene.check("the active contact is the person who was there", int(adopted["id"]) == form)
+    scene.check(
+        "what was known of that person is on it", await _value(scene, "contact", active, "telephone1") == "+1 9"
+    )
+    people = {(await _known(scene, key))["id"] for key in (closed, active, lead, *nobody)}
+    scene.check("each record has a person of its own", len(people) == 5)
+    scene.check("nobody else was made", len(await scene.people()) == 5)
+    scene.check(
+        "an inactive record is shown as such", (await _known(scene, closed))["leadStatus"] != adopted["leadStatus"]
+    )

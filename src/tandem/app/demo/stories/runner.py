@@ -43,6 +43,7 @@ TEMPO: Final[Mapping[str, Any]] = {
 """The settings of a scene differ from the defaults only in tempo: the emulators answer at once."""
 
 
+_SHOWN_MAX: Final = 8
 _BREAKS: Final = (AssertionError, TandemError, LookupError, TypeError)
 """What ends a story early where something is not as it expects (a record is not there). The next ones go on."""
 
@@ -165,7 +166,8 @@ async def play_all(stories: Sequence[Story], tell: Callable[[str], None]) -> lis
 def _line(story: Story, result: StoryResult) -> str:
     if result.passed:
         return f"{story.name}: {story.sentence} ({result.checks} checks, {result.seconds:.1f} s)."
-    return f"{story.name} FAILED: {'; '.join(result.complaints)}"
+    shown, more = result.complaints[:_SHOWN_MAX], len(result.complaints) - _SHOWN_MAX
+    return f"{story.name} FAILED: {'; '.join(shown)}{f'; and {more} more' if more > 0 else ''}"
 
 
 def _base(crm: Service, marketing: Service, store_url: str | None) -> dict[str, Any]:
