@@ -93,6 +93,15 @@ class Control:
         """Whatever else people do there: merge, qualify."""
         return await self._ask("POST", f"/people/{action}", arguments)
 
+    async def advance_clock(self, seconds: float) -> None:
+        await self._ask("POST", "/clock", {"advance_s": seconds})
+
+    async def grant(self, *privileges: str) -> None:
+        await self._ask("POST", "/privileges", {"grant": list(privileges)})
+
+    async def revoke(self, *privileges: str) -> None:
+        await self._ask("POST", "/privileges", {"revoke": list(privileges)})
+
     async def set(self, **settings: Any) -> None:
         await self._ask("POST", "/settings", settings)
 
@@ -108,6 +117,18 @@ class Control:
 
     async def clear_faults(self) -> None:
         await self._ask("DELETE", "/faults")
+
+    async def change_rights(self, **change: Any) -> None:
+        """What the product's user may do: grant, revoke, revoke_columns, grant_columns, narrow, widen."""
+        await self._ask("POST", "/privileges", change)
+
+    async def save_snapshot(self, file: Path) -> None:
+        """The whole organisation in a file, for another emulator to copy."""
+        await self._ask("POST", "/snapshots", {"file": str(file)})
+
+    async def copy_environment(self, file: Path) -> None:
+        """Put the organisation of a file over this one, as an administrator copies an environment."""
+        await self._ask("POST", "/environment/copy", {"file": str(file), "administration_mode": False})
 
     async def take_snapshot(self) -> str:
         return str((await self._ask("POST", "/snapshots", {}))["id"])
