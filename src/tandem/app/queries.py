@@ -4,9 +4,10 @@ from tandem.app.backfill import filling
 from tandem.app.budget import load_budget
 from tandem.app.build import open_state
 from tandem.app.flow import Flow, load_flow
+from tandem.app.outside import outside_report, pilot_line
 from tandem.app.pauses import pause_lines
 from tandem.app.quarantine import quarantined
-from tandem.app.reports import Backlog, ConflictLine, EntityLine, StatusReport, named_pair
+from tandem.app.reports import Backlog, ConflictLine, EntityLine, OutsideReport, StatusReport, named_pair
 from tandem.app.system import SystemClock
 from tandem.app.troubles import load_trouble
 from tandem.config.model import Config
@@ -37,7 +38,18 @@ def status(config: Config) -> StatusReport:
             holds=tuple(_hold_line(row) for row in store.load_holds(_LINES_MAX)),
             rejected=tuple(_rejected_line(row) for row in store.load_rejected(_LINES_MAX)),
             budget=load_budget(store),
+            outside=store.count_paused(),
+            pilot=pilot_line(store),
         )
+    finally:
+        store.close()
+
+
+def outside(config: Config, limit: int) -> OutsideReport:
+    """The linked records that a filter keeps out, the oldest first."""
+    store = open_state(config)
+    try:
+        return outside_report(store, limit)
     finally:
         store.close()
 

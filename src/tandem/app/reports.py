@@ -271,6 +271,33 @@ class QuarantineLine:
 
 
 @dataclass(frozen=True, slots=True)
+class PilotLine:
+    """Who alone takes part since when; ``waiting`` records wait for the first pass of the whole sync."""
+
+    text: str
+    since: datetime
+    waiting: int
+
+
+@dataclass(frozen=True, slots=True)
+class OutsideLine:
+    entity: str
+    crm_id: str | None
+    marketing_id: str | None
+    field: str | None
+    since: datetime
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class OutsideReport:
+    """Linked records that a filter keeps out: ``count`` of them, ``paused`` the oldest."""
+
+    count: int
+    paused: tuple[OutsideLine, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class StatusReport:
     """``lag_s`` is the age of the older of the two sides' watermarks at the last pass, ``budget`` how Marketo's day
     stood then; None before the first. ``full_hour_at`` is when the last full hour of the clock began."""
@@ -289,6 +316,9 @@ class StatusReport:
     settings_trouble: str | None = None
     """Why a running process does not take over the settings file as it is now."""
     full_hour_at: datetime | None = None
+    outside: int = 0
+    """Linked records that a filter keeps out, wholly or with some fields."""
+    pilot: PilotLine | None = None
 
 
 @dataclass(frozen=True, slots=True)

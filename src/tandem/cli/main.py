@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from tandem import telemetry
-from tandem.cli import backfill, demo, errors, matches, passes, pause, push, schema, setup, state
+from tandem.cli import backfill, demo, errors, matches, outside, passes, pause, push, schema, setup, state
 from tandem.cli.boundary import Boundary, Wishes
 
 app = typer.Typer(
@@ -34,6 +34,7 @@ app.command()(pause.pause)
 app.command()(backfill.backfill)
 app.command()(pause.resume)
 app.command()(push.push)
+app.command()(outside.outside)
 app.add_typer(push.requests_app, name="requests")
 app.add_typer(state.conflicts_app, name="conflicts")
 app.add_typer(errors.errors_app, name="errors")

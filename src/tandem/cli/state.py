@@ -169,6 +169,14 @@ def _status_lines(report: StatusReport) -> Iterator[str]:
     else:
         took = "" if report.last_pass_seconds is None else f", took {report.last_pass_seconds:.1f} s"
         yield f"Last pass: {report.last_pass_at:%Y-%m-%d %H:%M:%S} UTC{took}"
+    if report.pilot:
+        pilot = report.pilot
+        yield (
+            f"Pilot since {pilot.since:%Y-%m-%d %H:%M:%S} UTC: {pilot.text};"
+            f" {counted(pilot.waiting, 'record')} wait for `tandem sync` without it"
+        )
+    if report.outside:
+        yield f"Outside the filters: {counted(report.outside, 'record')}; `tandem outside` lists them"
     if report.lag_s is not None:
         yield f"Lag: {report.lag_s:.0f} s"
     if report.budget:

@@ -99,6 +99,9 @@ class Control:
     async def grant(self, *privileges: str) -> None:
         await self._ask("POST", "/privileges", {"grant": list(privileges)})
 
+    async def make_administrator(self, user: str, *, is_so: bool = True) -> None:
+        await self._ask("POST", "/privileges", {"user": user, "administrator": is_so})
+
     async def revoke(self, *privileges: str) -> None:
         await self._ask("POST", "/privileges", {"revoke": list(privileges)})
 

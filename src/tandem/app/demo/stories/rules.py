@@ -162,14 +162,16 @@ async def filter_left(scene: Scene) -> None:
 )
 async def filter_empty_trap(scene: Scene) -> None:
     await _add_native_column(scene, "contact")
-    empty = await scene.crm_enter("contact", lastname="Empty", emailaddress1="empty@story.example")
+    empty = await scene.crm_enter("contact", lastname="Empty", emailaddress1="empty@story.example", new_synctomkto=None)
     await scene.settle()
     await scene.crm_edit("contact", empty, telephone1="+44 1")
     await scene.settle()
     scene.check("an empty one is copied and updated", (await _person(scene, empty)).get("phone") == "+44 1")
     scene.check("nothing is paused", scene.status().outside == 0)
     scene.configure(TRAPPED)
-    other = await scene.crm_enter("contact", lastname="Trapped", emailaddress1="trapped@story.example")
+    other = await scene.crm_enter(
+        "contact", lastname="Trapped", emailaddress1="trapped@story.example", new_synctomkto=None
+    )
     await scene.settle()
     await scene.crm_edit("contact", other, telephone1="+44 2")
     await scene.crm_edit("contact", empty, telephone1="+44 3")
