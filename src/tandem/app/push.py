@@ -27,6 +27,9 @@ from tandem.runtime.extract import read_by_id
 from tandem.runtime.foresight import Prospect, foresee
 from tandem.runtime.sync_pass import plan_claims
 
+_PASSES_MAX: Final = 3
+"""A record that was made is read back, and what Dynamics made of it goes to Marketo."""
+
 ELSEWHERE_S: Final = 60.0
 """How long a push waits for another process that holds the sync."""
 
@@ -66,7 +69,7 @@ async def push(config: Config, wish: Wish, observer: Observer | None = None) -> 
     async with opened(config, observer, creates_fields=True) as setup:
         engine = setup.engine
         key = await _find_record(engine, wish.record.strip())
-        link = engine.store.find_links(key.side, key.entity, [key.id]).get(key.id)
+        link = _link_of(engine, key)
         is_linked = link is not None and link.status is LinkStatus.LIVE
         if key.side is Side.MARKETING and (wish.force or not is_linked):
             return await _push_person(setup, config, key, wish)
@@ -93,8 +96,10 @@ async def _push_person(setup: Setup, config: Config, key: RecordKey, wish: Wish)
     ended = _again(engine, request)
     if ended.state.is_open:
         return PushReport(_named(key), "waiting", "stored; a later pass carries it", actions)
-    is_refused = ended.state is RequestState.REFUSED
-    return PushReport(_named(key), "refused" if is_refused else "done", ended.said or "", actions)
+    if ended.state is RequestState.REFUSED:
+        return PushReport(_named(key), "refused", ended.said or "", actions)
+    await _push_record(setup, key, _link_of(engine, key))  # Marketo learns what the record is called in Dynamics
+    return PushReport(_named(key), "done", ended.said or "", actions)
 
 
 def _again(engine: Engine, request: Request) -> Request:
@@ -115,13 +120,18 @@ async def _push_record(setup: Setup, key: RecordKey, link: Link | None) -> PushR
     plan = await plan_claims(engine, target, [claim])
     if plan.is_empty:
         return PushReport(_named(key), "nothing to do", _why_nothing(plan.links))
-    _put_in_front(engine, claim)
-    await _carry(setup, lambda: _waits(engine, target, key))
-    link = engine.store.find_links(key.side, key.entity, [key.id]).get(key.id)
-    left = await plan_claims(engine, target, [await _claim(engine, key, link)])
-    outcome: Outcome = "done" if left.is_empty else "waiting"
-    reason = "carried" if left.is_empty else "a later pass carries the rest; see tandem status"
-    return PushReport(_named(key), outcome, reason, _actions(engine, plan))
+    for _ in range(_PASSES_MAX):
+        _put_in_front(engine, await _claim(engine, key, _link_of(engine, key)))
+        await _carry(setup, lambda: _waits(engine, target, key))
+        left = await plan_claims(engine, target, [await _claim(engine, key, _link_of(engine, key))])
+        if left.is_empty:
+            return PushReport(_named(key), "done", "carried", _actions(engine, plan))
+    reason = "a later pass carries the rest; see tandem status"
+    return PushReport(_named(key), "waiting", reason, _actions(engine, plan))
+
+
+def _link_of(engine: Engine, key: RecordKey) -> Link | None:
+    return engine.store.find_links(key.side, key.entity, [key.id]).get(key.id)
 
 
 async def _claim(engine: Engine, key: RecordKey, link: Link | None) -> Claim:

@@ -3,7 +3,7 @@
 from typing import Final
 
 from tandem.core.match import fold
-from tandem.core.record import ACCOUNT, CONTACT, LEAD, USER, State, Value
+from tandem.core.record import ACCOUNT, CONTACT, LEAD, PERSON, USER, State, Value
 from tandem.core.requests import Asked, Deed, Request
 from tandem.runtime.deeds import find_owner, refused
 from tandem.runtime.engine import Engine
@@ -33,15 +33,12 @@ async def asked_of(engine: Engine, request: Request, person: State | None) -> As
 
 async def _account_of(engine: Engine, person: State) -> str | None:
     """The account that is the person's company: by its key, else by a name that only one active account has."""
-    mapping = engine.mappings[CONTACT]
-    key = mapping.marketing_value(person.values, "externalCompanyId")
-    if key is not None:
-        return str(key)
-    name = next(
-        (v for f in ("company", "microsoftCompanyName") if (v := mapping.marketing_value(person.values, f))), None
-    )
-    if fold(name) is None or ACCOUNT not in engine.mappings:
+    (reading,) = await engine.marketing.fetch_records(PERSON, ("externalCompanyId", "company"), [person.key.id])
+    if not reading.values:
         return None
+    key, name = reading.values
+    if key is not None or fold(name) is None:
+        return str(key) if key is not None else None
     found = await engine.crm.find_records(ACCOUNT, ("name", "statecode"), "name", [name])
-    active = [reading for reading in found if reading.values[1] in (None, 0)]
+    active = [account for account in found if account.values[1] in (None, 0)]
     return active[0].id if len(active) == 1 else None
