@@ -124,7 +124,7 @@ def test_an_unknown_paging_token_of_a_feed_expires_the_cursor_and_elsewhere_does
 
 @pytest.mark.parametrize(
     ("code", "word"),
-    [("603", "permission"), ("616", "licence"), ("1018", "native CRM sync"), ("1026", "licence for custom objects")],
+    [("603", "permission"), ("616", "make the type by hand"), ("1018", "native CRM sync"), ("1026", "licence for custom objects")],
 )
 def test_what_an_admin_can_change_is_said(code: str, word: str) -> None:
     assert word in str(judge(an_error(code)))

@@ -195,8 +195,11 @@ async def _load_ends(client: DynamicsClient, operation: str, entity: Entity) -> 
     )
     (answer,) = await client.get_fresh(operation, [path])
     own = parse_metadata(answer, _Pairs, operation).value
-    ends = [end for pair in own for end in ((pair.column_1, pair.table_1), (pair.column_2, pair.table_2))]
-    return {column: _Detail(name=column, targets=[table]) for column, table in ends}
+    targets: dict[str, list[str]] = {}
+    for pair in own:
+        for column, table in ((pair.column_1, pair.table_1), (pair.column_2, pair.table_2)):
+            targets.setdefault(column, []).extend([] if table in targets.get(column, ()) else [table])
+    return {column: _Detail(name=column, targets=tables) for column, tables in targets.items()}
 
 
 async def load_set_name(client: DynamicsClient, entity: str) -> str:

@@ -52,10 +52,12 @@ REMEDIES: Final[dict[str, str]] = {
     "600": "the token did not arrive; check url and proxies",
     "603": "the API-only user's role lacks the permission, or the IP allow-list blocks this machine: "
     "Admin → Users & Roles → Roles, and Admin → IP Allowlists",
-    "616": "the subscription has no licence for it",
+    "616": "the subscription may not use this call; making custom object types over the API is an entitlement of its "
+    "own: ask Adobe for it, or make the type by hand as tandem schema plan shows it",
     "703": "the feature is not enabled for the subscription",
     "1018": "the subscription's native CRM sync manages these records; Tandem needs a subscription without it",
-    "1026": "the subscription has no licence for custom objects",
+    "1026": "the subscription has no licence for custom objects: ask Adobe for it, or take the [[custom]] tables "
+    "out of the settings",
 }
 """What only a Marketo admin can change."""
 
@@ -88,6 +90,17 @@ MEANINGS: Final[dict[str, str]] = {
     "1035": "the subscription has no such filter",
     "1036": "two records of one call hold the same key",
 }
+
+_TYPES_OF_OBJECTS: Final = "customobjects.schema."
+"""Calls about types hold no one's data, so Marketo's own text, which names what is wrong, can be shown."""
+
+LIMITS: Final[dict[str, str]] = {
+    "1003": " A subscription has at most 10 types, a type one link to people or companies and one to another type.",
+    "1017": " Another type has this name or label: choose another object or label.",
+    "1022": " Something in Marketo uses it: Marketing Activities shows where.",
+    "1028": " A type has at most 50 fields, and gets at most 20 more once it is approved: show fewer columns.",
+}
+"""What an operator should know where Marketo refuses a type (marketo-rest 4.4)."""
 
 _FIELD = re.compile(r"(?:Invalid value for field|Field) '([A-Za-z]\w*)'")
 _DONE = frozenset({"created", "updated"})
@@ -150,6 +163,8 @@ def _of_code(call: Call, reason: WireReason, request_id: str, now: datetime) -> 
             return TransientError(f"{about}, Marketo is busy.", **names)
         case _ if code in REMEDIES:
             return AccessError(f"{about}, {REMEDIES[code]}.", **names)
+        case _ if call.operation.startswith(_TYPES_OF_OBJECTS) and reason.message:
+            return RejectedError(f"{about}, {reason.message.rstrip('.')}.{LIMITS.get(code, '')}", **names)
         case "1006" if not call.is_write:
             return SchemaChangedError(f"{about}, {explain(reason)}; the mapping is made anew.", **names)
         case "1003" if _TOO_MANY in reason.message:
