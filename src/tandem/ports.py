@@ -13,6 +13,7 @@ from typing import Protocol, TypeAlias
 from msgspec import Struct
 
 from tandem.core.backfill import Backfill, Span
+from tandem.core.campaigns import Member, Roster
 from tandem.core.permissions import Feature
 from tandem.core.plan import Action, ActionKind, Candidate, Conflict, Plan
 from tandem.core.record import (
@@ -320,6 +321,13 @@ class MemberList:
     entity: Entity
     is_open: bool = True
     """Active and not locked."""
+
+
+class Rosters(Protocol):
+    """Who is a member of what in Marketo."""
+
+    def iter_members(self, roster: Roster) -> AsyncIterator[Sequence[Member]]:
+        """Page by page. Raises: RejectedError where there is no such list or program."""
 
 
 class Desk(Protocol):
@@ -693,6 +701,9 @@ class Store(Protocol):
 
     def make_due(self, links: Iterable[LinkNumber], *, lane: Lane = Lane.NORMAL) -> None:
         """A link that is due already keeps its place, and the more urgent of the two lanes."""
+
+    def count_linked(self, marketing_entities: Sequence[Entity]) -> int:
+        """Links with a record of these in marketing, without tombstones: what a pass may ask each time."""
 
     # matches that wait for a person
     def load_decisions(self, numbers: Iterable[LinkNumber]) -> Mapping[LinkNumber, str]:

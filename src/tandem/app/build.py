@@ -18,6 +18,7 @@ from tandem.app.system import RandomIds, SystemClock, holder_name, is_holder_gon
 from tandem.app.telling import Teller
 from tandem.config.model import Config
 from tandem.config.policies import (
+    campaign_rules,
     default_mappings,
     directions,
     field_overrides,
@@ -164,6 +165,8 @@ async def opened(
                 holder=holder_name(),
                 is_gone=is_holder_gone,
                 desk=crm.desk,
+                rosters=marketing,
+                campaigns=campaign_rules(config),
                 pilot=choose_pilot(pilot, mappings) if pilot else None,
             )
             yield Setup(engine, resolved, missing, side_effects(config))

@@ -14,6 +14,7 @@ from tandem.config.model import (
     PersonConfig,
 )
 from tandem.config.scope import PAUSED_PAIR, marks_paused
+from tandem.core.campaigns import CampaignRule, Roster
 from tandem.core.default_mapping import DEFAULT_MAPPINGS, KEY_COLUMN, DefaultMapping, DefaultPair
 from tandem.core.guard import Rails
 from tandem.core.mapping import Direction, Winner
@@ -70,6 +71,20 @@ def field_overrides(config: Config) -> Mapping[Entity, tuple[FieldOverride, ...]
     """What the operator says about fields, for ``resolve_mapping``."""
     said = {entity: tuple(map(_override, section.fields)) for entity, section in _sections(config)}
     return said | {Entity(table.table): () for table in config.custom}
+
+
+def campaign_rules(config: Config) -> tuple[CampaignRule, ...]:
+    """The campaigns that follow Marketo."""
+    return tuple(
+        CampaignRule(
+            campaign=each.campaign,
+            roster=Roster("list", each.list) if each.list else Roster("program", each.program or 0, each.statuses),
+            create_as=each.create_as or None,
+            remove=each.remove or None,
+            interval_s=each.interval_s,
+        )
+        for each in config.campaigns
+    )
 
 
 def own_columns(config: Config) -> dict[Entity, frozenset[str]]:

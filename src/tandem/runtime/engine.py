@@ -1,10 +1,11 @@
 """What every step of a pass works with: both connectors, the store, the clock and the compiled rules."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property
 
+from tandem.core.campaigns import CampaignRule
 from tandem.core.guard import Rails
 from tandem.core.mapping import EntityMapping
 from tandem.core.pilot import Pilot
@@ -28,7 +29,7 @@ from tandem.core.record import (
     Side,
 )
 from tandem.core.requests import Asked
-from tandem.ports import Clock, Connector, Desk, IdSource, Store
+from tandem.ports import Clock, Connector, Desk, IdSource, Rosters, Store
 
 UNBOUNDED = 2**62
 
@@ -94,6 +95,8 @@ class Engine:
     is_gone: Callable[[str], bool] = lambda holder: False
     """Whether the named lease holder is known to be dead, so that its lease need not be waited for."""
     desk: Desk | None = None
+    rosters: Rosters | None = None
+    campaigns: Sequence[CampaignRule] = ()
     asked: dict[RecordId, Asked] = field(default_factory=dict)
     """What open requests ask of people, by Marketo's id."""
     pilot: Pilot | None = None

@@ -12,7 +12,7 @@ from datetime import timedelta
 from typing import Final
 
 from tandem.core.errors import RejectedError, TransientError, UnknownOutcomeError
-from tandem.core.record import CONTACT, PERSON, Lane, Link, LinkStatus, RecordId, RecordKey, Side, State
+from tandem.core.record import CONTACT, PERSON, Entity, Lane, Link, LinkStatus, RecordId, RecordKey, Side, State
 from tandem.core.requests import Asked, Deed, Request, RequestState
 from tandem.ports import Claim
 from tandem.runtime.asking import asked_of
@@ -47,7 +47,7 @@ class Reception:
             requests = self._engine.store.load_open_requests()
         links = find_people(self._engine, requests)
         for request in requests:
-            if record := live_record(links.get(request.person)):
+            if record := record_of(request, links):
                 await self._do(request, record)
             elif not request.deed.needs_a_record:
                 self._end(request, RequestState.DONE, NOT_THERE)
@@ -177,6 +177,14 @@ KNOWN: Final = (
 def find_people(engine: Engine, requests: Sequence[Request]) -> Links:
     people = {request.person for request in requests}
     return engine.store.find_links(Side.MARKETING, PERSON, people) if people else {}
+
+
+def record_of(request: Request, links: Links) -> RecordKey | None:
+    """The record that the request names, or its person's."""
+    entity, _, id_ = (request.text("record") or "").partition("/")
+    if id_:
+        return RecordKey(Side.CRM, Entity(entity), RecordId(id_))
+    return live_record(links.get(request.person))
 
 
 def live_record(link: Link | None) -> RecordKey | None:

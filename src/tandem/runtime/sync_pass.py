@@ -21,6 +21,7 @@ from tandem.core.subject import Rules, Subject
 from tandem.ports import Claim, JournalRow, RunSummary
 from tandem.runtime.apply import apply
 from tandem.runtime.backfill import FIRST_COPY, givers
+from tandem.runtime.campaigns import follow_campaigns
 from tandem.runtime.ceiling import load_ceiling
 from tandem.runtime.deletions import split_deletions
 from tandem.runtime.edit_times import with_edit_times
@@ -127,9 +128,11 @@ async def _run(engine: Engine, run_id: str, progress: _Progress) -> None:
     await look_at_schemas_when_due(engine)
     progress.counts.update(await extract(engine))
     progress.counts.update(await look_further(engine))
-    progress.totals = Totals(links=sum(status.linked for status in engine.store.load_status()))
+    progress.totals = Totals(links=engine.store.count_linked([entity for entity, _ in engine.stages]))
     progress.counts["undecided"] = await settle(engine)
     progress.ceiling = load_ceiling(engine)
+    if engine.pilot is None and engine.store.load_setting(FIRST_COPY) is not None:
+        await follow_campaigns(engine)
     await _work_off(engine, run_id, progress)
     if engine.pilot is None:
         if engine.store.load_setting(FIRST_COPY) is None and not load_pauses(engine.store):

@@ -5,7 +5,6 @@ harm nobody's work.
 """
 
 import json
-from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -77,7 +76,7 @@ def _latest(tx: Transaction, key: str) -> Request | None:
 
 
 def _request(row: Row[Any]) -> Request:
-    values: Mapping[str, Any] = row._mapping
+    values: dict[str, Any] = dict(row._mapping)
     return Request(
         **{
             **values,

@@ -18,6 +18,7 @@ from tandem.connectors.marketo.errors import unreadable
 from tandem.connectors.marketo.feed import FeedCadence, PersonFeed
 from tandem.connectors.marketo.full_read import FullRead, Way
 from tandem.connectors.marketo.imports import NOT_OUR_KEYS, Importer
+from tandem.connectors.marketo.members import iter_members
 from tandem.connectors.marketo.merges import merge
 from tandem.connectors.marketo.objects import object_of
 from tandem.connectors.marketo.partitions import check_partitions
@@ -25,6 +26,7 @@ from tandem.connectors.marketo.schema import create_person_fields, fetch_schema,
 from tandem.connectors.marketo.wire import RowReader, UnreadableError
 from tandem.connectors.marketo.writer import KeysInFlight, Writer
 from tandem.core.backfill import Span
+from tandem.core.campaigns import Member, Roster
 from tandem.core.errors import RejectedError
 from tandem.core.permissions import Feature
 from tandem.core.plan import ActionKind
@@ -227,6 +229,11 @@ class MarketoConnector:
         rows = await self._rows(entity, fields)
         with readable("fetch records"):
             return await reader.fetch_records(self._client, entity, rows, ids)
+
+    async def iter_members(self, roster: Roster) -> AsyncIterator[Sequence[Member]]:
+        with readable("read members"):
+            async for page in iter_members(self._client, roster):
+                yield page
 
     async def find_records(
         self, entity: Entity, fields: Sequence[str], by: str, values: Sequence[Value]

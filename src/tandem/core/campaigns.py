@@ -1,0 +1,86 @@
+"""A Dynamics campaign that follows Marketo: whose members it takes, and who is to come and go."""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final, Literal
+
+from tandem.core.record import Link, LinkStatus, RecordId, RecordKey, Value
+from tandem.core.requests import Ask, Deed
+
+NOT_IN_PROGRAM: Final = "Not in Program"
+"""The status that Marketo gives whoever was taken out of a program (marketo-rest 5.3)."""
+
+ORIGIN: Final = "campaign"
+
+
+@dataclass(frozen=True, slots=True)
+class Roster:
+    """A static list or a program of Marketo; `statuses` are those of a program's members that count, all where none is
+    named."""
+
+    kind: Literal["list", "program"]
+    id: int
+    statuses: tuple[str, ...] = ()
+
+    def counts(self, member: "Member") -> bool:
+        if self.kind == "list":
+            return True
+        if self.statuses:
+            return (member.status or "").casefold() in {status.casefold() for status in self.statuses}
+        return member.status != NOT_IN_PROGRAM
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    person: RecordId
+    status: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CampaignRule:
+    """``create_as``: what a member missing in Dynamics is made as first, None to leave it out. ``remove``: who is taken
+    out on leaving, those in our own lists, or in every open list of the campaign, or nobody."""
+
+    campaign: str
+    roster: Roster
+    create_as: str | None = "lead"
+    remove: Literal["own", "all"] | None = "own"
+    interval_s: float = 300.0
+
+    @property
+    def name(self) -> str:
+        return f"campaign:{self.roster.kind}:{self.roster.id}:{self.campaign}"
+
+
+def who_comes_and_goes(
+    rule: CampaignRule,
+    campaign: RecordId,
+    people: Collection[RecordId],
+    links: Mapping[RecordId, Link],
+    present: Iterable[RecordKey],
+    now: datetime,
+) -> Sequence[Ask]:
+    """What to ask for, so that the campaign has the `people`: `links` by person; `present` are the records in the lists
+    that the rule may change.
+
+    Each is asked for once an hour at most, so that one who is refused does not fill the list of requests.
+    """
+    records = {link.crm: person for person in people if (link := links.get(person)) and link.status is LinkStatus.LIVE}
+    there = set(present)
+    hour = f"{now:%Y-%m-%dT%H}"
+    asks: list[Ask] = []
+    for person in sorted(people):
+        link = links.get(person)
+        is_live = link is not None and link.status is LinkStatus.LIVE
+        if (link is not None and is_live and link.crm in there) or (not is_live and rule.create_as is None):
+            continue
+        arguments: dict[str, Value] = {"campaign": campaign, **({"as": rule.create_as} if rule.create_as else {})}
+        asks.append(Ask(Deed.ADD_TO_CAMPAIGN, person, arguments, ORIGIN, f"{rule.name}:add:{person}:{hour}"))
+    if rule.remove is None:
+        return asks
+    for record in sorted(there - set(records)):
+        arguments = {"campaign": campaign, "record": f"{record.entity}/{record.id}", "others": rule.remove == "all"}
+        key = f"{rule.name}:remove:{record.id}:{hour}"
+        asks.append(Ask(Deed.REMOVE_FROM_CAMPAIGN, RecordId(""), arguments, ORIGIN, key))
+    return asks

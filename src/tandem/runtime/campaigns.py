@@ -1,0 +1,77 @@
+"""Campaigns that follow Marketo: now and then both memberships are compared, and what differs becomes requests.
+
+So a member comes and goes by the same deeds as by a flow step, with the same record of what was done; and whatever
+failed, or was changed by hand since, is found at the next comparison.
+"""
+
+from datetime import datetime, timedelta
+
+from tandem.core.campaigns import CampaignRule, who_comes_and_goes
+from tandem.core.errors import RejectedError
+from tandem.core.record import CONTACT, LEAD, PERSON, RecordId, RecordKey, Side
+from tandem.ports import Campaign
+from tandem.runtime.deeds import desk_of, own_list
+from tandem.runtime.engine import Engine
+from tandem.telemetry import get_logger
+
+TROUBLE = "{rule}:trouble"
+"""Setting: why a campaign could not be compared; empty when it could."""
+
+log = get_logger()
+
+
+async def follow_campaigns(engine: Engine) -> int:
+    """Compare what is due; how many requests came of it."""
+    asked = 0
+    for rule in engine.campaigns:
+        if not _is_due(engine, rule):
+            continue
+        try:
+            asked += await _compare(engine, rule)
+            trouble = ""
+        except RejectedError as error:
+            trouble = str(error)
+            log.warning("campaign.was_not_compared", code=error.code)
+        engine.store.save_setting(TROUBLE.format(rule=rule.name), trouble)
+        engine.store.save_setting(rule.name, engine.clock.now().isoformat())
+    return asked
+
+
+def _is_due(engine: Engine, rule: CampaignRule) -> bool:
+    last = engine.store.load_setting(rule.name)
+    return last is None or engine.clock.now() >= datetime.fromisoformat(last) + timedelta(seconds=rule.interval_s)
+
+
+async def _compare(engine: Engine, rule: CampaignRule) -> int:
+    assert engine.rosters is not None, "a sync with campaigns has rosters"
+    campaign = await desk_of(engine).find_campaign(rule.campaign)
+    if campaign is None or not campaign.is_active:
+        text = f"Dynamics has no active campaign {rule.campaign}, or several of the name."
+        raise RejectedError(text, side=Side.CRM, operation="compare a campaign", code="campaign")
+    people = await _people(engine, rule)
+    links = engine.store.find_links(Side.MARKETING, PERSON, people)
+    present = await _present(engine, rule, campaign)
+    asks = who_comes_and_goes(rule, campaign.id, people, links, present, engine.clock.now())
+    taken = [engine.store.take_request(ask, engine.clock.now()) for ask in asks]
+    return sum(request.state.is_open for request in taken)
+
+
+async def _people(engine: Engine, rule: CampaignRule) -> set[RecordId]:
+    assert engine.rosters is not None, "a sync with campaigns has rosters"
+    people: set[RecordId] = set()
+    async for members in engine.rosters.iter_members(rule.roster):
+        people |= {member.person for member in members if rule.roster.counts(member)}
+    return people
+
+
+async def _present(engine: Engine, rule: CampaignRule, campaign: Campaign) -> list[RecordKey]:
+    """The members of our own lists, and of the others' where the rule may take those out too."""
+    desk = desk_of(engine)
+    own = {own_list(engine, campaign.id, entity).id for entity in (CONTACT, LEAD)}
+    lists = [list_ for list_ in await desk.fetch_lists(campaign.id) if list_.id in own or rule.remove == "all"]
+    return [
+        RecordKey(Side.CRM, list_.entity, id_)
+        for list_ in lists
+        if list_.is_open
+        for id_ in await desk.fetch_members(list_.id)
+    ]
