@@ -2,12 +2,16 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Final
 
 from tandem.app import commands, pauses, queries
 from tandem.app.demo.services import Service, running_service
+from tandem.app.demo.stories import opportunities
+from tandem.app.demo.stories.custom import custom_watch
 from tandem.app.demo.stories.registry import story
 from tandem.app.demo.stories.scene import Row, Scene
-from tandem.app.demo.world import CRM
+from tandem.app.demo.stories.tables import make_table
+from tandem.app.demo.world import CRM, MARKETING, Pair
 from tandem.core.errors import ConfigError
 
 
@@ -131,31 +135,74 @@ async def sandbox_refresh(scene: Scene) -> None:
 @story(
     "drift-repaired",
     "Differences that no feed told of, in every kind of record, are found and repaired by the rules",
+    settings=opportunities.SETTINGS,
     rows=("N88",),
+    watches=(custom_watch("new_visit", "visit", Pair("new_name", "title")),),
 )
 async def drift_repaired(scene: Scene) -> None:
     account = await scene.crm_enter("account", name="Drift Ltd", telephone1="+44 1")
     contact = await scene.crm_enter("contact", lastname="Adrift", emailaddress1="adrift@story.example")
+    deal = await scene.crm_enter("opportunity", name="Lifeboats")
+    await opportunities.connect(scene, deal, contact, "Decision Maker")
+    await make_table(scene, "visit")
+    visit = await scene.crm_enter("new_visit", new_name="Harbour")
+    scene.configure(opportunities.SETTINGS + VISITS_ALONE)
+    await scene.apply_schema()
     await scene.settle()
-    company = await scene.company_of(account) or {}
-    people = [row for row in await scene.records("marketing", "salesperson") if row.get("externalSalesPersonId")]
-    await scene.marketing_edit(company["id"], "company", company="Somebody else", mainPhone="+1")
-    await scene.marketing_edit(people[0]["id"], "salesperson", lastName="Else")
+    roles = await opportunities.roles_of(scene, deal)
+    user = await _drift(scene, account, deal, visit)
     await scene.marketing_edit((await _person(scene, contact))["id"], title="Typed")
     written = (await scene.sync()).writes
     scene.check("the live feed carries the person's edit alone", written == 1)
     found = await scene.verify()
-    scene.check("verify finds the others", found.difference_count >= 3)
+    kinds = {one.entity for one in found.differences}
+    scene.check(
+        "verify finds one in every other kind",
+        kinds == {"account", "systemuser", "opportunity", "connection", "new_visit"},
+    )
 
     repaired = await commands.repair(scene.config)
     company = await scene.company_of(account) or {}
     scene.check("the account's values are back", (company["company"], company["mainPhone"]) == ("Drift Ltd", "+44 1"))
-    users = {row["systemuserid"]: row for row in await scene.records(CRM, "systemuser")}
-    shown = await scene.object_of("salesperson", "externalSalesPersonId", people[0]["externalSalesPersonId"]) or {}
-    user = users[str(people[0]["externalSalesPersonId"]).lower()]
-    scene.check("and the user's", shown.get("lastName") == user.get("lastname"))
-    scene.check("the repair found both sides agreeing", repaired.is_clean)
+    users = {str(row["systemuserid"]).lower(): row for row in await scene.records(CRM, "systemuser")}
+    shown = await scene.object_of("salesperson", "externalSalesPersonId", user) or {}
+    scene.check("the user's name is", shown.get("lastName") == users[user.lower()].get("lastname"))
+    opportunity = await opportunities.opportunity_of(scene, deal) or {}
+    scene.check("the opportunity's is", opportunity.get("name") == "Lifeboats")
+    scene.check("its role is", await opportunities.roles_of(scene, deal) == roles)
+    visited = await scene.object_of("visit", "crmId", visit) or {}
+    scene.check("the custom object's is", visited.get("title") == "Harbour")
+    scene.check("both sides agree", repaired.is_clean)
     scene.check("a second repair writes nothing", (await commands.repair(scene.config)).writes == 0)
+
+
+VISITS_ALONE: Final = """
+[[custom]]
+table = "new_visit"
+object = "visit"
+[[custom.fields]]
+crm = "new_name"
+marketing = "title"
+"""
+
+
+async def _drift(scene: Scene, account: str, deal: str, visit: str) -> str:
+    """Somebody edits what Marketo tells nobody of; the user whose sales person was edited."""
+    company = await scene.company_of(account) or {}
+    await scene.marketing_edit(company["id"], "company", company="Somebody else", mainPhone="+1")
+    user = next(row for row in await scene.records(MARKETING, "salesperson") if row.get("externalSalesPersonId"))
+    await scene.marketing_edit(user["id"], "salesperson", lastName="Else")
+    opportunity = await opportunities.opportunity_of(scene, deal) or {}
+    shown = await scene.object_of("visit", "crmId", visit) or {}
+    await scene.marketing.edit(
+        [
+            {"entity": "opportunity", "id": opportunity["marketoGUID"], "values": {"name": "Typed"}},
+            {"entity": "visit", "id": shown["marketoGUID"], "values": {"title": "Typed"}},
+        ]
+    )
+    for role in await scene.records(MARKETING, "opportunityRole"):
+        await scene.marketing.delete("opportunityRole", role["marketoGUID"])
+    return str(user["externalSalesPersonId"])
 
 
 async def _person(scene: Scene, crm_id: str) -> Row:
