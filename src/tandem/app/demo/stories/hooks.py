@@ -230,3 +230,72 @@ async def _is_owned(scene: Scene, contact: str, owner: str) -> bool:
 
 async def _has_no_open_requests(scene: Scene) -> bool:
     return all(line.state in ("done", "refused") for line in requests(scene.config, 100))
+
+
+_FOLLOWING: Final = """
+[[campaigns]]
+campaign = "Spring Fair"
+list = {list_id}
+interval_s = 0.01
+"""
+
+
+@story(
+    "campaign-members",
+    "A campaign of Dynamics follows a static list of Marketo",
+    rows=("N47", "N48", "N49", "N50", "N51", "N52", "N53", "N54"),
+)
+async def campaign_members(scene: Scene) -> None:
+    campaign = await scene.crm_enter("campaign", name="Spring Fair")
+    contact = await scene.crm_enter("contact", lastname="Known", emailaddress1="known@story.example")
+    other = await scene.crm_enter("contact", lastname="Other", emailaddress1="other@story.example")
+    theirs = await scene.crm_enter("list", listname="By hand", createdfromcode=2, type=False)
+    await _put_on(scene, campaign, theirs, other)
+    stranger = await scene.marketing_enter(email="visitor@story.example", **_PERSON)
+    await scene.settle()
+    known, by_hand = await scene.person_of(contact), await scene.person_of(other)
+    assert known is not None
+    assert by_hand is not None
+    list_id = int(await scene.marketing.create("list", {"name": "Fair visitors"}))
+    await scene.marketing_act("add-to-list", list=list_id, ids=[known["id"], stranger])
+    scene.configure(_FOLLOWING.format(list_id=list_id))
+    await scene.settle()
+    lists = await _lists_of(scene, campaign)
+    made = [(entity, str(row[f"{entity}id"])) for entity, row in await _records_of(scene, "visitor@story.example")]
+    scene.check("who was missing in Dynamics was made first", [entity for entity, _ in made] == ["lead"])
+    scene.check("the contact is a member", contact in lists.get(f"Tandem-contacts-{campaign}", set()))
+    leads = {id_ for _, id_ in made}
+    scene.check("and the lead, in a list of its own", lists.get(f"Tandem-leads-{campaign}") == leads)
+    await scene.marketing_act("remove-from-list", list=list_id, ids=[known["id"]])
+    await scene.settle()
+    lists = await _lists_of(scene, campaign)
+    scene.check("who leaves the list leaves the campaign", lists[f"Tandem-contacts-{campaign}"] == set())
+    scene.check("whom others added stays", lists["By hand"] == {other})
+    scene.check("no second list was made", len(lists) == 3)
+    scene.configure(_FOLLOWING.format(list_id=list_id) + 'remove = "all"\n')
+    await scene.settle()
+    scene.check("by choice they go too", (await _lists_of(scene, campaign))["By hand"] == set())
+    await scene.crm_edit("campaign", campaign, statecode=1, statuscode=6)
+    await scene.marketing_act("add-to-list", list=list_id, ids=[known["id"]])
+    await scene.settle()
+    lists = await _lists_of(scene, campaign)
+    scene.check("a campaign that is not active is left alone", lists[f"Tandem-contacts-{campaign}"] == set())
+
+
+async def _put_on(scene: Scene, campaign: str, list_: str, contact: str) -> None:
+    """As people do: a list of their own in the campaign, with a contact in it."""
+    url = scene.crm_service.fact("url")
+    reference = {"@odata.id": f"{url}/api/data/v9.2/lists({list_})"}
+    await scene.web_api("POST", f"campaigns({campaign})/campaignlist_association/$ref", reference)
+    reference = {"@odata.id": f"{url}/api/data/v9.2/contacts({contact})"}
+    await scene.web_api("POST", f"lists({list_})/listcontact_association/$ref", reference)
+
+
+async def _lists_of(scene: Scene, campaign: str) -> dict[str, set[str]]:
+    """The names of a campaign's lists, with the ids of their members."""
+    path = f"campaigns({campaign})/campaignlist_association?$select=listname"
+    found = (await scene.web_api("GET", path))["value"]
+    members = await scene.records(CRM, "listmember")
+    return {
+        str(row["listname"]): {str(m["entityid"]) for m in members if m["listid"] == row["listid"]} for row in found
+    }
