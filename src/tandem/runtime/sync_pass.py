@@ -21,7 +21,7 @@ from tandem.core.subject import Rules, Subject
 from tandem.ports import Claim, JournalRow, RunSummary
 from tandem.runtime.apply import apply
 from tandem.runtime.backfill import FIRST_COPY, givers
-from tandem.runtime.campaigns import follow_campaigns
+from tandem.runtime.campaigns import follow_memberships
 from tandem.runtime.ceiling import load_ceiling
 from tandem.runtime.deletions import split_deletions
 from tandem.runtime.edit_times import with_edit_times
@@ -132,7 +132,7 @@ async def _run(engine: Engine, run_id: str, progress: _Progress) -> None:
     progress.counts["undecided"] = await settle(engine)
     progress.ceiling = load_ceiling(engine)
     if engine.pilot is None and engine.store.load_setting(FIRST_COPY) is not None:
-        await follow_campaigns(engine)
+        await follow_memberships(engine)
     await _work_off(engine, run_id, progress)
     if engine.pilot is None:
         if engine.store.load_setting(FIRST_COPY) is None and not load_pauses(engine.store):

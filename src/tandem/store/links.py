@@ -90,6 +90,12 @@ def _find_by_alias(tx: Transaction, side: Side, entity: Entity, ids: Sequence[Re
     return {id_: known[number] for id_, number in numbers.items()}
 
 
+def count_linked(tx: Transaction, marketing_entities: Sequence[Entity]) -> int:
+    """From the index of ends alone, in which links without a record in marketing come before all others."""
+    is_it = and_(links.c.sync_id == tx.sync, links.c.marketing_entity.in_(marketing_entities), IS_NOT_TOMBSTONE)
+    return tx.connection.execute(select(func.count(links.c.marketing_id)).where(is_it)).scalar_one()
+
+
 def find_unseen(tx: Transaction, side: Side, entity: Entity, since: ReadNumber) -> list[RecordId]:
     end_entity, end_id = links.c[f"{side.value}_entity"], links.c[f"{side.value}_id"]
     has_been_read = exists().where(

@@ -604,6 +604,9 @@ class MemoryStore(MemoryBackfills, MemoryBacklog, MemoryHistory, MemoryRequests,
             self.state.due_numbers[number] = ReadNumber(self.state.read_number)
         self.state.due[number] = min(lane, self.state.due.get(number, lane))
 
+    def count_linked(self, marketing_entities: Sequence[Entity]) -> int:
+        return sum(key.side is Side.MARKETING and key.entity in marketing_entities for key in self.state.live)
+
     # matches that wait for a person
 
     def load_decisions(self, numbers: Iterable[LinkNumber]) -> Mapping[LinkNumber, str]:

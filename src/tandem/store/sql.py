@@ -328,6 +328,10 @@ class SqlStore:
         with self._writing() as tx:
             history.drop_before(tx, at)
 
+    def count_linked(self, marketing_entities: Sequence[Entity]) -> int:
+        with self._reading() as tx:
+            return link_queries.count_linked(tx, marketing_entities)
+
     # matches that wait for a person
 
     def load_decisions(self, numbers: Iterable[LinkNumber]) -> Mapping[LinkNumber, str]:
