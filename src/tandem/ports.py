@@ -13,7 +13,7 @@ from typing import Protocol, TypeAlias
 from msgspec import Struct
 
 from tandem.core.backfill import Backfill, Span
-from tandem.core.campaigns import Member, Roster
+from tandem.core.memberships import Member, Roster
 from tandem.core.permissions import Feature
 from tandem.core.plan import Action, ActionKind, Candidate, Conflict, Plan
 from tandem.core.record import (

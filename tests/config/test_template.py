@@ -66,14 +66,20 @@ def test_the_template_with_blanks_names_the_first_one(tmp_path: Path) -> None:
 def test_the_template_shows_every_setting_with_its_default(tmp_path: Path) -> None:
     """Every commented setting that has a default is made a real one; the file must then mean the same."""
     spelled_out = re.sub(r"^#(\w+ = .+)$", r"\1", render_template(BLANKS), flags=re.MULTILINE)
-    spelled_out = re.sub(r"^(only_if_empty|remove|is_key|is_own|unknown_label|too_long) = .*$", "", spelled_out, flags=re.MULTILINE)
-    for table in ("custom", "campaigns"):
+    spelled_out = re.sub(
+        r"^(only_if_empty|remove|is_key|is_own|unknown_label|too_long) = .*$", "", spelled_out, flags=re.MULTILINE
+    )
+    for table in ("custom", "creations", "campaigns"):
         lines = rf"^#\[\[{table}\]\].*?(?=^\[|\Z)"
         spelled_out = re.sub(lines, "", spelled_out, flags=re.MULTILINE | re.DOTALL)
     assert load_text(tmp_path, spelled_out) == load_text(tmp_path, render_template(BLANKS))
     written = tomllib.loads(spelled_out)
     for setting in iter_settings(Config):
-        if setting.is_table or {"fields", "custom", "campaigns"} & set(setting.names) or setting.default is None:
+        if (
+            setting.is_table
+            or {"fields", "custom", "creations", "campaigns"} & set(setting.names)
+            or setting.default is None
+        ):
             continue
         table = written
         for name in setting.names[:-1]:

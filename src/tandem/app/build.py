@@ -19,6 +19,7 @@ from tandem.app.telling import Teller
 from tandem.config.model import Config
 from tandem.config.policies import (
     campaign_rules,
+    creation_rules,
     default_mappings,
     directions,
     field_overrides,
@@ -167,6 +168,7 @@ async def opened(
                 desk=crm.desk,
                 rosters=marketing,
                 campaigns=campaign_rules(config),
+                creations=creation_rules(config),
                 pilot=choose_pilot(pilot, mappings) if pilot else None,
             )
             yield Setup(engine, resolved, missing, side_effects(config))

@@ -43,15 +43,39 @@ class WebhooksConfig(Section):
         return host.strip("[]"), int(port)
 
 
-class CampaignConfig(Section):
-    """A Dynamics campaign whose members follow a static list or a program of Marketo."""
+class RosterConfig(Section):
+    """Members of a static list or of a program of Marketo."""
 
-    campaign: Name = Field(description="Name or id of the Dynamics campaign; it has to be active.")
-    list: AssetId | None = Field(default=None, description="Id of the Marketo static list whose members follow.")
-    program: AssetId | None = Field(default=None, description="Id of the Marketo program whose members follow.")
+    list: AssetId | None = Field(default=None, description="Id of the Marketo static list whose members are meant.")
+    program: AssetId | None = Field(default=None, description="Id of the Marketo program whose members are meant.")
     statuses: tuple[Name, ...] = Field(
         default=(), description="With program, the member statuses that count; unset: every one but 'Not in Program'."
     )
+    interval_s: Annotated[float, Strict(), Field(gt=0)] = Field(
+        default=300.0, description="Seconds between two looks at the members."
+    )
+
+    @model_validator(mode="after")
+    def _names_one(self) -> "RosterConfig":
+        if (self.list is None) == (self.program is None):
+            raise ValueError("members are those of a list or of a program; set one of the two")
+        if self.statuses and self.program is None:
+            raise ValueError("statuses are those of a program's members; name a program")
+        return self
+
+
+class CreationConfig(RosterConfig):
+    """People who are made in Dynamics because they are members in Marketo."""
+
+    create_as: Literal["lead", "contact"] = Field(
+        default="lead", description="What a member missing in Dynamics is made as."
+    )
+
+
+class CampaignConfig(RosterConfig):
+    """A Dynamics campaign whose members follow a static list or a program of Marketo."""
+
+    campaign: Name = Field(description="Name or id of the Dynamics campaign; it has to be active.")
     create_as: Literal["lead", "contact", False] = Field(
         default="lead", description="What a member missing in Dynamics is made as first; false to leave it out."
     )
@@ -60,14 +84,3 @@ class CampaignConfig(Section):
         description="Who is taken out of the campaign on leaving: 'own' for those Tandem added, 'all' for whoever is"
         " no member in Marketo, false for nobody.",
     )
-    interval_s: Annotated[float, Strict(), Field(gt=0)] = Field(
-        default=300.0, description="Seconds between two comparisons."
-    )
-
-    @model_validator(mode="after")
-    def _follows_one(self) -> "CampaignConfig":
-        if (self.list is None) == (self.program is None):
-            raise ValueError("a campaign follows either a list or a program; set one of the two")
-        if self.statuses and self.program is None:
-            raise ValueError("statuses are those of a program's members; name a program")
-        return self

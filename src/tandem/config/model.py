@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, Field, Strict, StrictBool, field_validator, model_validator
 
-from tandem.config.hooks import CampaignConfig, WebhooksConfig
+from tandem.config.hooks import CampaignConfig, CreationConfig, WebhooksConfig
 from tandem.config.section import Section
 from tandem.core.choices import UnknownLabel
 from tandem.core.mapping import Direction, Winner
@@ -611,6 +611,9 @@ class Config(Section):
     run: RunConfig = Field(default=RunConfig(), description="The background process.")
     notify: NotifyConfig = Field(default=NotifyConfig(), description="Messages to people.")
     webhooks: WebhooksConfig = Field(default=WebhooksConfig(), description="Calls from flow steps of Marketo.")
+    creations: tuple[CreationConfig, ...] = Field(
+        default=(), description="Lists and programs of Marketo whose members are made in Dynamics."
+    )
     campaigns: tuple[CampaignConfig, ...] = Field(
         default=(), description="Dynamics campaigns whose members follow Marketo."
     )

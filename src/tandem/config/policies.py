@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Final
 
+from tandem.config.hooks import RosterConfig
 from tandem.config.model import (
     Config,
     CustomConfig,
@@ -14,11 +15,11 @@ from tandem.config.model import (
     PersonConfig,
 )
 from tandem.config.scope import PAUSED_PAIR, marks_paused
-from tandem.core.campaigns import CampaignRule, Roster
 from tandem.core.default_mapping import DEFAULT_MAPPINGS, KEY_COLUMN, DefaultMapping, DefaultPair
 from tandem.core.guard import Rails
 from tandem.core.mapping import Direction, Winner
 from tandem.core.mapping_resolver import FieldOverride
+from tandem.core.memberships import CampaignRule, CreationRule, Roster
 from tandem.core.new_fields import label_for
 from tandem.core.policy import DEFAULT_PREFERENCE, EditRule, EntityPolicy, LeaveRule
 from tandem.core.record import (
@@ -78,13 +79,25 @@ def campaign_rules(config: Config) -> tuple[CampaignRule, ...]:
     return tuple(
         CampaignRule(
             campaign=each.campaign,
-            roster=Roster("list", each.list) if each.list else Roster("program", each.program or 0, each.statuses),
+            roster=_roster(each),
             create_as=each.create_as or None,
             remove=each.remove or None,
             interval_s=each.interval_s,
         )
         for each in config.campaigns
     )
+
+
+def creation_rules(config: Config) -> tuple[CreationRule, ...]:
+    """Whose members are made in Dynamics."""
+    return tuple(CreationRule(_roster(each), each.create_as, each.interval_s) for each in config.creations)
+
+
+def _roster(section: RosterConfig) -> Roster:
+    if section.list:
+        return Roster("list", section.list)
+    assert section.program is not None, "a list or a program is named"
+    return Roster("program", section.program, section.statuses)
 
 
 def own_columns(config: Config) -> dict[Entity, frozenset[str]]:

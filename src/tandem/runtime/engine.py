@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property
 
-from tandem.core.campaigns import CampaignRule
 from tandem.core.guard import Rails
 from tandem.core.mapping import EntityMapping
+from tandem.core.memberships import CampaignRule, CreationRule
 from tandem.core.pilot import Pilot
 from tandem.core.policy import EntityPolicy
 from tandem.core.record import (
@@ -97,6 +97,7 @@ class Engine:
     desk: Desk | None = None
     rosters: Rosters | None = None
     campaigns: Sequence[CampaignRule] = ()
+    creations: Sequence[CreationRule] = ()
     asked: dict[RecordId, Asked] = field(default_factory=dict)
     """What open requests ask of people, by Marketo's id."""
     pilot: Pilot | None = None

@@ -21,7 +21,6 @@ from tandem.core.subject import Rules, Subject
 from tandem.ports import Claim, JournalRow, RunSummary
 from tandem.runtime.apply import apply
 from tandem.runtime.backfill import FIRST_COPY, givers
-from tandem.runtime.campaigns import follow_memberships
 from tandem.runtime.ceiling import load_ceiling
 from tandem.runtime.deletions import split_deletions
 from tandem.runtime.edit_times import with_edit_times
@@ -30,6 +29,7 @@ from tandem.runtime.extract import LOOK_IN_INBOX, extract
 from tandem.runtime.journal import next_settling, settle
 from tandem.runtime.lanes import finish_backfills, read_backfills, stages_to_fill
 from tandem.runtime.look import look
+from tandem.runtime.memberships import follow_memberships
 from tandem.runtime.parents import find_parents, name_parents
 from tandem.runtime.pauses import ensure_running, is_paused, load_pauses
 from tandem.runtime.pilot import begin, choose, choose_linked, stages_of, with_rest_aside

@@ -26,8 +26,8 @@ from tandem.connectors.marketo.schema import create_person_fields, fetch_schema,
 from tandem.connectors.marketo.wire import RowReader, UnreadableError
 from tandem.connectors.marketo.writer import KeysInFlight, Writer
 from tandem.core.backfill import Span
-from tandem.core.campaigns import Member, Roster
 from tandem.core.errors import RejectedError
+from tandem.core.memberships import Member, Roster
 from tandem.core.permissions import Feature
 from tandem.core.plan import ActionKind
 from tandem.core.record import PERSON, Cursor, Entity, RecordId, Side, Value

@@ -6,7 +6,7 @@ from typing import Final
 import msgspec
 
 from tandem.connectors.marketo.client import MarketoClient
-from tandem.core.campaigns import Member, Roster
+from tandem.core.memberships import Member, Roster
 from tandem.core.record import RecordId
 
 _PAGE: Final = "300"

@@ -1,4 +1,4 @@
-"""A Dynamics campaign that follows Marketo: whose members it takes, and who is to come and go."""
+"""What members of a list or program of Marketo are in Dynamics: members of a campaign, or just there."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from tandem.core.requests import Ask, Deed
 NOT_IN_PROGRAM: Final = "Not in Program"
 """The status that Marketo gives whoever was taken out of a program (marketo-rest 5.3)."""
 
-ORIGIN: Final = "campaign"
+ORIGIN: Final = "membership"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +51,31 @@ class CampaignRule:
     @property
     def name(self) -> str:
         return f"campaign:{self.roster.kind}:{self.roster.id}:{self.campaign}"
+
+
+@dataclass(frozen=True, slots=True)
+class CreationRule:
+    """Members who are made in Dynamics as ``create_as`` where they are missing there (N16 by membership)."""
+
+    roster: Roster
+    create_as: str = "lead"
+    interval_s: float = 300.0
+
+    @property
+    def name(self) -> str:
+        return f"creation:{self.roster.kind}:{self.roster.id}"
+
+
+def who_is_made(
+    rule: CreationRule, people: Collection[RecordId], links: Mapping[RecordId, Link], now: datetime
+) -> Sequence[Ask]:
+    """What to ask for, so that all `people` are in Dynamics; whoever was there and was deleted stays deleted."""
+    hour = f"{now:%Y-%m-%dT%H}"
+    return [
+        Ask(Deed.SYNC_PERSON, person, {"as": rule.create_as}, ORIGIN, f"{rule.name}:{person}:{hour}")
+        for person in sorted(people)
+        if person not in links or links[person].status is LinkStatus.PENDING
+    ]
 
 
 def who_comes_and_goes(

@@ -1,66 +1,71 @@
-"""Campaigns that follow Marketo: now and then both memberships are compared, and what differs becomes requests.
+"""Memberships that Dynamics follows: now and then both sides are compared, and what differs becomes requests.
 
 So a member comes and goes by the same deeds as by a flow step, with the same record of what was done; and whatever
 failed, or was changed by hand since, is found at the next comparison.
 """
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import Final, TypeAlias
 
-from tandem.core.campaigns import CampaignRule, who_comes_and_goes
 from tandem.core.errors import RejectedError
+from tandem.core.memberships import CampaignRule, CreationRule, Roster, who_comes_and_goes, who_is_made
 from tandem.core.record import CONTACT, LEAD, PERSON, RecordId, RecordKey, Side
+from tandem.core.requests import Ask
 from tandem.ports import Campaign
 from tandem.runtime.deeds import desk_of, own_list
 from tandem.runtime.engine import Engine
 from tandem.telemetry import get_logger
 
-TROUBLE = "{rule}:trouble"
-"""Setting: why a campaign could not be compared; empty when it could."""
+TROUBLE: Final = "{rule}:trouble"
+"""Setting: why a membership could not be compared; empty when it could."""
 
 log = get_logger()
 
 
-async def follow_campaigns(engine: Engine) -> int:
-    """Compare what is due; how many requests came of it."""
-    asked = 0
-    for rule in engine.campaigns:
+Rule: TypeAlias = CampaignRule | CreationRule
+
+
+async def follow_memberships(engine: Engine) -> None:
+    """Compare what is due; what differs waits as requests."""
+    rules: list[Rule] = [*engine.creations, *engine.campaigns]
+    for rule in rules:
         if not _is_due(engine, rule):
             continue
         try:
-            asked += await _compare(engine, rule)
+            for ask in await _compare(engine, rule):
+                engine.store.take_request(ask, engine.clock.now())
             trouble = ""
         except RejectedError as error:
             trouble = str(error)
-            log.warning("campaign.was_not_compared", code=error.code)
+            log.warning("membership.was_not_compared", code=error.code)
         engine.store.save_setting(TROUBLE.format(rule=rule.name), trouble)
         engine.store.save_setting(rule.name, engine.clock.now().isoformat())
-    return asked
 
 
-def _is_due(engine: Engine, rule: CampaignRule) -> bool:
+def _is_due(engine: Engine, rule: Rule) -> bool:
     last = engine.store.load_setting(rule.name)
     return last is None or engine.clock.now() >= datetime.fromisoformat(last) + timedelta(seconds=rule.interval_s)
 
 
-async def _compare(engine: Engine, rule: CampaignRule) -> int:
-    assert engine.rosters is not None, "a sync with campaigns has rosters"
+async def _compare(engine: Engine, rule: Rule) -> Sequence[Ask]:
+    people = await _people(engine, rule.roster)
+    links = engine.store.find_links(Side.MARKETING, PERSON, people)
+    if isinstance(rule, CreationRule):
+        return who_is_made(rule, people, links, engine.clock.now())
     campaign = await desk_of(engine).find_campaign(rule.campaign)
     if campaign is None or not campaign.is_active:
         text = f"Dynamics has no active campaign {rule.campaign}, or several of the name."
         raise RejectedError(text, side=Side.CRM, operation="compare a campaign", code="campaign")
-    people = await _people(engine, rule)
-    links = engine.store.find_links(Side.MARKETING, PERSON, people)
     present = await _present(engine, rule, campaign)
-    asks = who_comes_and_goes(rule, campaign.id, people, links, present, engine.clock.now())
-    taken = [engine.store.take_request(ask, engine.clock.now()) for ask in asks]
-    return sum(request.state.is_open for request in taken)
+    return who_comes_and_goes(rule, campaign.id, people, links, present, engine.clock.now())
 
 
-async def _people(engine: Engine, rule: CampaignRule) -> set[RecordId]:
-    assert engine.rosters is not None, "a sync with campaigns has rosters"
+async def _people(engine: Engine, roster: Roster) -> set[RecordId]:
+    assert engine.rosters is not None, "a sync with memberships has rosters"
     people: set[RecordId] = set()
-    async for members in engine.rosters.iter_members(rule.roster):
-        people |= {member.person for member in members if rule.roster.counts(member)}
+    async for members in engine.rosters.iter_members(roster):
+        people |= {member.person for member in members if roster.counts(member)}
     return people
 
 
