@@ -12,6 +12,7 @@ from tempfile import TemporaryDirectory
 from typing import Final
 
 from tandem.app.demo.services import Counters, Service, running_service
+from tandem.app.demo.stories import settings
 from tandem.app.demo.world import World, load_world
 from tandem.app.settings import Config, load_config, write_settings
 
@@ -33,6 +34,8 @@ class Stage:
     marketing: Service
     folder: Path
     config: Config
+    more: str = ""
+    """Settings (TOML) that lie over the demonstration's own."""
 
     async def look(self) -> World:
         return await load_world(self.crm.control, self.marketing.control)
@@ -42,11 +45,12 @@ class Stage:
 
     def create_people_in_crm(self) -> None:
         """From the next pass on, a person known only to Marketo becomes a lead."""
-        self.config = write_config(self.folder, self.crm.facts, self.marketing.facts, creates_leads=True)
+        facts = self.crm.facts, self.marketing.facts
+        self.config = write_config(self.folder, *facts, creates_leads=True, more=self.more)
 
 
 @contextlib.asynccontextmanager
-async def prepared_stage(*, people: int, seed: int, folder: Path | None) -> AsyncIterator[Stage]:
+async def prepared_stage(*, people: int, seed: int, folder: Path | None, more: str = "") -> AsyncIterator[Stage]:
     """Start both emulators with `people` in Dynamics and a tenth of them in Marketo, most of those the same."""
     crm_arguments = ["dataverse", "--people", str(people), "--seed", str(seed)]
     marketing_arguments = ["marketo", "--people", str(max(50, people // 10)), "--seed", str(seed)]
@@ -56,13 +60,18 @@ async def prepared_stage(*, people: int, seed: int, folder: Path | None) -> Asyn
             running_service(crm_arguments, place / "dataverse.log") as crm,
             running_service(marketing_arguments, place / "marketo.log") as marketing,
         ):
-            config = write_config(place, crm.facts, marketing.facts)
+            config = write_config(place, crm.facts, marketing.facts, more=more)
             with _environment(secrets_of(crm.facts, marketing.facts)):
-                yield Stage(crm, marketing, place, config)
+                yield Stage(crm, marketing, place, config, more)
 
 
 def write_config(
-    folder: Path, crm: Mapping[str, str | None], marketing: Mapping[str, str | None], *, creates_leads: bool = False
+    folder: Path,
+    crm: Mapping[str, str | None],
+    marketing: Mapping[str, str | None],
+    *,
+    creates_leads: bool = False,
+    more: str = "",
 ) -> Config:
     """Write ``tandem.toml`` for two running emulators, given their first lines; secrets stay out of it."""
     values: dict[str, object] = {
@@ -89,6 +98,9 @@ def write_config(
         values["entities.lead.create_in_crm"] = "lead"
     path = folder / "tandem.toml"
     write_settings(path, values, replaces=True)
+    if more:
+        own = settings.parse(path.read_text(encoding="utf-8"))
+        path.write_text(settings.render(settings.merged(own, settings.parse(more))), encoding="utf-8")
     return load_config(path)
 
 

@@ -4,14 +4,15 @@
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from time import monotonic
 from typing import Final
 
-from tandem.app import commands, queries
+from tandem.app import commands, queries, schema
+from tandem.app.demo import full
 from tandem.app.demo.checker import Recorded, Verdict, judge
 from tandem.app.demo.deeds import DEEDS
 from tandem.app.demo.live import go_live
@@ -46,7 +47,7 @@ class Summary:
     """The sum of a demonstration. Calls and written records are the emulators' own counts; ``differences``,
     ``people_missing``, ``people_doubled`` and ``edits_lost`` are the judge's, ``verify_differences`` the product's.
     ``stuck`` are fields of closed leads on which the sides differed from the start (see ``checker``); not counted
-    among the differences."""
+    among the differences. ``objects`` counts what a full demonstration shows besides, by kind."""
 
     people_linked: int
     accounts_linked: int
@@ -67,6 +68,7 @@ class Summary:
     first_copy_seconds: float
     first_copy_calls_per_1000: float
     seconds: float
+    objects: Mapping[str, int] = field(default_factory=dict)
     stories: int = 0
     stories_passed: int = 0
 
@@ -84,9 +86,13 @@ async def perform(
     """Play it all; `watching` gives an observer for as long as the first copy takes."""
     began = monotonic()
     tell(f"Starting Dataverse with {settings.people:,} people, and Marketo which knows some of them ...")
-    async with prepared_stage(people=settings.people, seed=settings.seed, folder=settings.folder) as stage:
+    more = full.SETTINGS if settings.is_full else ""
+    async with prepared_stage(people=settings.people, seed=settings.seed, folder=settings.folder, more=more) as stage:
         tell(f"Dynamics at {stage.crm.fact('url')}, Marketo at {stage.marketing.fact('url')}.")
         tell(f"Settings: {stage.folder / 'tandem.toml'}")
+        if settings.is_full:
+            await full.make_visits(stage.crm)
+            await schema.apply_schema(stage.config)
         play = _Play(stage, tell, await stage.look(), began)
         with watching() if watching else nullcontext() as observer:
             await play.first_copy(observer)
@@ -95,9 +101,21 @@ async def perform(
         else:
             await go_live(stage, play.deeds, tell, seed=settings.seed, seconds=60 * settings.minutes)
         summary = await play.close()
+        if settings.is_full:
+            summary = await _with_the_rest(summary, stage, tell)
     if settings.is_full:
         summary = await _with_stories(summary, tell)
     return replace(summary, seconds=round(monotonic() - began, 2))
+
+
+async def _with_the_rest(summary: Summary, stage: Stage, tell: Tell) -> Summary:
+    """What the judge sees of opportunities, roles, the custom table and campaigns."""
+    differing = await full.judge_the_rest(stage.crm, stage.marketing)
+    for line in differing[:10]:
+        tell(f"differs: {line}")
+    objects = await full.count_objects(stage.crm, stage.marketing)
+    tell(f"Beside them in Marketo: {', '.join(f'{count:,} {kind}' for kind, count in objects.items())}.")
+    return replace(summary, differences=summary.differences + len(differing), objects=objects)
 
 
 async def _with_stories(summary: Summary, tell: Tell) -> Summary:

@@ -56,7 +56,7 @@ class Pair:
             return bool(value)
         if value == "":
             return None
-        if isinstance(value, str) and _GUID.fullmatch(value):
+        if isinstance(value, str) and is_guid(value):
             return value.lower()
         return value
 
@@ -191,6 +191,10 @@ async def load_world(crm: Control, marketing: Control) -> World:
             for name, dump in zip(objects, dumps[len(crm_entities) :], strict=True)
         },
     )
+
+
+def is_guid(text: str) -> bool:
+    return _GUID.fullmatch(text) is not None
 
 
 def crm_key(person: Record) -> str | None:

@@ -13,7 +13,7 @@ from tandem.app.demo.stories.finding import Finding
 from tandem.app.demo.stories.sales_judge import OPPORTUNITIES, find_wrong_roles
 from tandem.app.demo.stories.scene import Apart
 from tandem.app.demo.stories.watch import Watch
-from tandem.app.demo.world import CRM, MARKETING, PAIRS, SALESPERSON_KEY, Pair, World, crm_key, load_world
+from tandem.app.demo.world import CRM, MARKETING, PAIRS, SALESPERSON_KEY, Pair, World, crm_key, is_guid, load_world
 
 Record = Mapping[str, Any]
 
@@ -35,15 +35,22 @@ async def differences(
     """Sentences with ids and names of fields. `watches` are the further kinds of records that the story is about."""
     world = await load_world(crm, marketing)
     found = [*_people(world), *_companies(world), *_sales_persons(world), *_made_in_vain(world, made)]
-    for watch in watches:
-        found += _of_watch(watch, await crm.records(watch.entity), await marketing.records(watch.object))
-        if watch is OPPORTUNITIES:
-            found += await find_wrong_roles(crm, marketing, world)
+    found += await find_differences(crm, marketing, watches)
     told = {(each.crm_id, each.field): each.why for each in apart}
     there = {(finding.crm_id, finding.field) for finding in found}
     lines = [str(finding) for finding in found if (finding.crm_id, finding.field) not in told]
     lines += [f"not apart, although {why}: {place[0]}" for place, why in told.items() if place not in there]
     return sorted(lines)
+
+
+async def find_differences(crm: Control, marketing: Control, watches: Iterable[Watch]) -> list[Finding]:
+    """Of the further kinds of records alone."""
+    found: list[Finding] = []
+    for watch in watches:
+        found += _of_watch(watch, await crm.records(watch.entity), await marketing.records(watch.object))
+        if watch is OPPORTUNITIES:
+            found += await find_wrong_roles(crm, marketing, await load_world(crm, marketing))
+    return found
 
 
 def _people(world: World) -> Iterator[Finding]:
@@ -84,7 +91,7 @@ def _sales_persons(world: World) -> Iterator[Finding]:
                 yield from _unequal(key, watch.pairs, record, by_key[key])
             elif watch.entity == "systemuser" and record.get("accessmode") == 0 and not record.get("isdisabled"):
                 yield Finding(key, None, "user without a sales person")
-    for key in by_key.keys() - keys:
+    for key in filter(is_guid, by_key.keys() - keys):
         yield Finding(key, None, "sales person of nobody")
 
 
@@ -100,7 +107,7 @@ def _of_watch(watch: Watch, crm: Iterable[Record], marketing: Iterable[Record]) 
             yield Finding(key, None, f"{watch.entity} with {len(found)} of {watch.object}")
         for carrier in found:
             yield from _unequal(key, watch.pairs, record, carrier)
-    for key in carriers.keys() - records.keys():
+    for key in filter(is_guid, carriers.keys() - records.keys()):  # any other key is a person's own
         yield Finding(key, None, f"{watch.object} of a record that is gone")
 
 

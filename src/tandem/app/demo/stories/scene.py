@@ -15,11 +15,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-import aiohttp
-
 from tandem.app import commands, queries, schema
 from tandem.app.demo.services import Control, Service
 from tandem.app.demo.stories import settings
+from tandem.app.demo.stories.admin import rest, web_api
 from tandem.app.demo.world import CRM, MARKETING, crm_key
 from tandem.app.reports import ConflictLine, PlanReport, SchemaReport, StatusReport, SyncReport, VerifyReport
 from tandem.app.settings import Config, load_config
@@ -199,26 +198,11 @@ class Scene:
 
     async def web_api(self, method: str, path: str, body: Any = None, **headers: str) -> Any:
         """A call of the Dataverse Web API below ``/api/data/v9.2/``, by somebody with every privilege."""
-        facts = self.crm_service
-        form = {
-            "grant_type": "client_credentials",
-            "client_id": facts.fact("client_id"),
-            "client_secret": facts.fact("client_secret"),
-            "scope": f"{facts.fact('url')}/.default",
-        }
-        token = await _token(f"{facts.fact('authority')}/{facts.fact('tenant_id')}/oauth2/v2.0/token", form)
-        return await _call(method, f"{facts.fact('url')}/api/data/v9.2/{path}", token, body, headers)
+        return await web_api(self.crm_service, method, path, body, **headers)
 
     async def rest(self, method: str, path: str, body: Any = None) -> Any:
         """A call of Marketo's REST API, such as ``/rest/v1/leads/describe.json``."""
-        facts = self.marketing_service
-        form = {
-            "grant_type": "client_credentials",
-            "client_id": facts.fact("client_id"),
-            "client_secret": facts.fact("client_secret"),
-        }
-        token = await _token(f"{facts.fact('url')}/identity/oauth/token", form)
-        return await _call(method, f"{facts.fact('url')}{path}", token, body, {})
+        return await rest(self.marketing_service, method, path, body)
 
     # --- both sides as they are
 
@@ -269,16 +253,3 @@ class Scene:
         """Tell the judge of a difference that the rules ask for, of one column or of the whole record; a difference
         that is told and not there counts as a difference too."""
         self.apart_by_rule.append(Apart(crm_id.lower(), field, why))
-
-
-async def _token(url: str, form: Mapping[str, str]) -> str:
-    async with aiohttp.ClientSession() as session, session.post(url, data=form) as answer:
-        return str((await answer.json(content_type=None))["access_token"])
-
-
-async def _call(method: str, url: str, token: str, body: Any, headers: Mapping[str, str]) -> Any:
-    sent = {"Authorization": f"Bearer {token}", **{name.replace("_", "-"): text for name, text in headers.items()}}
-    async with aiohttp.ClientSession() as session, session.request(method, url, json=body, headers=sent) as answer:
-        text = await answer.text()
-        assert answer.status < 400, f"{method} {url}: {answer.status} {text[:300]}"
-        return json.loads(text) if text else None

@@ -2,6 +2,7 @@
 
 from typing import Any, Final
 
+from tandem.app.demo.stories.admin import Admin
 from tandem.app.demo.stories.scene import Scene
 
 _NS: Final = "Microsoft.Dynamics.CRM."
@@ -11,7 +12,7 @@ def _label(text: str) -> dict[str, Any]:
     return {"LocalizedLabels": [{"Label": text, "LanguageCode": 1033}]}
 
 
-async def make_table(scene: Scene, name: str, *, is_tracked: bool = True) -> None:
+async def make_table(scene: Scene | Admin, name: str, *, is_tracked: bool = True) -> None:
     """A table ``new_<name>`` with a text column ``new_name``."""
     primary = {
         "@odata.type": f"{_NS}StringAttributeMetadata",
@@ -37,7 +38,7 @@ async def make_table(scene: Scene, name: str, *, is_tracked: bool = True) -> Non
     await scene.web_api("POST", "EntityDefinitions", table)
 
 
-async def make_lookup(scene: Scene, table: str, column: str, target: str) -> None:
+async def make_lookup(scene: Scene | Admin, table: str, column: str, target: str) -> None:
     """A lookup column of `table` that leads to `target`."""
     relationship = {
         "@odata.type": f"{_NS}OneToManyRelationshipMetadata",
