@@ -299,3 +299,27 @@ async def _lists_of(scene: Scene, campaign: str) -> dict[str, set[str]]:
     return {
         str(row["listname"]): {str(m["entityid"]) for m in members if m["listid"] == row["listid"]} for row in found
     }
+
+
+@story(
+    "made-by-membership",
+    "Members of a static list are made in Dynamics, and nobody else is",
+    rows=("N16", "N65"),
+)
+async def made_by_membership(scene: Scene) -> None:
+    member = await scene.marketing_enter(email="member@story.example", **_PERSON)
+    await scene.marketing_enter(email="nobody@story.example", **_PERSON)
+    list_id = int(await scene.marketing.create("list", {"name": "For sales"}))
+    scene.configure(f'[[creations]]\nlist = {list_id}\ncreate_as = "contact"\ninterval_s = 0.01\n')
+    await scene.settle()
+    scene.check("an empty list makes nobody", not await _records_of(scene, "member@story.example"))
+    await scene.marketing_act("add-to-list", list=list_id, ids=[member])
+    await scene.settle()
+    found = await _records_of(scene, "member@story.example")
+    scene.check("the member is made as the rule says", [entity for entity, _ in found] == ["contact"])
+    scene.check("nobody else is made", not await _records_of(scene, "nobody@story.example"))
+    await scene.crm_delete("contact", str(found[0][1]["contactid"]))
+    await scene.settle()
+    scene.check("who was deleted in Dynamics stays deleted", not await _records_of(scene, "member@story.example"))
+    again = await scene.tandem("push", str(member), "--json")
+    scene.check("a push is told why", again.status == 1 and "deleted" in again.json()["reason"])
