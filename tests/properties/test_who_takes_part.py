@@ -37,7 +37,7 @@ def one_pass(world: World, pilot: Pilot | None = None, **more: Any) -> None:
     world.clock.advance(100)
     engine = world.engine()
     engine.pilot = pilot
-    engine.settings = replace(engine.settings, **more)  # type: ignore[arg-type]
+    engine.settings = replace(engine.settings, **more)
     try:
         asyncio.run(run_pass(engine))
     except TransientError:
@@ -55,7 +55,7 @@ def rest(world: World, **more: Any) -> None:
 
 def with_contacts(**rules: object) -> World:
     policies = small_policies()
-    policies[CONTACT] = replace(policies[CONTACT], **rules)  # type: ignore[arg-type]
+    policies[CONTACT] = replace(policies[CONTACT], **rules)
     world = World(policies=policies)
     for number, id_ in enumerate(IDS):
         world.crm.create(CONTACT, {"lastname": f"P{number}", "emailaddress1": f"p{number}@example.com"}, id_)

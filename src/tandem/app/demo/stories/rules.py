@@ -28,6 +28,19 @@ BACK: Final = """
 filter_to_crm = "phone != 'quiet'"
 """
 
+ANY_COLUMN: Final = """
+[entities.account]
+filter = "accountnumber != '0'"
+[entities.opportunity]
+enabled = true
+filter = "name != 'Secret'"
+"""
+
+WANTED_LEADS: Final = """
+[entities.lead]
+filter = "cr8ab_wanted != false"
+"""
+
 HOLDING: Final = """
 [entities.contact]
 winner = "newest"
@@ -55,14 +68,14 @@ async def _column(scene: Scene, entity: str, id_: str, name: str) -> Any:
     return (await scene.crm_record(entity, id_) or {}).get(name)
 
 
-async def _add_native_column(scene: Scene, entity: str) -> None:
+async def _add_yes_no_column(scene: Scene, entity: str, name: str = NATIVE_COLUMN) -> None:
     def label(text: str) -> dict[str, Any]:
         named = {"@odata.type": "Microsoft.Dynamics.CRM.LocalizedLabel", "Label": text, "LanguageCode": 1033}
         return {"@odata.type": "Microsoft.Dynamics.CRM.Label", "LocalizedLabels": [named]}
 
     column = {
         "@odata.type": "Microsoft.Dynamics.CRM.BooleanAttributeMetadata",
-        "SchemaName": NATIVE_COLUMN,
+        "SchemaName": name,
         "DisplayName": label("Sync to Marketo"),
         "RequiredLevel": {"Value": "None"},
         "OptionSet": {
@@ -83,7 +96,7 @@ async def _add_native_column(scene: Scene, entity: str) -> None:
     rows=("N94", "N96", "N98"),
 )
 async def filter_entered(scene: Scene) -> None:
-    await _add_native_column(scene, "contact")
+    await _add_yes_no_column(scene, "contact")
     free = await scene.crm_enter("contact", lastname="Free", emailaddress1="free@story.example")
     await scene.settle()
     scene.check("without the native filter everybody is synced", await scene.person_of(free))
@@ -161,7 +174,7 @@ async def filter_left(scene: Scene) -> None:
     rows=("N97",),
 )
 async def filter_empty_trap(scene: Scene) -> None:
-    await _add_native_column(scene, "contact")
+    await _add_yes_no_column(scene, "contact")
     empty = await scene.crm_enter("contact", lastname="Empty", emailaddress1="empty@story.example", new_synctomkto=None)
     await scene.settle()
     await scene.crm_edit("contact", empty, telephone1="+44 1")
@@ -189,7 +202,6 @@ async def filter_empty_trap(scene: Scene) -> None:
     "filter-back",
     "Of a person outside the other filter nothing goes to Dynamics, and everything goes to Marketo",
     settings=BACK,
-    rows=("N95",),
 )
 async def filter_back(scene: Scene) -> None:
     contact = await scene.crm_enter("contact", lastname="Quiet", emailaddress1="quiet@story.example")
@@ -204,6 +216,41 @@ async def filter_back(scene: Scene) -> None:
     await scene.marketing_edit(person, phone="loud")
     await scene.settle()
     scene.check("once it passes, its edits go", await _column(scene, "contact", contact, "jobtitle") == "Secret")
+
+
+@story(
+    "filter-any-column",
+    "Any column of any table may say who is synced, and a workflow that says no too late is no trap",
+    settings=ANY_COLUMN,
+    rows=("N95", "N100", "N101"),
+)
+async def filter_any_column(scene: Scene) -> None:
+    await _add_yes_no_column(scene, "lead", "cr8ab_wanted")
+    scene.configure(ANY_COLUMN + WANTED_LEADS)
+    wanted = await scene.crm_enter("lead", lastname="Wanted", emailaddress1="w@story.example", cr8ab_wanted=True)
+    late = await scene.crm_enter("lead", lastname="Late", emailaddress1="late@story.example", cr8ab_wanted=None)
+    inside = await scene.crm_enter("account", name="Inside", accountnumber="1")
+    outside = await scene.crm_enter("account", name="Outside", accountnumber="0")
+    customer = {"entity": "account", "id": inside}
+    chance = await scene.crm_enter("opportunity", name="Chance", customerid=customer)
+    secret = await scene.crm_enter("opportunity", name="Secret", customerid=customer)
+    await scene.settle()
+    scene.check("a column of any prefix decides about leads", await scene.person_of(wanted))
+    scene.check(
+        "an account outside is no company", not await scene.company_of(outside) and await scene.company_of(inside)
+    )
+    found = {
+        id_: await scene.object_of("opportunity", "externalOpportunityId", id_) is not None for id_ in (chance, secret)
+    }
+    scene.check("an opportunity outside is none in Marketo", found == {chance: True, secret: False})
+    scene.check("an empty column lets a lead in, for now", await scene.person_of(late))
+    await scene.crm_edit("lead", late, cr8ab_wanted=False, jobtitle="Unseen")
+    await scene.settle()
+    shown = (await scene.tandem("outside", "--json")).json()["paused"]
+    scene.check("the workflow's late no stops it, in sight", [line["crm_id"] for line in shown] == [late])
+    scene.check("and nothing goes any more", (await _person(scene, late)).get("title") is None)
+    scene.leave_apart(late, "jobtitle", why="it is paused")
+    scene.leave_apart(outside, why="its number keeps it out")
 
 
 # --- conflicts
