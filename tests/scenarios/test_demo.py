@@ -1,6 +1,7 @@
 """`tandem demo` from outside, as a process: its sum, its live part, and that nothing of it stays behind."""
 
 import asyncio
+import dataclasses
 import json
 import re
 import signal
@@ -14,6 +15,7 @@ from typing import Any
 import pytest
 
 from tandem.app.demo import live, story
+from tandem.app.demo.stories.catalogue import find_story
 from tests.scenarios.processes import children_of, wait_until_gone
 
 SUMMARY_NAMES = {
@@ -101,3 +103,24 @@ async def test_live_edits_arrive_and_the_setting_decides_about_people_only_marke
     assert re.search(r"arrived in Dynamics as a lead after [0-9.]+ s", text)
     assert "OVERDUE" not in text
     assert "UNEXPECTED" not in text
+
+
+async def test_in_full_every_kind_of_object_is_there_and_the_stories_are_played(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(story, "all_stories", lambda: (find_story("edits-both-ways"),))
+    monkeypatch.setattr(story, "ROUNDS", 1)
+    told: list[str] = []
+    settings = story.Settings(people=100, is_once=True, is_full=True, folder=tmp_path)
+    summary = await story.perform(settings, told.append)
+    assert (summary.differences, summary.extra_pass_writes, summary.people_missing, summary.people_doubled) == (0,) * 4
+    assert min(summary.objects.values()) > 0
+    assert summary.objects.keys() == {"teams", "opportunities", "roles", "visits", "campaigns"}
+    assert (summary.stories, summary.stories_passed) == (1, 1)
+
+
+def test_a_summary_with_a_failed_story_is_not_good() -> None:
+    nothing: dict[str, Any] = dict.fromkeys((field.name for field in dataclasses.fields(story.Summary)), 0)
+    good = story.Summary(**{**nothing, "objects": {}, "stories": 2, "stories_passed": 2})
+    assert good.is_good
+    assert not dataclasses.replace(good, stories_passed=1).is_good
