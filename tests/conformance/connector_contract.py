@@ -317,6 +317,30 @@ class WriteContract:
         assert list(await world.connector.write(world.entity, [delete])) == [Missing()]
         assert world.truth().keys() & {id_, other} == {other}
 
+    async def test_a_merge_gives_the_survivor_its_values_and_takes_the_loser(self, world: ConnectorWorld) -> None:
+        loser, survivor = world.create(name="Loser"), world.create(name="Survivor")
+        merge = Write(ActionKind.MERGE, loser, {world.phone: "+44 9"}, survivor=survivor)
+        assert list(await world.connector.write(world.entity, [merge])) == [Written(loser)]
+        name, _, phone = world.truth()[survivor]
+        assert (name, phone) == ("Survivor", "+44 9")
+        fields = (*world.fields, "masterid") if world.is_crm else world.fields
+        (reading,) = await world.connector.fetch_records(world.entity, fields, [loser])
+        if world.is_crm:
+            assert (reading.presence, reading.merged_into) == (Presence.PRESENT, survivor)
+        else:
+            assert reading.presence is Presence.GONE
+        assert world.connector.batch_size(world.entity, ActionKind.MERGE, 1_000) >= 1
+
+    async def test_a_merge_again_says_that_nothing_is_left_to_merge(self, world: ConnectorWorld) -> None:
+        """A second try does no harm: the loser is gone, or inactive and refused."""
+        loser, survivor = world.create(name="Loser"), world.create(name="Survivor")
+        merge = Write(ActionKind.MERGE, loser, {}, survivor=survivor)
+        await world.connector.write(world.entity, [merge])
+        before = world.truth()
+        (again,) = await world.connector.write(world.entity, [merge])
+        assert isinstance(again, Refused if world.is_crm else Missing)
+        assert world.truth() == before
+
     async def test_a_record_that_moved_since_it_was_read_is_not_overwritten(self, world: ConnectorWorld) -> None:
         """Where the side has versions; elsewhere the write goes through and the read-back finds what it ran over."""
         id_ = world.create(name="Ann")

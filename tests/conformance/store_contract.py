@@ -18,6 +18,7 @@ from tests.conformance.store_extract_contract import (
 )
 from tests.conformance.store_follow_contract import FollowContract
 from tests.conformance.store_history_contract import OldHistoryContract
+from tests.conformance.store_match_contract import MatchContract, MergedContract
 from tests.conformance.store_outcome_contract import (
     DoneContract,
     JournalContract,
@@ -61,6 +62,8 @@ class StoreContract(
     DoneContract,
     RejectedContract,
     WithdrawnContract,
+    MatchContract,
+    MergedContract,
     RequestContract,
     ScopeContract,
 ):

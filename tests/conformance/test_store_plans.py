@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, event
 
+from tandem.core.plan import Candidate, Question
 from tandem.core.record import LEAD, PERSON, Link, ReadNumber, RecordId, Side
 from tandem.ports import Store
 from tandem.store import open_store
@@ -35,7 +36,7 @@ from tests.conformance.store_world import (
 )
 
 # `holds` and `syncs` are small; a scan of `sqlite_master` or of a list of values is none of a table.
-LARGE = ("links", "inbox", "journal", "change_records", "aliases", "waits", "conflicts")
+LARGE = ("links", "inbox", "journal", "change_records", "aliases", "waits", "conflicts", "matches")
 
 
 @pytest.fixture
@@ -68,6 +69,12 @@ def work(store: Store) -> Link:
     store.known_guids(["g1"])
     store.drop_records_before(NOW)
     store.drop_history_before(NOW)
+    store.find_losers([contact("c")])
+    asked = a_link(store, lead("asked"), question=Question("several", (Candidate(RecordId("1")),)))
+    store.decide_matches({asked.number: "create"}, NOW)
+    store.load_decisions([asked.number])
+    store.load_matches(10, cause="several", size=1, only_open=True, after=asked.number)
+    store.count_linked([PERSON])
     store.load_open_rows()
     store.highest_marketing_id(PERSON)
     return link
