@@ -62,6 +62,7 @@ class Wish:
     owner: str | None = None
     account: str | None = None
     force: bool = False
+    resurrect: bool = False
 
 
 async def push(config: Config, wish: Wish, observer: Observer | None = None) -> PushReport:
@@ -83,7 +84,14 @@ async def push(config: Config, wish: Wish, observer: Observer | None = None) -> 
 
 async def _push_person(setup: Setup, config: Config, key: RecordKey, wish: Wish) -> PushReport:
     engine = setup.engine
-    fields = {"id": key.id, "as": wish.as_, "owner": wish.owner, "account": wish.account, "force": wish.force}
+    fields = {
+        "id": key.id,
+        "as": wish.as_,
+        "owner": wish.owner,
+        "account": wish.account,
+        "force": wish.force,
+        "resurrect": wish.resurrect,
+    }
     ask = read_ask(Deed.SYNC_PERSON, fields, account=config.webhooks.account, origin="push")
     request = engine.store.take_request(ask, engine.clock.now())
     foresight = await foresee(engine, request)

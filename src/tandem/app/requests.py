@@ -209,7 +209,13 @@ def _one_of(*words: str) -> Callable[[str, Any], Value]:
 _ENTITY = _one_of("lead", "contact")
 
 _FIELDS: Final[Mapping[Deed, Mapping[str, Callable[[str, Any], Value]]]] = {
-    Deed.SYNC_PERSON: {"as": _ENTITY, "owner": _text, "account": _one_of("none", "company"), "force": _yes},
+    Deed.SYNC_PERSON: {
+        "as": _ENTITY,
+        "owner": _text,
+        "account": _one_of("none", "company"),
+        "force": _yes,
+        "resurrect": _yes,
+    },
     Deed.CHANGE_OWNER: {"owner": _text, "as": _ENTITY},
     Deed.CREATE_TASK: {
         "subject": _text,

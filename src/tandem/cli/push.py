@@ -36,6 +36,9 @@ def push(
     force: Annotated[
         bool, typer.Option("--force", help="Carry all values of the person to Dynamics, whoever changed them last.")
     ] = False,
+    resurrect: Annotated[
+        bool, typer.Option("--resurrect", help="Make the person's record anew though it was deleted in Dynamics.")
+    ] = False,
     json: JsonOption = False,
 ) -> None:
     """Carry one record now. A person known only to Marketo is made in Dynamics, whatever the policy says."""
@@ -43,7 +46,7 @@ def push(
     from tandem.app.settings import load_config
 
     settings = load_config(config)
-    wish = Wish(record, as_, owner, account, force)
+    wish = Wish(record, as_, owner, account, force, resurrect)
     report = conduct(lambda watch: pushing.push(settings, wish, watch))
     if json:
         print_json(document(report))

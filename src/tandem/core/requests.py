@@ -112,14 +112,16 @@ class Asked:
     """What open requests ask of one person: to be in Dynamics, as `entity`, with these columns.
 
     ``columns`` are set when the record is created, and never again. ``force``: carry the person's values now, whoever
-    changed them last.
+    changed them last. ``resurrect``: make the record anew though it was deleted in Dynamics (N65).
     """
 
     entity: Entity = LEAD
     columns: Mapping[str, Value] = field(default_factory=dict)
     force: bool = False
+    resurrect: bool = False
 
     def with_also(self, other: "Asked") -> "Asked":
         """Both at once; a contact is more than a lead, and what was asked first stays."""
         entity = CONTACT if CONTACT in (self.entity, other.entity) else LEAD
-        return Asked(entity, {**other.columns, **self.columns}, self.force or other.force)
+        columns = {**other.columns, **self.columns}
+        return Asked(entity, columns, self.force or other.force, self.resurrect or other.resurrect)

@@ -28,7 +28,7 @@ async def asked_of(engine: Engine, request: Request, person: State | None) -> As
     wants_account = person is not None and entity == CONTACT and request.text("account") == "company"
     if person is not None and wants_account and (account := await _account_of(engine, person)):
         columns[_ACCOUNT] = account
-    return Asked(entity, columns, bool(request.arguments.get("force")))
+    return Asked(entity, columns, bool(request.arguments.get("force")), bool(request.arguments.get("resurrect")))
 
 
 async def _account_of(engine: Engine, person: State) -> str | None:

@@ -47,7 +47,8 @@ async def foresee(engine: Engine, request: Request) -> Foresight:
             return await _of_record(engine, request, record, link)
         if not request.deed.needs_a_record:
             return Foresight(Prospect.NOTHING, NOT_THERE)
-        if link is not None and link.status is LinkStatus.TOMBSTONE:
+        is_buried = link is not None and link.status is LinkStatus.TOMBSTONE
+        if is_buried and not request.arguments.get("resurrect"):
             raise refused(DELETED, request.deed)
         return await _of_stranger(engine, request, link)
     except RejectedError as error:

@@ -60,6 +60,7 @@ class _Work:
     rivals: list[Contender] = field(default_factory=list)
     decision: Decision | None = None
     asked: Asked | None = None
+    buried: Link | None = None
     is_made_anew: bool = False
     key_values: Values | None = None
     """The crm record's values with its parents named as Marketo does, where its key is made of them."""
@@ -110,9 +111,16 @@ async def look(engine: Engine, marketing_entity: Entity, claims: Sequence[Claim]
 def _begin(engine: Engine, marketing_entity: Entity, claim: Claim) -> _Work:
     key = claim.crm.key if claim.crm else claim.link.crm if claim.link else None
     asked = _asked_of(engine, claim)
+    if asked and asked.resurrect and _is_buried(claim):
+        return _Work(replace(claim, link=None), asked.entity, asked=asked, buried=claim.link)
     created = asked.entity if asked else _entity_created_in_crm(engine, marketing_entity)
     is_alias = claim.alias_of is not None
     return _Work(claim, key.entity if key else created, superseded=is_alias, asked=asked)
+
+
+def _is_buried(claim: Claim) -> bool:
+    """The record in Dynamics was deleted, and its person is still there."""
+    return claim.link is not None and claim.link.status is LinkStatus.TOMBSTONE and claim.crm is None
 
 
 def _asked_of(engine: Engine, claim: Claim) -> Asked | None:
@@ -471,7 +479,9 @@ async def _find_in_crm(engine: Engine, works: Sequence[_Work]) -> None:
     for work in unlinked:
         assert work.marketing is not None
         mapping = engine.mappings[work.crm_entity]
-        work.crm_is_taken = mapping.marketing_value(work.marketing.values, mapping.key_field) is not None
+        carried = fold(mapping.marketing_value(work.marketing.values, mapping.key_field))
+        gone = work.buried.crm.id if work.buried and work.buried.crm else None
+        work.crm_is_taken = carried is not None and carried != gone
         key = marketing_dedupe_key(mapping, work.marketing.values)
         if key and not work.crm_is_taken:
             by_key[key].append(work)

@@ -150,7 +150,7 @@ class Reception:
             if link is None:
                 reason = await self._why_unlinked(request)
             elif link.status is LinkStatus.TOMBSTONE:
-                reason = DELETED
+                reason = None if request.arguments.get("resurrect") else DELETED
             else:
                 reason = errors.get(link.number) if link.status is LinkStatus.PENDING else None
             if reason is not None:
@@ -167,7 +167,7 @@ class Reception:
         self.counts[f"requests.{state.value}"] += 1
 
 
-DELETED: Final = "The person's record was deleted; nothing that was deleted comes back by itself."
+DELETED: Final = "The person's record was deleted in Dynamics; ask with resurrect to have it made anew."
 KNOWN: Final = (
     "Dynamics has a lead or contact with this person's e-mail address or key, which is not part of the sync:"
     " see the filters and what is held."

@@ -323,3 +323,6 @@ async def made_by_membership(scene: Scene) -> None:
     scene.check("who was deleted in Dynamics stays deleted", not await _records_of(scene, "member@story.example"))
     again = await scene.tandem("push", str(member), "--json")
     scene.check("a push is told why", again.status == 1 and "deleted" in again.json()["reason"])
+    anew = await scene.tandem("push", str(member), "--resurrect", "--json")
+    scene.check("and makes it anew where it is asked to", anew.json()["outcome"] == "done")
+    scene.check("once", len(await _records_of(scene, "member@story.example")) == 1)
