@@ -46,6 +46,14 @@ HOLDING: Final = """
 winner = "newest"
 """
 
+AGED: Final = """
+[entities.lead]
+create_in_crm = "lead"
+"""
+
+_MONTH_S: Final = 31 * 86_400
+"""Longer than Dynamics keeps a change token (7 days) and Marketo its deletions (14 days)."""
+
 RECREATE: Final = """
 [entities.contact]
 deleted_in_marketing = "recreate"
@@ -251,6 +259,7 @@ async def filter_any_column(scene: Scene) -> None:
     scene.check("and nothing goes any more", (await _person(scene, late)).get("title") is None)
     scene.leave_apart(late, "jobtitle", why="it is paused")
     scene.leave_apart(outside, why="its number keeps it out")
+    scene.leave_apart(secret, why="its name keeps it out")
 
 
 # --- conflicts
@@ -389,3 +398,28 @@ async def resurrect_by_choice(scene: Scene) -> None:
     scene.check("there is one of it", len(await scene.people_with("phoenix@story.example")) == 1)
     scene.check("the lead, whose table does not ask, is not back", await scene.person_of(lead) is None)
     scene.leave_apart(lead, why="its person was deleted in Marketo")
+
+
+@story(
+    "deleted-beyond-retention",
+    "A deletion outlives what the feeds remember: weeks later a full read brings nobody back, on either side",
+    settings=AGED,
+)
+async def deleted_beyond_retention(scene: Scene) -> None:
+    in_marketing = await scene.crm_enter("contact", lastname="Erased", emailaddress1="erased@story.example")
+    in_crm = await scene.crm_enter("contact", lastname="Removed", emailaddress1="removed@story.example")
+    both = await scene.crm_enter("contact", lastname="Stays", emailaddress1="stays@story.example")
+    await scene.settle()
+    await scene.marketing_delete((await _person(scene, in_marketing))["id"])
+    await scene.crm_delete("contact", in_crm)
+    await scene.settle()
+    before = {person["id"] for person in await scene.people()}
+    for side in (scene.crm, scene.marketing):
+        await side.advance_clock(_MONTH_S)
+    await scene.crm_edit("contact", in_marketing, jobtitle="Edited much later")
+    await scene.crm_edit("contact", both, jobtitle="Edited too")
+    await scene.settle()
+    scene.check("nobody came back in Marketo", {person["id"] for person in await scene.people()} == before)
+    scene.check("nor in Dynamics", len(await scene.records("crm", "contact")) == 2)
+    scene.check("whoever is there goes on", (await _person(scene, both)).get("title") == "Edited too")
+    scene.leave_apart(in_marketing, why="its person was deleted in Marketo")
