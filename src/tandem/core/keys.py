@@ -15,7 +15,7 @@ from tandem.core.endings import contents
 from tandem.core.mapping import EntityMapping, FieldPair, NotExpressibleError
 from tandem.core.match import fold
 from tandem.core.plan import Action, ActionKind, FieldWrite, Hold, LinkPlan
-from tandem.core.record import Half, Link, Side, State, Unknown, Value, Values
+from tandem.core.record import Side, State, Value, Values
 from tandem.core.subject import Case
 
 _BETWEEN: Final = "\x1f"
@@ -53,27 +53,43 @@ def search_value(mapping: EntityMapping, values: Values, crm_id: str) -> Value:
     )
 
 
-def search_value_of_base(mapping: EntityMapping, crm: Half) -> Value:
-    """The same, from the crm half of a link's base."""
-    places = [place for place, pair in _key_pairs(mapping) if pair.marketing == mapping.key_field]
-    value = crm[places[0]] if places else None
-    return None if isinstance(value, Unknown) else value
+def key_of(case: Case, crm: State) -> str | None:
+    """The key of a crm record; None while something that it names is not linked."""
+    values = case.mapping.crm_values(crm.values) if case.mapping.key_parts else ()
+    if any(case.missing_parents(pair, values[place]) for place, pair in _key_pairs(case.mapping)):
+        return None
+    return crm_key(case.mapping, crm.values, crm.key.id)
 
 
-def rekeyed(case: Case, link: Link, plan: LinkPlan, marketing: State) -> LinkPlan:
-    """`plan` of a live link, with a change of its key as what it is: the record under the old key goes. Its successor
-    is made when the link is looked at again, from what crm holds then; until the new key is complete, nothing goes."""
-    update = next((action for action in plan.actions if action.side is Side.MARKETING), None)
-    parts = case.mapping.key_parts
-    if update is None or not any(write.field in parts for write in update.writes):
+def rekeyed(case: Case, plan: LinkPlan, marketing: State) -> LinkPlan:
+    """`plan` of two present records, with a change of the key as what it is: the record under the old key goes. Its
+    successor is made when the link is looked at again, from what crm holds then; until the new key is complete,
+    nothing goes."""
+    mapping, crm, link = case.mapping, case.subject.crm, case.subject.link
+    if not mapping.key_parts:
         return plan
-    crm = case.subject.crm
     assert crm is not None, "a merge has both sides"
-    if crm_key(case.mapping, crm.values, crm.key.id) is None:
+    key = key_of(case, crm)
+    if key is None:
         return replace(plan, actions=(), holds=(*plan.holds, Hold(None, INCOMPLETE)), crm_version=None)
+    update = next((action for action in plan.actions if action.side is Side.MARKETING), None)
+    if update is None or not any(write.field in mapping.key_parts for write in update.writes):
+        return plan
+    if key == marketing_key(mapping, marketing.values):
+        return _in_its_own_spelling(mapping, plan, update)
+    assert link is not None, "records are linked by equal keys"
     kept = contents(case, marketing, "its key has changed")
     delete = Action(Side.MARKETING, update.entity, ActionKind.DELETE, update.id, kept)
     return replace(plan, title="another key: make it anew", base=link.base, crm_version=None, actions=(delete,))
+
+
+def _in_its_own_spelling(mapping: EntityMapping, plan: LinkPlan, update: Action) -> LinkPlan:
+    """Keys are compared without case, so parts that differ in nothing else agree, and stay as marketing spells them."""
+    agreed = {write.pair: (write.source, write.before) for write in update.writes if write.field in mapping.key_parts}
+    places = {mapping.names.index(pair): halves for pair, halves in agreed.items()}
+    writes = tuple(write for write in update.writes if write.pair not in agreed)
+    actions = tuple(replace(action, writes=writes) if action is update else action for action in plan.actions)
+    return replace(plan, base=plan.base.replaced(places), actions=tuple(action for action in actions if action.writes))
 
 
 def _key_pairs(mapping: EntityMapping) -> list[tuple[int, FieldPair]]:

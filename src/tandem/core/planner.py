@@ -22,7 +22,7 @@ from tandem.core.endings import (
     tombstone,
     unchanged,
 )
-from tandem.core.keys import INCOMPLETE, TAKEN, crm_key, rekeyed
+from tandem.core.keys import INCOMPLETE, TAKEN, key_of, rekeyed
 from tandem.core.lineage import convert_base
 from tandem.core.mapping import Winner
 from tandem.core.match import Ambiguous, Matched
@@ -169,7 +169,7 @@ class _Planner:
             return _Ignore() if case.subject.link is None else unchanged(case, case.subject.link)
         content = content_for(case, case.mapping.crm_values(crm.values), Side.MARKETING)
         if case.mapping.key_parts:
-            key = crm_key(case.mapping, crm.values, crm.key.id)
+            key = key_of(case, crm)
             if key is None or case.subject.key_owner:
                 hold = Hold(None, TAKEN if key else INCOMPLETE)
                 return pending(case, crm, holds=(*content.holds, hold), waits=content.waits)
@@ -229,7 +229,7 @@ def _plan_live(case: Case, link: Link) -> LinkPlan:
     if case.subject.asked is not None and case.subject.asked.force and not case.is_closed:
         return _carry_all(case, crm, marketing)
     return rekeyed(
-        case, link, merge_record(case, crm, marketing, read_back(case, link, marketing), title="update"), marketing
+        case, merge_record(case, crm, marketing, read_back(case, link, marketing), title="update"), marketing
     )
 
 
@@ -243,7 +243,7 @@ def _plan_created_in_crm(case: Case, link: Link, crm: State, marketing: State) -
 
 def _join(case: Case, crm: State, marketing: State, reason: str) -> LinkPlan:
     """Link two records that both exist: the first-link rule, since they share no base."""
-    return merge_record(case, crm, marketing, _without_base(case), title=f"link: {reason}")
+    return rekeyed(case, merge_record(case, crm, marketing, _without_base(case), title=f"link: {reason}"), marketing)
 
 
 def _carry_all(case: Case, crm: State, marketing: State) -> LinkPlan:
