@@ -19,6 +19,10 @@ from tandem.app.reports import (
     Difference,
     EntityLine,
     LeftOutField,
+    OutsideLine,
+    OutsideReport,
+    PeopleLine,
+    PilotLine,
     PlannedAction,
     PlannedField,
     PlanReport,
@@ -166,6 +170,19 @@ class TestPlan:
         assert "first link: 4 differences in jobtitle" in result.stdout
         assert "about 3 calls and 2 s" in result.stdout
 
+    def test_it_names_the_pilot_the_people_and_what_our_writes_leave_out(self, config: Path, answers: Answers) -> None:
+        people = PeopleLine(present=1_000, ceiling=1_100, is_default=True)
+        answers(
+            "plan", replace(self.REPORT, pilot="the first 5", people=people, side_effects=("flows are not started",))
+        )
+        told = tandem("plan", "--config", config, "--people", "5").stdout
+        assert "Pilot: the first 5; everybody else waits." in told
+        assert "In Dynamics flows are not started." in told
+        assert "People in Marketo: 1,000, at most 1,100 (a tenth more than at the first read" in told
+        named = replace(people, is_default=False)
+        answers("plan", replace(self.REPORT, people=named))
+        assert "at most 1,100 (marketing.max_people)." in tandem("plan", "--config", config).stdout
+
     def test_an_empty_plan_says_so(self, config: Path, answers: Answers) -> None:
         answers("plan", PlanReport({}, {}, (), (), (), (), 0, 0.0))
         assert tandem("plan", "--config", config).stdout == "Nothing to write.\n"
@@ -285,3 +302,29 @@ class TestSettings:
         assert result.exit_code == 2
         assert part in result.stderr
         assert len(result.stderr.splitlines()) == 1
+
+
+class TestOutside:
+    LINE = OutsideLine("contact", KEY, "7", None, AT, "paused: it does not pass the filter statecode == 0")
+
+    def test_who_is_outside_is_listed_with_reason_and_date(self, config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        field = replace(self.LINE, field="jobtitle|title", reason="paused: the person does not pass filter_to_crm x")
+        report = OutsideReport(2, (self.LINE, field))
+        monkeypatch.setattr("tandem.app.queries.outside", lambda *rest: report)
+        told = tandem("outside", "--config", config).stdout
+        assert f"2026-01-02 03:04:05  contact {KEY} and 7: paused: it does not pass the filter statecode == 0" in told
+        assert "jobtitle and title: paused: the person" in told
+        assert "2 records outside." in told
+        assert json.loads(tandem("outside", "--config", config, "--json").stdout)["count"] == 2
+
+    def test_nobody_outside_is_said(self, config: Path) -> None:
+        assert tandem("outside", "--config", config).stdout == "Nobody is outside.\n"
+
+    def test_status_names_the_pilot_and_whom_filters_keep_out(
+        self, config: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        report = StatusReport((), AT, 1.0, None, None, outside=3, pilot=PilotLine("the first 5", AT, 12))
+        monkeypatch.setattr("tandem.app.queries.status", lambda *rest: report)
+        told = tandem("status", "--config", config).stdout
+        assert "Pilot since 2026-01-02 03:04:05 UTC: the first 5; 12 records wait for `tandem sync` without it" in told
+        assert "Outside the filters: 3 records; `tandem outside` lists them" in told
