@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
+from tandem.app import types_reference
 from tandem.cli import boundary
 from tandem.cli import reference as commands
 from tandem.config import mapping_reference as mapping
@@ -20,6 +21,7 @@ REFERENCE = ROOT / "docs" / "reference"
         ("cli.md", commands.render_page, "tandem.cli.reference"),
         ("mapping.md", mapping.render_page, "tandem.config.mapping_reference"),
         ("settings.md", settings.render_page, "tandem.config.reference"),
+        ("types.md", types_reference.render_page, "tandem.app.types_reference"),
     ],
 )
 def test_a_generated_page_is_up_to_date(page: str, render: Callable[[], str], module: str) -> None:

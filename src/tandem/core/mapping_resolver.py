@@ -419,6 +419,11 @@ class _Resolver:
         if side is Side.CRM:
             if crm.is_writable:
                 return None
+            if crm.is_computed:
+                return (
+                    "Dynamics computes the column, so it only goes to Marketo, with the record's next change",
+                    f"Bring what was computed since over with: tandem backfill {crm.name}",
+                )
             if crm.is_secured:
                 profile = "In Dynamics, add Tandem's user to a column security profile that may update"
                 return (

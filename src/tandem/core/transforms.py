@@ -186,9 +186,8 @@ def transform_for(crm: FieldInfo, marketing: FieldInfo, ways: Ways | None = None
         case FieldKind.CHOICE, FieldKind.INTEGER:
             return Number(crm_whole=True, marketing_whole=True)
         case ((FieldKind.DATE | FieldKind.DATETIME), (FieldKind.DATE | FieldKind.DATETIME)):
-            is_instant = crm.kind is FieldKind.DATETIME and not crm.is_zoneless
-            zone = ways.zone if is_instant else UTC
-            return Moment(crm.kind is FieldKind.DATE, marketing.kind is FieldKind.DATE, zone)
+            crm_is_date, marketing_is_date = crm.kind is FieldKind.DATE, marketing.kind is FieldKind.DATE
+            return Moment(crm_is_date, marketing_is_date, UTC if crm.is_zoneless else ways.zone)
         case FieldKind.REFERENCE, FieldKind.TEXT:
             return Reference(marketing.max_length)
         case _:

@@ -25,7 +25,7 @@ _PREFERRED_TARGETS: Final = ("systemuser", "account")
 
 _PLAIN_ID: Final = "Uniqueidentifier"
 
-_KINDS: Final = {
+KINDS: Final = {
     "String": FieldKind.TEXT,
     "Memo": FieldKind.TEXT,
     "Integer": FieldKind.INTEGER,
@@ -214,7 +214,7 @@ def _column(
     navigation: Mapping[str, Mapping[str, str]],
     rights: "ColumnRights | None",
 ) -> Column:
-    kind = _KINDS.get(attribute.kind, FieldKind.OTHER)
+    kind = KINDS.get(attribute.kind, FieldKind.OTHER)
     if attribute.type == _PLAIN_ID and detail.targets:
         kind = FieldKind.REFERENCE
     behavior = detail.behavior.value if detail.behavior is not None else ""
