@@ -6,6 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from tandem.app import types_reference
+from tandem.app import error_codes, permissions
 from tandem.cli import boundary
 from tandem.cli import reference as commands
 from tandem.config import mapping_reference as mapping
@@ -21,6 +22,8 @@ REFERENCE = ROOT / "docs" / "reference"
         ("cli.md", commands.render_page, "tandem.cli.reference"),
         ("mapping.md", mapping.render_page, "tandem.config.mapping_reference"),
         ("settings.md", settings.render_page, "tandem.config.reference"),
+        ("errors.md", error_codes.render_page, "tandem.app.error_codes"),
+        ("../how-to/permissions.md", permissions.render_page, "tandem.app.permissions"),
         ("types.md", types_reference.render_page, "tandem.app.types_reference"),
     ],
 )

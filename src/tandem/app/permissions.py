@@ -66,6 +66,14 @@ def _has_custom_tables(config: Config) -> bool:
     return bool(config.custom)
 
 
+def _serves_webhooks(config: Config) -> bool:
+    return config.webhooks.listen is not None
+
+
+def _has_campaigns(config: Config) -> bool:
+    return bool(config.campaigns) or _serves_webhooks(config)
+
+
 def _leaves_out_plugins(config: Config) -> bool:
     return config.crm.bypass_plugins
 
@@ -140,9 +148,38 @@ _TABLE: Final = (
     ),
     _Line(
         Feature(
+            "asked",
+            "Flow steps of Marketo ask by webhook: people made, owners changed, tasks (webhooks.listen)",
+            (
+                *rights("Create", "lead", "contact", "task"),
+                *rights("Assign", "lead", "contact"),
+                *rights("Append", "contact", "task"),
+                *rights("AppendTo", "account", "lead", "contact"),
+            ),
+            is_required=False,
+        ),
+        _serves_webhooks,
+    ),
+    _Line(
+        Feature(
+            "campaigns",
+            "Campaigns follow lists and programs of Marketo, and flow steps (campaigns, webhooks.listen)",
+            (
+                *rights("Read", "campaign", "list"),
+                *rights("Create", "list"),
+                *rights("Write", "list"),
+                *rights("Append", "campaign"),
+                *rights("AppendTo", "list"),
+            ),
+            is_required=False,
+        ),
+        _has_campaigns,
+    ),
+    _Line(
+        Feature(
             "plugins",
             "Plug-ins and workflows are left out (crm.bypass_plugins)",
-            (Right("", "prvBypassCustomPlugins"),),
+            (Right("", "prvBypassCustomBusinessLogic"),),
         ),
         _leaves_out_plugins,
     ),
