@@ -15,7 +15,7 @@ from tandem.runtime.asking import asked_of
 from tandem.runtime.deeds import Settled, prepare, refused
 from tandem.runtime.engine import Engine
 from tandem.runtime.extract import read_by_id
-from tandem.runtime.requests import DELETED, KNOWN, NOT_THERE, find_people, live_record
+from tandem.runtime.requests import DELETED, KNOWN, NOT_THERE, find_people, is_there, live_record
 from tandem.runtime.sync_pass import plan_claims
 
 
@@ -61,6 +61,10 @@ async def _of_record(engine: Engine, request: Request, record: RecordKey, link: 
         plan = await _plan(engine, request, Claim(link=link, crm=None, marketing=None))
         prospect = Prospect.NOTHING if plan.is_empty else Prospect.CARRIED
         return Foresight(prospect, "the person's present values", record, plan)
+    if request.deed is Deed.SYNC_PERSON and not await is_there(engine, record):
+        if not request.arguments.get("resurrect"):
+            raise refused(DELETED, request.deed)
+        return Foresight(Prospect.CREATED, "anew, once the deletion has been carried over")
     if request.deed is Deed.SYNC_PERSON:
         return Foresight(Prospect.EXISTS, f"{record.entity} {record.id}", record)
     if isinstance(step, Settled):

@@ -100,7 +100,7 @@ class Reception:
         if request.state is RequestState.SENT and not self._has_settled(request):
             return
         if request.deed is Deed.SYNC_PERSON:
-            if not request.arguments.get("force"):
+            if not request.arguments.get("force") and await is_there(engine, record):
                 self._end(request, RequestState.DONE, f"{_found_or_made(request)}: {record.entity} {record.id}")
             return
         try:
@@ -185,6 +185,12 @@ def record_of(request: Request, links: Links) -> RecordKey | None:
     if id_:
         return RecordKey(Side.CRM, Entity(entity), RecordId(id_))
     return live_record(links.get(request.person))
+
+
+async def is_there(engine: Engine, record: RecordKey) -> bool:
+    """Read now: a deletion that no pass has seen yet still has a live link."""
+    (state,) = await read_by_id(engine, Side.CRM, record.entity, [record.id])
+    return state.is_present
 
 
 def live_record(link: Link | None) -> RecordKey | None:
