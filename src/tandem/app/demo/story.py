@@ -167,7 +167,7 @@ class _Play:
         verified = await commands.verify(self._stage.config, limit=_ALL)
         extra = await self._written_by_one_more_pass()
         verdict = judge(self._before, await self._stage.look(), self.deeds, self._recorded())
-        found = _unexplained(verified, verdict)
+        found = _unexplained(verified, verdict, self.deeds)
         for line in [*_complaints(verdict), *found[:10]]:
             self._tell(line)
         summary = await self._summary(verdict, len(found), extra)
@@ -247,12 +247,13 @@ def _complaints(verdict: Verdict) -> list[str]:
     return [f"{kind}: {line}" for kind, lines in kinds.items() for line in lines[:10]]
 
 
-def _unexplained(verified: VerifyReport, verdict: Verdict) -> list[str]:
-    """What the product's own proof found beyond the places that are stuck."""
+def _unexplained(verified: VerifyReport, verdict: Verdict, deeds: Deeds) -> list[str]:
+    """What the product's own proof found beyond the places that are stuck and the records that people took away: one
+    that was merged stays in Dynamics, inactive, and its person waits for somebody to merge it too."""
     found = [f"verify could not read {name}" for name in verified.unread]
     for line in verified.differences:
         place = f"{line.entity} {line.crm_id} {(line.field or '').partition('|')[0]}"
-        if place not in verdict.stuck:
+        if place not in verdict.stuck and (CRM, line.crm_id) not in deeds.removed:
             found.append(f"verify: {line.kind}: {place} ({line.marketing_id})")
     return found
 
