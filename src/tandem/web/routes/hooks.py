@@ -54,7 +54,8 @@ def _route(desk: FrontDesk, secret: str, deed: Deed) -> Route:
 
 def _is_known(request: Request, secret: str) -> bool:
     scheme, _, given = request.headers.get("authorization", "").partition(" ")
-    return scheme.lower() == "bearer" and hmac.compare_digest(given.strip().encode(), secret.encode())
+    sent = given.strip().encode("latin-1")  # which is how a header's bytes were made a text
+    return scheme.lower() == "bearer" and hmac.compare_digest(sent, secret.encode())
 
 
 async def _body(request: Request) -> bytes:
