@@ -3,7 +3,7 @@
 Names are Dataverse logical names and Marketo REST names. Where the native sync pairs a field that a fresh Marketo
 lacks, the pair carries the label and type under which the lead field API can make it, or an admin where it cannot.
 
-Departures, each on purpose: the account's state is mapped (the native sync leaves it out); ``subject`` feeds one field
+Departures, each on purpose: the account's state and its parent account are mapped (the native sync leaves them out); ``subject`` feeds one field
 instead of two, which would fight; a lead's company name and revenue go to fields of the person, as Marketo's company
 fields are written with companies only; users and teams, for which no default is published, become sales persons, so
 that an owner is never left blank because it is a team (N139).
@@ -184,6 +184,7 @@ _ACCOUNT: Final = (
     _one_way("telephone1", "mainPhone"),
     _one_way("businesstypecode", "businessType", "Business Type", "string"),
     _one_way("accountnumber", "microsoftAccountNumber", "Microsoft Account Number", "string"),
+    _one_way("parentaccountid", "microsoftParentAccountId", "Microsoft Parent Account Id", "string"),
     _one_way("statecode", "microsoftCompanyStatus", "Microsoft Company Status", "string"),
     _one_way("revenue", "annualRevenue"),
     _one_way("description", "mktoCompanyNotes"),
