@@ -3,10 +3,10 @@
 Names are Dataverse logical names and Marketo REST names. Where the native sync pairs a field that a fresh Marketo
 lacks, the pair carries the label and type under which the lead field API can make it, or an admin where it cannot.
 
-Departures, each on purpose: the account's state and its parent account are mapped (the native sync leaves them out); ``subject`` feeds one field
-instead of two, which would fight; a lead's company name and revenue go to fields of the person, as Marketo's company
-fields are written with companies only; users and teams, for which no default is published, become sales persons, so
-that an owner is never left blank because it is a team (N139).
+Departures, each on purpose: the account's state and its parent account are mapped (the native sync leaves them out);
+``subject`` feeds one field instead of two, which would fight; a lead's company name and revenue go to fields of the
+person, as Marketo's company fields are written with companies only; users and teams, for which no default is published,
+become sales persons, so that an owner is never left blank because it is a team (N139).
 """
 
 from collections.abc import Mapping

@@ -38,6 +38,7 @@ async def active_users(scene: Scene) -> list[str]:
 @story(
     "reparent-person",
     "A contact moves to another account, and its person to the other company",
+    settings='[[entities.account.fields]]\ncrm = "parentaccountid"\nmarketing = "site"\n',
     rows=("N8", "N26", "N138"),
 )
 async def reparent_person(scene: Scene) -> None:
@@ -50,8 +51,10 @@ async def reparent_person(scene: Scene) -> None:
     await scene.settle()
     scene.check("the person belongs to the account's company", await company_of_person(scene, ann) == "Old Harbour")
     scene.check("an account without contacts is a company too", await scene.company_of(lonely))
-    await scene.crm_edit("account", old, name="Older Harbour")
+    await scene.crm_edit("account", old, name="Older Harbour", parentaccountid=at("account", lonely))
     await scene.settle()
+    company = await scene.company_of(old) or {}
+    scene.check("its parent account is named by its key", str(company.get("site")).lower() == lonely)
     scene.check("a change of the account reaches its people", await company_of_person(scene, ann) == "Older Harbour")
     await scene.crm_edit("contact", ann, parentcustomerid=at("account", new))
     await scene.settle()
