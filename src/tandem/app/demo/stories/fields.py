@@ -1,6 +1,7 @@
 """Fields added, deleted and renamed while everything runs, and values that one side cannot hold."""
 
 import asyncio
+from collections.abc import Mapping
 from typing import Any, Final
 
 from tandem.app import queries
@@ -23,8 +24,10 @@ def _label(*texts: tuple[int, str]) -> dict[str, Any]:
     return {"@odata.type": "Microsoft.Dynamics.CRM.Label", "LocalizedLabels": named}
 
 
-async def _add_column(scene: Scene, name: str, kind: str = "String", **definition: Any) -> None:
-    """An admin's new column of contacts."""
+async def _add_column(
+    scene: Scene, name: str, kind: str = "String", *, entity: str = "contact", **definition: Any
+) -> None:
+    """An admin's new column."""
     column = {
         "@odata.type": f"Microsoft.Dynamics.CRM.{kind}AttributeMetadata",
         "SchemaName": name,
@@ -33,7 +36,7 @@ async def _add_column(scene: Scene, name: str, kind: str = "String", **definitio
         **({"MaxLength": 100} if kind == "String" else {}),
         **definition,
     }
-    await scene.web_api("POST", "EntityDefinitions(LogicalName='contact')/Attributes", column)
+    await scene.web_api("POST", f"EntityDefinitions(LogicalName='{entity}')/Attributes", column)
 
 
 async def _delete_column(scene: Scene, name: str) -> None:
@@ -63,6 +66,134 @@ async def _person_id(scene: Scene, contact: str) -> int:
 
 async def _column_of(scene: Scene, contact: str, name: str) -> Any:
     return (await scene.crm_record("contact", contact) or {}).get(name)
+
+
+# --- what is mapped from the start -----------------------------------------------------------------------------------
+
+PERSON: Final = {
+    "salutation": ("Dr.", "salutation"),
+    "firstname": ("Ada", "firstName"),
+    "middlename": ("M.", "middleName"),
+    "lastname": ("Default", "lastName"),
+    "jobtitle": ("Engineer", "title"),
+    "telephone1": ("+44 1", "phone"),
+    "mobilephone": ("+44 2", "mobilePhone"),
+    "telephone2": ("+44 3", "microsoftHomePhone"),
+    "address1_line1": ("1 High Street", "address"),
+    "address1_line2": ("Second floor", "microsoftAddress2"),
+    "address1_line3": ("Back yard", "microsoftAddress3"),
+    "address1_city": ("Leeds", "city"),
+    "address1_stateorprovince": ("Yorkshire", "state"),
+    "address1_country": ("UK", "country"),
+    "address1_postalcode": ("LS1", "postalCode"),
+    "description": ("Notes", "mktoPersonNotes"),
+    "donotphone": (True, "doNotCall"),
+    "donotbulkemail": (True, "unsubscribed"),
+    "donotemail": (True, "microsoftDoNotEmail"),
+    "donotfax": (True, "microsoftDoNotFax"),
+}
+LEAD: Final = {
+    "fax": ("+44 4", "fax"),
+    "subject": ("A topic", "microsoftTopic"),
+    "companyname": ("Ltd", "microsoftCompanyName"),
+}
+ACCOUNT: Final = {
+    "address1_line1": ("2 Low Street", "billingStreet"),
+    "address1_city": ("York", "billingCity"),
+    "address1_country": ("UK", "billingCountry"),
+    "address1_postalcode": ("YO1", "billingPostalCode"),
+    "telephone1": ("+44 5", "mainPhone"),
+    "description": ("Notes", "mktoCompanyNotes"),
+    "sic": ("7372", "sicCode"),
+    "websiteurl": ("https://default.example", "website"),
+    "numberofemployees": (12, "numberOfEmployees"),
+}
+SALES_INSIGHT: Final = {
+    "mkt_relativescore": "relativeScore",
+    "mkt_priority": "priority",
+    "mkt_urgency": "relativeUrgency",
+}
+Expected = Mapping[str, tuple[Any, str]]
+
+
+def _given(expected: Expected) -> dict[str, Any]:
+    return {column: value for column, (value, _) in expected.items()}
+
+
+def _wrong(expected: Expected, shown: Mapping[str, Any]) -> list[str]:
+    return [field for value, field in expected.values() if shown.get(field) != value]
+
+
+@story(
+    "default-mapping",
+    "Without a word in the settings the usual fields are paired, and Marketo says what each person is in Dynamics",
+    rows=("N73", "N75", "N76", "N77", "N78", "N131"),
+)
+async def default_mapping(scene: Scene) -> None:
+    for column in SALES_INSIGHT:
+        for entity in ("lead", "contact"):
+            await _add_column(scene, column, "Integer", entity=entity, MinValue=0, MaxValue=100)
+    scores = dict.fromkeys(SALES_INSIGHT, 7)
+    account = await scene.crm_enter("account", name="Default Ltd", **_given(ACCOUNT))
+    owner = (await scene.records("crm", "systemuser"))[0]["systemuserid"]
+    contact = await scene.crm_enter(
+        "contact",
+        emailaddress1="contact.default@story.example",
+        parentcustomerid={"entity": "account", "id": account},
+        ownerid={"entity": "systemuser", "id": owner},
+        **_given(PERSON),
+        **scores,
+    )
+    lead = await scene.crm_enter(
+        "lead", emailaddress1="lead.default@story.example", **_given({**PERSON, **LEAD}), **scores
+    )
+    await scene.settle()
+    company, person, other = (
+        await scene.company_of(account),
+        await scene.person_of(contact),
+        await scene.person_of(lead),
+    )
+    assert company is not None
+    assert person is not None
+    assert other is not None
+    scene.check("every value of the account is the company's", _wrong(ACCOUNT, company) == [])
+    scene.check("every value of the contact is the person's", _wrong(PERSON, person) == [])
+    scene.check("and so with the lead", _wrong({**PERSON, **LEAD}, other) == [])
+    scene.check(
+        "Microsoft Type tells them apart", (person["microsoftType"], other["microsoftType"]) == ("Contact", "Lead")
+    )
+    made = str((await scene.crm_record("contact", contact) or {})["createdon"])
+    scene.check("Microsoft Created Date is that of Dynamics", str(person["microsoftCreatedDate"])[:19] == made[:19])
+    scene.check("the owner is named", str(person["externalSalesPersonId"]).lower() == str(owner).lower())
+    scene.check("and so is the company", str(person["externalCompanyId"]).lower() == account)
+    scores_shown = [[each[field] for field in SALES_INSIGHT.values()] for each in (person, other)]
+    scene.check("Sales Insight's fields are there for both", scores_shown == [[7, 7, 7], [7, 7, 7]])
+    scene.check("nobody is marked as deleted", not person["microsoftIsDeleted"])
+    await scene.crm_delete("contact", contact)
+    await scene.settle()
+    scene.check("until they are", (await scene.person_of(contact) or {})["microsoftIsDeleted"] is True)
+
+
+@story(
+    "one-field-for-both",
+    "A column of leads and one of contacts share a Marketo field, whatever they are called",
+    rows=("N140",),
+)
+async def one_field_for_both(scene: Scene) -> None:
+    await _add_column(scene, "new_shoe", entity="lead", DisplayName=_label((ENGLISH, "Shoe of the lead")))
+    await _add_column(scene, "new_footwear", DisplayName=_label((ENGLISH, "Footwear")))
+    said = "marketing = 'shoe'\ncreate_as = 'string'"
+    lead_pair = f"[[entities.lead.fields]]\ncrm = 'new_shoe'\n{said}\n"
+    scene.configure(lead_pair + _pairs(f"crm = 'new_footwear'\n{said}"))
+    lead = await scene.crm_enter("lead", lastname="Lead", emailaddress1="shoe.lead@story.example", new_shoe="Boots")
+    contact = await scene.crm_enter("contact", lastname="Con", emailaddress1="shoe@story.example", new_footwear="Clogs")
+    await scene.settle()
+    scene.check(
+        "both show it in one field", [await _shown(scene, id_, "shoe") for id_ in (lead, contact)] == ["Boots", "Clogs"]
+    )
+    await scene.marketing_edit(await _person_id(scene, contact), shoe="Slippers")
+    await scene.settle()
+    scene.check("and an edit goes to the right column", await _column_of(scene, contact, "new_footwear") == "Slippers")
 
 
 # --- choosing fields while it runs --------------------------------------------------------------------------------
