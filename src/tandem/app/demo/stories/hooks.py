@@ -97,7 +97,7 @@ async def _records_of(scene: Scene, email: str) -> list[tuple[str, Row]]:
 @story(
     "push-by-webhook",
     "A flow step makes a person a lead in Dynamics, at once",
-    rows=("N16", "N17", "N18", "N22"),
+    rows=("N16", "N17", "N18", "N22", "N60"),
 )
 async def push_by_webhook(scene: Scene) -> None:
     email = "hooked@story.example"
@@ -158,7 +158,7 @@ async def push_again_no_effect(scene: Scene) -> None:
 @story(
     "change-owner-hook",
     "A flow step gives a record another owner; who is missing is made first",
-    rows=("N55",),
+    rows=("N23", "N55"),
 )
 async def change_owner_hook(scene: Scene) -> None:
     users = [user for user in await scene.records(CRM, "systemuser") if not user.get("isdisabled")]
