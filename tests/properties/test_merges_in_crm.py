@@ -49,6 +49,7 @@ class MergesOnBothSides(RuleBasedStateMachine):
         self.typed: set[str] = set()
         self.replaced: set[str] = set()
         self.forms = 0
+        self.has_marketing_merged = False
 
     @initialize(
         in_crm=st.sampled_from(MergeRule),
@@ -102,6 +103,7 @@ class MergesOnBothSides(RuleBasedStateMachine):
             survivor = [id_ for id_ in people if id_ != loser][second % (len(people) - 1)]
             self.replaced |= {str(value) for value in self.world.marketing.records[PERSON][loser].values()}
             self.world.marketing.merge(PERSON, loser, survivor)
+            self.has_marketing_merged = True
 
     @rule(place=st.integers(0, 20))
     def a_seller_edits(self, place: int) -> None:
@@ -138,7 +140,7 @@ class MergesOnBothSides(RuleBasedStateMachine):
     @rule(calls=st.integers(1, 60), is_after=st.booleans())
     def a_pass_crashes(self, calls: int, is_after: bool) -> None:
         try:
-            self.run_pass(CrashingStore(self.world.store, calls, is_after=is_after))  # type: ignore[arg-type]
+            self.run_pass(CrashingStore(self.world.store, calls, is_after=is_after))
         except CrashError as death:
             note(f"crashed at {death}")
         self.world.store = MemoryStore(self.world.store.state)
@@ -188,6 +190,9 @@ class MergesOnBothSides(RuleBasedStateMachine):
         keys = [str(values["crmKey"]) for values in people.values() if values.get("crmKey")]
         assert len(keys) == len(set(keys)), "R4: one record, two people"
         assert set(keys) <= {id_ for _, id_ in self.records}, "R4: somebody was invented"
+        if not self.has_marketing_merged:
+            missing = {id_ for _, id_ in self.records if id_ not in self.into} - set(keys)
+            assert not missing, "R4: a record that nobody merged away has lost its person"
         if self.in_crm is MergeRule.CARRY:
             held = {row.crm.id for row in self.world.store.load_holds(1000) if row.crm}
             losers = {key for key in keys if RecordId(key) in self.into} - held
@@ -244,5 +249,5 @@ class MergesOnBothSides(RuleBasedStateMachine):
         return f"v{self.count}"
 
 
-MergesOnBothSides.TestCase.settings = settings(deadline=None, stateful_step_count=25, max_examples=60)
+MergesOnBothSides.TestCase.settings = settings(deadline=None, stateful_step_count=25, max_examples=120)
 TestMergesOnBothSides = MergesOnBothSides.TestCase
