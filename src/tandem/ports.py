@@ -35,6 +35,7 @@ from tandem.core.record import (
 )
 from tandem.core.requests import Ask, Request
 from tandem.core.schema import EntitySchema, NewField, NewObject
+from tandem.core.settled import Settled
 
 # --- time and ids ------------------------------------------------------------------------------------------------
 
@@ -620,6 +621,12 @@ class Store(Protocol):
 
     def find_awaited(self, keys: Iterable[RecordKey]) -> set[RecordKey]:
         """Those of `keys` that a link waits for."""
+
+    def settle_conflict(self, number: int, side: Side, now: datetime) -> bool:
+        """A person decides for the value of `side`; the link is due. False where the conflict is over or no choice."""
+
+    def load_settled(self, since: datetime) -> Mapping[LinkNumber, Sequence[Settled]]:
+        """Decisions made since then, those that were carried too."""
 
     def load_paused(self, limit: int) -> Sequence[HoldRow]:
         """Holds of records and fields that a filter keeps out, the oldest first."""

@@ -33,7 +33,7 @@ from tests.conformance.store_plan_contract import (
     WaitContract,
 )
 from tests.conformance.store_request_contract import RequestContract
-from tests.conformance.store_scope_contract import ScopeContract
+from tests.conformance.store_scope_contract import ScopeContract, SettledContract
 
 
 class StoreContract(
@@ -66,5 +66,6 @@ class StoreContract(
     MergedContract,
     RequestContract,
     ScopeContract,
+    SettledContract,
 ):
     """A store adds its ``open_store``: a function that opens one more store on the same data, mappings declared."""

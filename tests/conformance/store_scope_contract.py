@@ -1,10 +1,14 @@
 """What a store tells of filters, pilots and the ceiling of people."""
 
-from tandem.core.plan import Hold, InboxRef, Plan
+from dataclasses import replace
+
+from tandem.core.plan import ConflictKind, Hold, InboxRef, Plan
 from tandem.core.record import LEAD, PERSON, Cursor, RecordKey, Side, State
 from tandem.ports import JournalState, Store
 from tests.conformance.store_world import (
+    NAME,
     NOW,
+    a_conflict,
     a_create,
     a_link,
     a_link_plan,
@@ -22,6 +26,31 @@ from tests.conformance.store_world import (
     save,
     suspect,
 )
+
+
+class SettledContract:
+    def test_a_decision_lasts_beyond_its_plan(self, store: Store) -> None:
+        link = a_link(store, lead("a"), person("1"))
+        commit(store, again(link, conflicts=(a_conflict(),), holds=(Hold(NAME, "held"),)))
+        assert store.load_settled(NOW) == {}
+        (row,) = store.load_conflicts(1)
+        assert store.settle_conflict(row.number, Side.MARKETING, NOW)
+        (settled,) = store.load_settled(NOW)[link.number]
+        assert (settled.conflict, settled.side) == (a_conflict(), Side.MARKETING)
+        assert [found.link.number for found in claim(store) if found.link] == [link.number]
+        commit(store, again(link))
+        assert store.load_settled(NOW).keys() == {link.number}
+        assert store.load_settled(later(1)) == {}
+        assert not store.settle_conflict(row.number, Side.CRM, NOW)
+
+    def test_what_leaves_no_choice_is_not_settled(self, store: Store) -> None:
+        link = a_link(store, lead("a"), person("1"))
+        deleted = replace(a_conflict(), kind=ConflictKind.DELETED)
+        commit(store, again(link, conflicts=(deleted,), holds=(Hold(NAME, "held"),)))
+        (row,) = store.load_conflicts(1)
+        assert row.is_open
+        assert not store.settle_conflict(row.number, Side.CRM, NOW)
+        assert not store.settle_conflict(row.number + 1, Side.CRM, NOW)
 
 
 class ScopeContract:

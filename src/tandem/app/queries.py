@@ -120,4 +120,5 @@ def _conflict_line(row: ConflictRow) -> ConflictLine:
         winner=row.conflict.winner.value,
         is_open=row.is_open,
         reason=row.conflict.reason,
+        number=row.number,
     )

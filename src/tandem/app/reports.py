@@ -358,6 +358,7 @@ class ConflictLine:
     winner: str
     is_open: bool
     reason: str
+    number: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ from tandem.cli.options import DEFAULT_CONFIG, ConfigOption, JsonOption, LimitOp
 from tandem.cli.output import counted, document, print_json, print_lines, print_table, shown
 from tandem.cli.pause import pause_line
 from tandem.cli.running import conduct
+from tandem.core.record import Side
 from tandem.ports import Budget
 
 RepairOption = Annotated[bool, typer.Option("--repair", help="Repair what differs, within the rails.")]
@@ -80,6 +81,24 @@ def _since(backlog: Backlog) -> str:
     if not backlog.count:
         return ""
     return f"{backlog.oldest_at:%Y-%m-%d %H:%M}" if backlog.oldest_at else "long ago"
+
+
+@conflicts_app.command("settle")
+def settle_conflicts(
+    side: Annotated[Side, typer.Argument(help="Whose value it shall be: crm or marketing.")],
+    numbers: Annotated[list[int], typer.Argument(help="Numbers of conflicts, as tandem conflicts list shows them.")],
+    config: ConfigOption = DEFAULT_CONFIG,
+    json: JsonOption = False,
+) -> None:
+    """Decide about held conflicts: the next pass carries that side's value, unless either has changed meanwhile."""
+    from tandem.app import settling
+    from tandem.app.settings import load_config
+
+    count = settling.settle(load_config(config), numbers, side)
+    if json:
+        print_json({"settled": count})
+    else:
+        print_lines([f"{counted(count, 'conflict')} settled: the next pass carries what {side} holds."])
 
 
 @conflicts_app.command("list")
@@ -143,7 +162,8 @@ def _repair_lines(report: RepairReport) -> Iterator[str]:
 
 def _conflict_lines(line: ConflictLine) -> Iterator[str]:
     ids = f"{line.crm_id or '(none)'} and {line.marketing_id or '(none)'}"
-    yield f"{line.at:%Y-%m-%d %H:%M:%S}  {line.kind}  {line.crm_entity} {ids}"
+    number = f"{line.number}  " if line.is_open else ""
+    yield f"{number}{line.at:%Y-%m-%d %H:%M:%S}  {line.kind}  {line.crm_entity} {ids}"
     values = f"crm {shown(line.crm)}, marketing {shown(line.marketing)}"
     yield f"    {named_pair(line.field)}: {values}  ({line.reason}{'; open' if line.is_open else ''})"
 

@@ -14,6 +14,7 @@ from tandem.core.newest import newer_side
 from tandem.core.plan import Action, ActionKind, Conflict, FieldWrite, Hold, LinkPlan
 from tandem.core.read_back import ReadBack
 from tandem.core.record import Base, LinkStatus, RecordKey, Side, State, Unknown, Value
+from tandem.core.settled import as_settled
 from tandem.core.subject import Case
 from tandem.core.values import same
 
@@ -114,6 +115,7 @@ def _merge_place(case: Case, place: int, seen: Sighting, merged: _Merged) -> Non
     if case.is_unresolved(seen.pair):
         merged.waits.extend(case.missing_parents(seen.pair, seen.crm))
         return
+    seen = as_settled(seen, case.subject.settled)
     if _is_too_early(case, seen):
         merged.is_early = True
         return

@@ -11,6 +11,7 @@ from tandem.core.plan import FieldWrite, Follow, InboxRef
 from tandem.core.policy import EntityPolicy
 from tandem.core.record import LEAD, ChangeRecord, Entity, Link, LinkNumber, RecordId, RecordKey, Side, State, Value
 from tandem.core.requests import Asked
+from tandem.core.settled import Settled
 from tandem.core.values import same
 
 
@@ -51,7 +52,8 @@ class Subject:
     the same dedupe key; ``decision`` is what a person decided about the record's match.
     ``is_complete``: the marketing feed has been read past the moment of the marketing reading. ``refs`` are the inbox
     rows this subject uses up. ``asked``: somebody wants this person in Dynamics now.
-    ``times`` tells when either side was edited, for a policy that asks.
+    ``times`` tells when either side was edited, for a policy that asks;
+    ``settled`` are decisions of people about its conflicts.
     """
 
     crm_entity: Entity
@@ -72,6 +74,7 @@ class Subject:
     rejected: Mapping[str, Value] = field(default_factory=dict)
     is_complete: bool = True
     times: EditTimes | None = None
+    settled: tuple[Settled, ...] = ()
     refs: tuple[InboxRef, ...] = ()
     follows: tuple[Follow, ...] | None = None
     unresolved: frozenset[str] = frozenset()

@@ -22,6 +22,7 @@ from tandem.ports import Claim, JournalRow, RunSummary
 from tandem.runtime.apply import apply
 from tandem.runtime.backfill import FIRST_COPY, givers
 from tandem.runtime.ceiling import load_ceiling
+from tandem.runtime.decisions import with_decisions
 from tandem.runtime.deletions import split_deletions
 from tandem.runtime.edit_times import with_edit_times
 from tandem.runtime.engine import UNBOUNDED, Engine, News
@@ -259,6 +260,7 @@ async def open_claims(
     subjects = await look(engine, marketing_entity, choose(engine, claims), in_inbox=in_inbox)
     subjects = choose_linked(engine, subjects)
     subjects = with_edit_times(engine, marketing_entity, subjects)
+    subjects = with_decisions(engine, subjects)
     parents = find_parents(engine, subjects)
     rules = Rules(
         sync_id=engine.settings.sync_id,

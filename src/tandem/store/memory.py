@@ -85,6 +85,8 @@ class Noted:
     link: LinkNumber
     conflict: Conflict
     is_open: bool
+    settled: Side | None = None
+    settled_at: datetime | None = None
 
 
 @dataclass

@@ -5,7 +5,8 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from tandem.core.plan import ActionKind
-from tandem.core.record import Entity, LinkNumber, RecordKey, Side
+from tandem.core.record import Entity, Lane, LinkNumber, RecordKey, Side
+from tandem.core.settled import SETTLEABLE, Settled
 from tandem.ports import HoldRow, JournalState
 from tandem.store.rules import Held
 from tandem.store.scope import PAUSED
@@ -46,6 +47,24 @@ class MemoryScope:
 
     def find_awaited(self, keys: Iterable[RecordKey]) -> set[RecordKey]:
         return set(keys) & {key for waits in self.state.waits.values() for key in waits}
+
+    def _make_due(self, number: LinkNumber, lane: Lane = Lane.NORMAL) -> None:
+        raise AssertionError("the store keeps what is due")
+
+    def settle_conflict(self, number: int, side: Side, now: datetime) -> bool:
+        noted = self._writable().conflicts.get(number)
+        if noted is None or not noted.is_open or noted.conflict.kind not in SETTLEABLE:
+            return False
+        noted.settled, noted.settled_at = side, now
+        self._make_due(noted.link)
+        return True
+
+    def load_settled(self, since: datetime) -> Mapping[LinkNumber, Sequence[Settled]]:
+        found: dict[LinkNumber, list[Settled]] = {}
+        for noted in self.state.conflicts.values():
+            if noted.settled is not None and noted.settled_at is not None and noted.settled_at >= since:
+                found.setdefault(noted.link, []).append(Settled(noted.conflict, noted.settled))
+        return found
 
     def load_paused(self, limit: int) -> Sequence[HoldRow]:
         found = []

@@ -26,6 +26,7 @@ from tandem.core.record import (
     Value,
 )
 from tandem.core.requests import Ask, Request
+from tandem.core.settled import Settled
 from tandem.ports import (
     BacklogRow,
     Claim,
@@ -54,6 +55,7 @@ from tandem.store import (
     reports,
     requests,
     scope,
+    settlements,
 )
 from tandem.store import links as link_queries
 from tandem.store.outcomes import record
@@ -207,6 +209,14 @@ class SqlStore:
     def find_awaited(self, keys: Iterable[RecordKey]) -> set[RecordKey]:
         with self._reading() as tx:
             return scope.find_awaited(tx, keys)
+
+    def settle_conflict(self, number: int, side: Side, now: datetime) -> bool:
+        with self._writing() as tx:
+            return settlements.settle(tx, number, side, now)
+
+    def load_settled(self, since: datetime) -> Mapping[LinkNumber, Sequence[Settled]]:
+        with self._reading() as tx:
+            return settlements.load(tx, since)
 
     def load_paused(self, limit: int) -> Sequence[HoldRow]:
         with self._reading() as tx:

@@ -319,8 +319,12 @@ conflicts = Table(
     text("winner"),
     text("reason"),
     Column("is_open", Boolean, nullable=False),
+    text("settled", nullable=True),
+    Column("settled_at", Moment),
     Index(None, "sync_id", "link"),
 )
+IS_SETTLED: Final = conflicts.c.settled.is_not(None)
+Index("ix_conflicts_settled", conflicts.c.sync_id, sqlite_where=IS_SETTLED, postgresql_where=IS_SETTLED)
 
 # `pairs` and `span` are JSON.
 backfills = Table(

@@ -14,6 +14,12 @@ def upgrade() -> None:
     op.add_column("inbox", sa.Column("lane", sa.Integer(), nullable=False, server_default="1"))
     op.add_column("inbox", sa.Column("first_read", sa.BigInteger(), nullable=False, server_default="0"))
     op.add_column("inbox", sa.Column("known_until", sa.BigInteger(), nullable=True))
+    op.add_column("conflicts", sa.Column("settled", sa.Text(), nullable=True))
+    op.add_column("conflicts", sa.Column("settled_at", sa.BigInteger(), nullable=True))
+    is_settled = sa.text("settled IS NOT NULL")
+    op.create_index(
+        "ix_conflicts_settled", "conflicts", ["sync_id"], sqlite_where=is_settled, postgresql_where=is_settled
+    )
     op.create_index("ix_journal_finished", "journal", ["sync_id", "finished_at"])
     op.drop_index("ix_inbox_arrival", "inbox")
     op.create_index("ix_inbox_arrival", "inbox", ["sync_id", "side", "entity", "lane", "number"])
