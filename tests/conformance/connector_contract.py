@@ -173,6 +173,18 @@ class BackfillContract:
         assert full(pages) == []
         assert pages[-1].is_last
 
+    async def test_a_full_read_beside_a_live_cursor_ends_in_the_whole_feed(
+        self, world: ConnectorWorld, follower: Follower
+    ) -> None:
+        """Deletions too, which the live cursor may not tell of."""
+        deleted = world.create(name="Deleted")
+        cursor = await world.connector.fetch_live_cursor(world.entity, world.fields, None)
+        async for _ in world.connector.fetch_changes(world.entity, cursor, world.fields):
+            pass
+        await follower.catch_up()
+        world.delete(deleted)
+        assert deleted in ids_of(await follower.follow())
+
     async def test_a_live_cursor_may_begin_at_a_time(self, world: ConnectorWorld) -> None:
         await world.connector.fetch_schema(world.entity)
         since = world.now()

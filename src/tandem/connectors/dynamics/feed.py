@@ -48,7 +48,8 @@ class _Place(msgspec.Struct, omit_defaults=True, frozen=True):
     (``path`` None: before the next one); ``since`` is None in the first sweep, the full read; ``highest`` is the latest
     modification seen, ``window`` the (time, version) of the rows that the next overlap brings again. ``before`` are
     digests of the pages of the sweep before this one, ``pages`` those of this one so far. ``is_refused``: the table
-    says that it is tracked, and the service would not tell its changes.
+    says that it is tracked, and the service would not tell its changes. ``is_beside``: read by modification only until a
+    full read beside it comes to its end, whatever the table says.
     """
 
     kind: Literal["full", "delta", "modified", "rows", "span"]
@@ -60,23 +61,32 @@ class _Place(msgspec.Struct, omit_defaults=True, frozen=True):
     before: tuple[str, ...] = ()
     pages: tuple[str, ...] = ()
     is_refused: bool = False
+    is_beside: bool = False
 
     def cursor(self) -> Cursor:
         return Cursor(msgspec.json.encode(self).decode())
 
 
 class ChangeFeed:
-    """The feed of one table for one list of fields."""
+    """The feed of one table for one list of fields. A cursor expires with another `salt`, too: whatever the readings
+    depend on besides the rows."""
 
     def __init__(
-        self, client: DynamicsClient, clock: Clock, table: Table, fields: Sequence[str], *, page_size: int
+        self,
+        client: DynamicsClient,
+        clock: Clock,
+        table: Table,
+        fields: Sequence[str],
+        *,
+        page_size: int,
+        salt: str = "",
     ) -> None:
         self._client = client
         self._clock = clock
         self.table = table
         self._fields = fields
         self._page_size = page_size
-        self._digest = fields_digest(fields)
+        self._digest = fields_digest([*fields, salt] if salt else fields)
         self._operation = f"read changes of {table.entity}"
 
     async def pages(self, cursor: Cursor | None) -> AsyncIterator[Page]:
@@ -123,7 +133,7 @@ class ChangeFeed:
             raise self._expired("the stored cursor is not one of this connector") from None
         if place.fields != self._digest:
             raise self._expired("the mapped fields have changed since")
-        if place.kind in ("modified", "rows") and self.table.is_tracked:
+        if place.kind in ("modified", "rows") and self.table.is_tracked and not place.is_beside:
             if not place.is_refused:
                 raise self._expired("change tracking has been switched on since")
             self._note_refused()
@@ -168,9 +178,9 @@ class ChangeFeed:
         """By modification time, tracked or not: no delta link begins without a full read. From now on means from the
         latest modification there is: the service's own time, so that our clock does not matter."""
         if MODIFIED_AT not in self.table.columns:
-            return _Place("rows", self._digest).cursor()
+            return _Place("rows", self._digest, is_beside=True).cursor()
         start = (since - _SKEW).strftime(_TIME_FORMAT) if since else await self._latest()
-        return _Place("modified", self._digest, since=start, highest=start, is_refused=self.table.is_tracked).cursor()
+        return _Place("modified", self._digest, since=start, highest=start, is_beside=True).cursor()
 
     async def _latest(self) -> str:
         shape = RowShape(self.table, (), [MODIFIED_AT])
@@ -260,6 +270,7 @@ class ChangeFeed:
             before=pages if is_end else place.before,
             pages=() if is_end else pages,
             is_refused=place.is_refused,
+            is_beside=place.is_beside,
         )
 
     # --- a table of pairs

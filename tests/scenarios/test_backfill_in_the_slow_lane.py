@@ -1,0 +1,75 @@
+"""While a new field is filled for everybody, live edits go first: over both emulators, pass by pass."""
+
+from collections.abc import AsyncIterator, Iterator, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from tandem.app.build import opened
+from tandem.app.demo.stories.registry import Story
+from tandem.app.demo.stories.scene import Scene
+from tandem.runtime.sync_pass import run_pass
+from tests.scenarios.emulator_pair import Pair, running_pair
+
+PEOPLE = 60
+MAPPED = "[[entities.contact.fields]]\ncrm = 'department'\nmarketing = 'department'\n"
+
+
+@pytest.fixture(scope="module")
+def pair() -> Iterator[Pair]:
+    with running_pair() as pair:
+        yield pair
+
+
+async def _nothing(scene: Scene) -> None:
+    """The test itself is the story."""
+
+
+@pytest.fixture
+async def scene(pair: Pair, tmp_path: Path) -> AsyncIterator[Scene]:
+    async with pair.scene(Story("slow-lane", "", _nothing), tmp_path) as scene:
+        yield scene
+
+
+async def _a_small_pass(scene: Scene) -> None:
+    """As a service works, with small portions: so much of a backfill in a pass, no more."""
+    async with opened(scene.config, creates_fields=True) as setup:
+        engine = setup.engine
+        engine.settings = replace(engine.settings, claim_size=10, slow_rounds=1, slow_pages=1)
+        await run_pass(engine)
+
+
+async def _departments(scene: Scene, contacts: Sequence[str]) -> list[object]:
+    by_key = {
+        str(person.get("tandemCrmId") or person.get("externalPersonId")): person for person in await scene.people()
+    }
+    return [by_key[contact].get("department") for contact in contacts]
+
+
+@pytest.mark.parity("N86")
+@pytest.mark.parity("N135")
+async def test_an_edit_arrives_within_two_passes_while_everybody_is_filled(scene: Scene) -> None:
+    await scene.crm.set_clock(datetime.now(UTC) - timedelta(hours=2))
+    contacts = [
+        await scene.crm_enter("contact", lastname=f"P{n}", emailaddress1=f"p{n}@slow.example", department=f"Unit {n}")
+        for n in range(PEOPLE)
+    ]
+    await scene.crm.set_clock(datetime.now(UTC))
+    await scene.settle()
+    scene.configure(MAPPED)
+    overtaken = passes = 0
+    while None in (shown := await _departments(scene, contacts)):
+        title = f"Title {passes}"
+        await scene.crm_edit("contact", contacts[-1], jobtitle=title)
+        for _ in range(2):
+            await _a_small_pass(scene)
+        person = await scene.person_of(contacts[-1])
+        assert person is not None
+        assert person["title"] == title
+        overtaken += shown.count(None) > 0
+        passes += 2
+        assert passes < 40, scene.status().filling
+    assert overtaken > 2, "the backfill must last for edits to overtake it"
+    assert shown == [f"Unit {n}" for n in range(PEOPLE)]
