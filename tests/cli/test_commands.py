@@ -328,3 +328,25 @@ class TestOutside:
         told = tandem("status", "--config", config).stdout
         assert "Pilot since 2026-01-02 03:04:05 UTC: the first 5; 12 records wait for `tandem sync` without it" in told
         assert "Outside the filters: 3 records; `tandem outside` lists them" in told
+
+
+class TestSettle:
+    def test_decisions_are_counted(self, config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        asked: list[object] = []
+
+        def settle(config: Any, numbers: list[int], side: Side) -> int:
+            asked.append((numbers, side))
+            return len(numbers)
+
+        monkeypatch.setattr("tandem.app.settling.settle", settle)
+        told = tandem("conflicts", "settle", "marketing", "3", "4", "--config", config).stdout
+        assert told == "2 conflicts settled: the next pass carries what marketing holds.\n"
+        assert asked == [([3, 4], Side.MARKETING)]
+        assert json.loads(tandem("conflicts", "settle", "crm", "3", "--config", config, "--json").stdout) == {
+            "settled": 1
+        }
+
+    def test_what_does_not_wait_is_told(self, config: Path) -> None:
+        result = tandem("conflicts", "settle", "crm", "99", "--config", config)
+        assert result.exit_code == 2
+        assert "Conflict 99 does not wait for a choice" in result.stderr
