@@ -48,8 +48,8 @@ class _Place(msgspec.Struct, omit_defaults=True, frozen=True):
     (``path`` None: before the next one); ``since`` is None in the first sweep, the full read; ``highest`` is the latest
     modification seen, ``window`` the (time, version) of the rows that the next overlap brings again. ``before`` are
     digests of the pages of the sweep before this one, ``pages`` those of this one so far. ``is_refused``: the table
-    says that it is tracked, and the service would not tell its changes. ``is_beside``: read by modification only until a
-    full read beside it comes to its end, whatever the table says.
+    says that it is tracked, and the service would not tell its changes. ``is_beside``: read by modification only until
+    a full read beside it comes to its end, whatever the table says.
     """
 
     kind: Literal["full", "delta", "modified", "rows", "span"]
