@@ -59,7 +59,7 @@ def _has_opportunities(config: Config) -> bool:
 
 
 def _has_stakeholders(config: Config) -> bool:
-    return config.entities.connection.enabled
+    return config.entities.opportunity.enabled and config.entities.connection.enabled
 
 
 def _has_custom_tables(config: Config) -> bool:
