@@ -56,6 +56,7 @@ class Told:
 
     def json(self) -> Any:
         """The object that ``--json`` prints last."""
+        assert self.output.strip(), f"the command ended with {self.status}: {self.complaints[-500:]}"
         return json.loads(self.output.strip().splitlines()[-1])
 
 
