@@ -160,6 +160,16 @@ async def test_people_merged_in_marketo_keep_their_roles(stage: Stage) -> None:
     assert {role[1] for role in roles(stage) if role[0] == deal} == {winner}
 
 
+async def test_a_connection_role_that_is_renamed_is_renamed_in_marketo(stage: Stage) -> None:
+    deals = await enter_deals(stage, 2)
+    await stage.sync_until(lambda: {deal for deal, _, _ in roles(stage)} >= set(deals))
+    stage.crm.edit("connectionrole", min(stage.crm.records("connectionrole")), name="Renamed role")
+    await stage.sync_until(lambda: wanted_roles(stage) == set(roles(stage)))
+    assert "Renamed role" in {name for _, _, name in roles(stage)}
+    await stage.sync_until_quiet()
+    assert_in_step(stage)
+
+
 async def test_two_stakeholders_with_one_role_are_one_role_until_both_are_gone(stage: Stage) -> None:
     contact = stage.enter("contact", lastname="Twice", emailaddress1="twice@deal.example")
     deal = stage.enter("opportunity", name="Twice", customerid={"entity": "account", "id": account(stage)})

@@ -17,6 +17,7 @@ from tandem.core.record import CONNECTION, OPPORTUNITY, OPPORTUNITY_CUSTOMER, En
 from tandem.ports import Connector
 
 _OPTIONAL: Final = (OPPORTUNITY, OPPORTUNITY_CUSTOMER, CONNECTION)
+_READ_TOO: Final = {CONNECTION: (Entity("connectionrole"),)}
 _NOBODY: Final = str(UUID(int=0))
 _REMEDY: Final = "Grant the right that `tandem check` names, or set entities.{entity}.enabled = false."
 
@@ -37,7 +38,8 @@ async def find_unavailable(config: Config, crm: Connector, marketing: Connector)
 
 async def _try(mapping: DefaultMapping, crm: Connector, marketing: Connector) -> str | None:
     try:
-        await crm.find_records(mapping.crm_entity, ("@id",), "@id", [_NOBODY])
+        for table in (mapping.crm_entity, *_READ_TOO.get(mapping.crm_entity, ())):
+            await crm.find_records(table, ("@id",), "@id", [_NOBODY])
         await marketing.find_records(mapping.marketing_entity, (mapping.key_field,), mapping.key_field, [_NOBODY])
     except (AccessError, RejectedError) as error:
         return str(error)

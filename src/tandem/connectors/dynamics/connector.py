@@ -20,6 +20,7 @@ from tandem.connectors.dynamics.errors import classify_response
 from tandem.connectors.dynamics.feed import ChangeFeed
 from tandem.connectors.dynamics.opportunities import ACCOUNTS, CONNECTION_ROLE, ROLE_NAMES, view_of
 from tandem.connectors.dynamics.pace import ServicePace, first_rule
+from tandem.connectors.dynamics.role_names import RoleNames
 from tandem.connectors.dynamics.schema import Table, load_set_name, load_table
 from tandem.connectors.dynamics.side_effects import USUAL, SideEffects
 from tandem.connectors.dynamics.tracking import track_changes
@@ -32,7 +33,7 @@ from tandem.core.backfill import Span
 from tandem.core.errors import ConfigError, CursorExpiredError, RejectedError
 from tandem.core.permissions import Feature
 from tandem.core.plan import ActionKind
-from tandem.core.record import CONTACT, Cursor, Entity, Presence, RecordId, Side, Value
+from tandem.core.record import CONNECTION, CONTACT, Cursor, Entity, Presence, RecordId, Side, Value
 from tandem.core.schema import EntitySchema, NewField, NewObject
 from tandem.ports import Access, Clock, Page, Reading, Sweep, Write, WriteResult
 
@@ -92,6 +93,7 @@ class DynamicsConnector:
         self.desk = DynamicsDesk(self._client, self._table, side_effects, settle_s, resource)
         self._organization = check.SameOrganization(self._client, clock)
         self._clock = clock
+        self._role_names = RoleNames(self._client, clock)
         self._page_size = page_size
         self._settle_s = settle_s
         self._sign_in_calls = 0
@@ -187,7 +189,8 @@ class DynamicsConnector:
 
     async def _feed(self, entity: Entity, columns: Sequence[str]) -> ChangeFeed:
         table = await self._table(entity)
-        return ChangeFeed(self._client, self._clock, table, columns, page_size=self._page_size)
+        salt = await self._role_names.digest(await self._table(CONNECTION_ROLE)) if entity == CONNECTION else ""
+        return ChangeFeed(self._client, self._clock, table, columns, page_size=self._page_size, salt=salt)
 
     def _lens(self, entity: Entity, fields: Sequence[str]) -> Lens:
         return Lens(view_of(entity), fields, {ACCOUNTS: self._find_accounts, ROLE_NAMES: self._find_role_names})
@@ -198,8 +201,7 @@ class DynamicsConnector:
         return {reading.id: reading.values[0] for reading in found}
 
     async def _find_role_names(self, ids: Sequence[str]) -> Facts:
-        found = await self.find_records(CONNECTION_ROLE, ("name",), "@id", ids)
-        return {reading.id: reading.values[0] for reading in found}
+        return await self._role_names.find(await self._table(CONNECTION_ROLE), ids)
 
     async def fetch_records(self, entity: Entity, fields: Sequence[str], ids: Sequence[RecordId]) -> Sequence[Reading]:
         lens = self._lens(entity, fields)

@@ -92,6 +92,7 @@ async def connection_pairs(scene: Scene) -> None:
     scene.check("Dynamics keeps six rows for the three connections", len(mine) == 6)
     wanted = {(await number_of(scene, contact), "End User"), (await number_of(scene, lead), "Influencer")}
     scene.check("the contact and the lead have one role each, the account none", await roles_of(scene, deal) == wanted)
+    scene.check("no other row of theirs waits for anything", not scene.held())
 
 
 @story(
