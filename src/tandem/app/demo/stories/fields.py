@@ -534,3 +534,29 @@ async def time_zones(scene: Scene) -> None:
     scene.check("a day comes back as that day", str(record.get("new_day"))[:10] == "2026-04-05")
     scene.check("and as its midnight in Berlin", str(record.get("new_born")) == "2026-06-30T22:00:00Z")
     scene.check("nobody is in conflict", not queries.conflicts(scene.config, 10, only_open=True))
+
+
+# --- columns from the other side -----------------------------------------------------------------------------------
+
+
+@story(
+    "column-from-marketo",
+    "A Marketo field gets a column in Dynamics: shown first, made on request, then filled",
+    rows=("N81",),
+)
+async def column_from_marketo(scene: Scene) -> None:
+    field = {"name": "loyaltyPoints", "displayName": "Loyalty Points", "dataType": "integer"}
+    await scene.rest("POST", "/rest/v1/leads/schema/fields.json", {"input": [field]})
+    contact = await scene.crm_enter("contact", lastname="Loyal", emailaddress1="loyal@story.example")
+    await scene.settle()
+    await scene.marketing_edit(await _person_id(scene, contact), loyaltyPoints=120)
+    scene.configure(_pairs("crm = 'new_loyalty'\nmarketing = 'loyaltyPoints'\ncreate_column_as = 'Integer'"))
+    planned = [line.name for line in (await scene.plan_schema()).fields if line.side == "crm"]
+    scene.check("the column is planned", planned == ["new_loyalty"])
+    scene.check("and not made yet", "new_loyalty" not in (await scene.crm_record("contact", contact) or {}))
+    await scene.apply_schema()
+    await scene.settle()
+    scene.check("once it is made, the value is there", await _column_of(scene, contact, "new_loyalty") == 120)
+    await scene.crm_edit("contact", contact, new_loyalty=130)
+    await scene.settle()
+    scene.check("and goes both ways", await _shown(scene, contact, "loyaltyPoints") == 130)
