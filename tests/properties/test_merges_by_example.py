@@ -14,6 +14,7 @@ from tandem.core.plan import ConflictKind
 from tandem.core.policy import MergeRule
 from tandem.core.record import CONTACT, LEAD, PERSON, Entity, LinkStatus, RecordId, Side, Value
 from tandem.ports import HoldRow
+from tandem.runtime.reconcile import reconcile
 from tandem.runtime.sync_pass import PassResult, run_pass
 from tests.builders import World, small_policies
 
@@ -225,6 +226,20 @@ def test_a_survivor_that_was_deleted_takes_what_it_took_over_with_it(stage: Stag
     stage.world.crm.delete(CONTACT, RecordId("b"))
     stage.sync()
     assert stage.people["a"]["crmIsDeleted"] is True
+
+
+@pytest.mark.parametrize("rules", [CARRY, {}, {"merged_in_crm": MergeRule.IGNORE}], ids=["carry", "hold", "ignore"])
+def test_a_comparison_of_both_sides_misses_nobody_who_was_merged_away(rules: dict[str, MergeRule]) -> None:
+    stage = Stage(rules)
+    for letter in "abc":
+        stage.enter(letter)
+    stage.sync()
+    stage.enter("d")
+    stage.merge("a", "b")
+    stage.merge("c", "d")
+    stage.sync()
+    found = asyncio.run(reconcile(stage.world.engine(), 100))
+    assert found.count == 0, found.differences
 
 
 def test_the_rail_bounds_the_merges_of_a_pass(stage: Stage) -> None:

@@ -121,9 +121,13 @@ class _CrmRows:
         self._packed: dict[Entity, dict[RecordId, bytes]] = {entity: {} for entity in mappings}
         self.origins: set[RecordId] = set()
         """Leads whose contact was read: one person, and the contact speaks for it."""
+        self.merged: set[RecordId] = set()
+        """Records that were merged into another one, which speaks for them; a person that still shows one is held."""
 
     def add(self, entity: Entity, reading: Reading) -> None:
         self._packed[entity][reading.id] = _ENCODER.encode(reading.values)
+        if reading.merged_into is not None and entity in (CONTACT, LEAD):
+            self.merged.add(reading.id)
         if entity == CONTACT and (origin := fold(self.mappings[entity].crm_value(reading.values, "originatingleadid"))):
             self.origins.add(RecordId(origin))
 
@@ -212,10 +216,10 @@ class _People:
             detail = f"people {self.owners[key]} and {reading.id} carry the same crm key"
             self.findings.add("key held twice", entity, key, reading.id, detail)
         self.owners.setdefault(key, reading.id)
-        if found and not _is_outside(self.engine, entity, found[1]):
+        if found and key not in self.rows.merged and not _is_outside(self.engine, entity, found[1]):
             _compare_values(self.rows.mappings[entity], key, found[1], reading, self.findings)
         elif found:
-            return  # Paused: the two sides need not agree.
+            return  # Paused, or held after a merge: the two sides need not agree.
         elif not self._may_lack_its_record(entity, reading):
             detail = "the person's crm record does not exist and the person is not marked as deleted"
             self.findings.add("not in crm", entity, key, reading.id, detail)
@@ -246,7 +250,7 @@ class _People:
                 self.findings.add("not in marketing", entity, id_, None, "no person carries this record's key")
 
     def _lives_on(self, entity: Entity, id_: RecordId) -> bool:
-        return entity == LEAD and id_ in self.rows.origins
+        return id_ in self.rows.merged or (entity == LEAD and id_ in self.rows.origins)
 
     def _is_wanted(self, link: Link | None, key: RecordKey) -> bool:
         """Its person was deleted (N63), or the contact that it lives on as could not be read."""
