@@ -18,6 +18,7 @@ from tandem.store.memory import MemoryStore
 from tests.properties.roles_world import RolesWorld
 from tests.properties.test_two_people_and_a_bad_network import CrashError, CrashingStore
 
+
 async def a_world_whose_role_changes() -> RolesWorld:
     world = RolesWorld()
     ann = world.enter(CONTACT, lastname="Ann", emailaddress1="ann@example.com")
