@@ -2,11 +2,9 @@
 
 import asyncio
 import json
-import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
@@ -18,47 +16,16 @@ from tandem.core.errors import AccessError, ConfigError, TransientError
 from tandem.core.record import CONTACT, RecordId, Side
 from tandem.runtime.sync_pass import run_pass
 from tests.builders import START, World
+from tests.message_receiver import Receiver, receiving
 
 AWAY = TransientError("Marketo does not answer.", side=Side.MARKETING)
 REFUSED = AccessError("The role lacks prvReadContact.", side=Side.CRM)
 
 
-class Receiver:
-    """A service that takes messages, or answers with an error."""
-
-    def __init__(self) -> None:
-        self.got: list[dict[str, Any]] = []
-        self.status = 200
-        outer = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-                if outer.status == 200:
-                    outer.got.append(body)
-                self.send_response(outer.status)
-                self.end_headers()
-
-            def log_message(self, *_: object) -> None:
-                """Nothing on standard error."""
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"json://127.0.0.1:{self.server.server_port}"
-
-    @property
-    def titles(self) -> list[str]:
-        return [message["title"] for message in self.got]
-
-
 @pytest.fixture
 def receiver() -> Iterator[Receiver]:
-    receiver = Receiver()
-    thread = threading.Thread(target=receiver.server.serve_forever)
-    thread.start()
-    yield receiver
-    receiver.server.shutdown()
-    thread.join()
-    receiver.server.server_close()
+    with receiving() as receiver:
+        yield receiver
 
 
 def notices(world: World, receiver: Receiver, **settings: Any) -> Notices:

@@ -32,6 +32,7 @@ def line_of(stage: Stage, entity: str) -> EntityLine:
 @pytest.mark.parity("N119", "N120", "N121")
 async def test_status_splits_what_waits_and_counts_what_was_written(stage: Stage) -> None:
     id_ = stage.take("contact")
+    await stage.sync_until_quiet()
     written = line_of(stage, "contact").last_hour
     assert written >= 8
     pauses.pause(stage.config, ["contact"], "an import")
@@ -54,6 +55,31 @@ async def test_status_splits_what_waits_and_counts_what_was_written(stage: Stage
     assert line.last_hour > written
     assert stage.has(id_, title="Waits")
     assert stage.has(new, lastName="Waits too")
+
+
+# --- what stands in the way
+
+
+@pytest.mark.parity("N128", "N130")
+async def test_check_finds_a_native_crm_sync_before_anything_is_written(stage: Stage) -> None:
+    stage.marketing.control("settings", {"native_crm": "dynamics"})
+    report = await stage.check()
+    stage.marketing.control("settings", {"native_crm": "none"})
+    refused = {line.what: line.remedy for line in report.access if not line.is_ok}
+    assert not report.is_ok
+    for entity in ("company", "salesperson"):
+        assert "native CRM sync" in refused[f"Marketo: {entity} is free of a native CRM sync"]
+    assert all("1018" in remedy for remedy in refused.values())
+
+
+@pytest.mark.parity("N106")
+async def test_the_language_of_the_user_does_not_matter(stage: Stage) -> None:
+    """Columns, tables and rights go by their names, choices by the numbers or labels that the user is shown."""
+    id_ = stage.take("contact")
+    with stage.crm.settings(user_language=1031):
+        assert (await stage.check()).is_ok
+        stage.crm.edit("contact", id_, jobtitle="Leiter")
+        await stage.sync_until(lambda: stage.has(id_, title="Leiter"))
 
 
 # --- pauses

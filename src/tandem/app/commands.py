@@ -92,7 +92,7 @@ async def sync(config: Config, observer: Observer | None = None, pilot: PilotWis
 
 async def _told(config: Config, setup: Setup) -> SyncReport:
     """One pass, and whoever wants to know is told what came of it."""
-    notices = open_notices(config, setup.engine.store)
+    notices = open_notices(config, setup.engine.store, setup.engine.clock.now())
     failure: TandemError | None = None
     questions: tuple[str, ...] = ()
     try:

@@ -20,7 +20,7 @@ import msgspec
 from tandem.app.errors import error_line
 from tandem.config.model import Config, NotifyConfig
 from tandem.config.secrets import find_secret
-from tandem.core.errors import AccessError, ConfigError, TandemError
+from tandem.core.errors import AccessError, ConfigError, StoreError, TandemError
 from tandem.ports import Store
 from tandem.runtime.backfill import FIRST_COPY
 from tandem.telemetry import get_logger
@@ -71,7 +71,13 @@ class Notices:
     def look(self, now: datetime, failure: TandemError | None = None, questions: Sequence[str] = ()) -> None:
         """Send what is new, in the background; a look while one is still under way is left to the next."""
         if self._sending is None or self._sending.done():
-            self._sending = asyncio.create_task(self.tell(now, failure, questions))
+            self._sending = asyncio.create_task(self._tell_aside(now, failure, questions))
+
+    async def _tell_aside(self, now: datetime, failure: TandemError | None, questions: Sequence[str]) -> None:
+        try:
+            await self.tell(now, failure, questions)
+        except StoreError as error:  # what was told is looked up again
+            log.warning("notice.was_not_noted", error=type(error).__name__)
 
     async def tell(self, now: datetime, failure: TandemError | None = None, questions: Sequence[str] = ()) -> None:
         told = load_told(self.store, now)
@@ -80,7 +86,7 @@ class Notices:
             told.failed_at = None
             for notice in news:
                 await self._send(notice, told, now)
-        self.store.save_setting(_SETTING, msgspec.json.encode(told).decode())
+        save_told(self.store, told)
 
     async def close(self) -> None:
         """Wait for what is being sent."""
@@ -105,6 +111,10 @@ def load_told(store: Store, now: datetime) -> Told:
         return msgspec.json.decode(text, type=Told)
     is_old = store.load_setting(FIRST_COPY) is not None
     return Told(since=now, digest_at=now, keys=[_FIRST_COPY] if is_old else [])
+
+
+def save_told(store: Store, told: Told) -> None:
+    store.save_setting(_SETTING, msgspec.json.encode(told).decode())
 
 
 def find_news(
@@ -229,11 +239,14 @@ class AppriseSender:
         return taken.success_count > 0
 
 
-def open_notices(config: Config, store: Store) -> Notices | None:
-    """None where nobody wants to be told.
+def open_notices(config: Config, store: Store, now: datetime) -> Notices | None:
+    """None where nobody wants to be told. What happened before `now` is not told, so this comes before the pass.
 
     Raises:
         ConfigError: an address cannot be used.
     """
     urls = [*config.notify.urls, *(find_secret(NOTIFY_SECRET) or "").split()]
-    return Notices(store, config.notify, AppriseSender(urls)) if urls else None
+    if not urls:
+        return None
+    save_told(store, load_told(store, now))
+    return Notices(store, config.notify, AppriseSender(urls))

@@ -106,7 +106,7 @@ class RunLoop:
     async def _pass_until_reopening(self, setup: Setup) -> None:
         clock, store = setup.engine.clock, setup.engine.store
         reopen_at = clock.now() + timedelta(seconds=self.config.run.refresh_interval_s)
-        notices = open_notices(self.config, store)
+        notices = open_notices(self.config, store, clock.now())
         try:
             async with self.beside(setup, self.config, self.wake.set):
                 while not self.stop.is_set():
