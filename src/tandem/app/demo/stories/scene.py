@@ -25,6 +25,8 @@ from tandem.app.settings import Config, load_config
 
 FEED_PAUSE_S: Final = 0.2
 """After this, everything that people did is in the feeds, and the feeds are due."""
+LATER_S: Final = 1.2
+"""After this, what a pass put off for a while is due again."""
 PASSES_MAX: Final = 15
 
 Row = dict[str, Any]
@@ -103,16 +105,25 @@ class Scene:
         return await commands.sync(self.config)
 
     async def settle(self) -> int:
-        """Passes until two in a row write nothing; how many records were written."""
-        written = quiet = 0
+        """Passes until one writes nothing and leaves nothing for later; how many records were written.
+
+        Where something goes on waiting (a child for its parent), a second pass after `LATER_S` has to be quiet too.
+        """
+        written, was_quiet = 0, False
         for _ in range(PASSES_MAX):
             report = await self.sync()
             written += report.writes
-            quiet = 0 if report.writes else quiet + 1
-            if quiet == 2:
+            is_quiet = not report.writes
+            if is_quiet and (was_quiet or not self._is_anything_left()):
                 return written
+            if is_quiet:
+                await asyncio.sleep(LATER_S)
+            was_quiet = is_quiet
         self.check(f"the passes come to rest within {PASSES_MAX}", False)
         return written
+
+    def _is_anything_left(self) -> bool:
+        return any(line.waiting or line.open_actions or line.pending for line in self.status().entities)
 
     async def plan(self, limit: int = 1_000) -> PlanReport:
         await asyncio.sleep(FEED_PAUSE_S)
