@@ -17,8 +17,9 @@ from tests.ground.repository import ROOT
 
 PAGE = ROOT / "docs" / "parity.md"
 STATUSES = {"same", "better", "not applicable"}
-VENDOR_ARTEFACTS = {"N72", "N103", "N107", "N114", "N125", "N134"}
-"""Plug-in versions, its solution and settings in Dynamics, certificates for Java: only these may be not applicable."""
+VENDOR_ARTEFACTS = {"N72", "N103", "N107", "N113", "N114", "N125", "N134"}
+"""Plug-in versions, its solution and settings in Dynamics, servers on premises, certificates for Java: only these may be
+not applicable."""
 OPEN = {f"N{number}" for number in range(1, 141)}
 """Rows that nobody has filled yet."""
 EMULATED = ("emulator", "stage", "Stage")

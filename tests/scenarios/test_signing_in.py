@@ -72,7 +72,7 @@ async def test_a_user_signs_in_by_password(stage: Stage, monkeypatch: pytest.Mon
     assert await works(stage, "by password")
 
 
-@pytest.mark.parity("N111")
+@pytest.mark.parity("N111", "N112")
 async def test_the_second_factor_of_people_does_not_stop_an_application_user(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
