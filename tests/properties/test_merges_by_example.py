@@ -99,6 +99,17 @@ def test_a_chain_ends_in_one_person_whatever_the_passes_between(pauses: list[boo
     assert not stage.world.store.load_open_rows()
 
 
+def test_a_chain_is_followed_to_its_end_in_one_pass(stage: Stage) -> None:
+    stage.enter("a")
+    stage.sync()
+    for letter in ("b", "c"):
+        stage.enter(letter)
+    stage.merge("a", "b")
+    stage.merge("b", "c")
+    stage.sync(1)
+    assert list(stage.people) == ["c"]
+
+
 def test_the_survivor_is_not_made_while_the_loser_cannot_be_planned(stage: Stage) -> None:
     """The loser's write is under way, so its link waits; the survivor waits with it, over two steps."""
     stage.enter("a")

@@ -22,7 +22,7 @@ from tandem.core.permissions import (
     Right,
     rights,
 )
-from tandem.core.policy import DeleteRule
+from tandem.core.policy import DeleteRule, MergeRule
 from tandem.core.record import CONTACT, LEAD, Side
 
 CUSTOM_TABLE: Final = "<custom table>"
@@ -52,6 +52,10 @@ def _creates_in_crm(config: Config) -> bool:
 def _deletes_in_crm(config: Config) -> bool:
     sections = (config.entities.lead, config.entities.contact)
     return any(section.deleted_in_marketing is DeleteRule.PROPAGATE for section in sections)
+
+
+def _merges_in_crm(config: Config) -> bool:
+    return config.matching.merged_in_marketing is MergeRule.CARRY
 
 
 def _has_opportunities(config: Config) -> bool:
@@ -107,6 +111,14 @@ _TABLE: Final = (
             rights("Delete", "lead", "contact"),
         ),
         _deletes_in_crm,
+    ),
+    _Line(
+        Feature(
+            "merged",
+            "People merged in Marketo have their records merged (matching.merged_in_marketing = 'carry')",
+            rights("Write", "lead", "contact"),
+        ),
+        _merges_in_crm,
     ),
     _Line(Feature("accounts", "Accounts become companies", rights("Read", "account"), (COMPANY,)), _always),
     _Line(

@@ -496,7 +496,7 @@ class MatchingConfig(Section):
     merged_in_crm: MergeRule = Field(
         default=MergeRule.HOLD,
         description="What a merge in Dynamics does where both records have a person: 'carry' merges the two people too"
-        " (Marketo cannot undo it), 'hold' leaves them for a person to merge, 'ignore' lets both go on.",
+        " (Marketo cannot undo it), 'hold' asks for it (tandem matches), 'ignore' lets both go on.",
     )
     merged_in_marketing: Literal[MergeRule.HOLD, MergeRule.CARRY] = Field(
         default=MergeRule.HOLD,

@@ -66,12 +66,12 @@ def follow_in_crm(case: Case, link: Link, merge: Merge) -> tuple[LinkPlan, ...]:
 
 
 def hold_apart(case: Case, link: Link, merge: Merge) -> LinkPlan:
-    """Nothing is carried for the loser any more, and its person waits to be merged: here by choice, or by hand."""
-    reason = HELD.format(entity=merge.survivor.key.entity, id=merge.survivor.key.id)
-    held = replace(unchanged(case, link), title="hold", crm_version=None, holds=(Hold(None, reason),))
+    """They stay two until somebody merges them: here by decision, or by hand."""
     assert merge.counterpart is not None, "both have a person"
+    plan = goes_on_apart(case, link)
+    reason = HELD.format(entity=merge.survivor.key.entity, id=merge.survivor.key.id)
     question = Question(TWO_PEOPLE_OF_A_MERGE, (candidate_of(case.mapping, merge.counterpart),))
-    return replace(held, changes_link=True, question=question)
+    return replace(plan, holds=(*plan.holds, Hold(None, reason)), question=question, changes_link=True)
 
 
 def merge_counterparts(case: Case, link: Link, merge: Merge) -> LinkPlan:
