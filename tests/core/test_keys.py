@@ -94,6 +94,11 @@ def test_a_role_waits_in_sight_for_its_person() -> None:
     assert link.status is LinkStatus.PENDING
 
 
+def test_a_plan_that_is_only_shown_names_the_person_that_it_would_make() -> None:
+    (action,) = planned(Subject(CONNECTION, crm=stakeholder(person="ann"))).actions
+    assert {write.field: write.after for write in action.writes}["leadId"] == "ann"
+
+
 def test_a_role_waits_for_its_opportunity() -> None:
     link = planned(Subject(CONNECTION, crm=stakeholder()), parents=(ANN,))
     assert link.waits_for == (DEAL,)

@@ -54,11 +54,15 @@ def search_value(mapping: EntityMapping, values: Values, crm_id: str) -> Value:
 
 
 def key_of(case: Case, crm: State) -> str | None:
-    """The key of a crm record; None while something that it names is not linked."""
-    values = case.mapping.crm_values(crm.values) if case.mapping.key_parts else ()
-    if any(case.missing_parents(pair, values[place]) for place, pair in _key_pairs(case.mapping)):
+    """The key of a crm record; None while something that it names is not linked. In a plan that is only shown, a person
+    who would be made by then has no number yet, and stands under its crm id."""
+    if not case.mapping.key_parts:
+        return fold(crm.key.id)
+    values = case.mapping.crm_values(crm.values)
+    parts = [(pair, values[place]) for place, pair in _key_pairs(case.mapping)]
+    if any(case.missing_parents(pair, value) for pair, value in parts):
         return None
-    return crm_key(case.mapping, crm.values, crm.key.id)
+    return _joined(value if pair.parent_by is Side.MARKETING else _carried(pair, value) for pair, value in parts)
 
 
 def rekeyed(case: Case, plan: LinkPlan, marketing: State) -> LinkPlan:
