@@ -33,7 +33,9 @@ def test_every_link_to_a_file_leads_somewhere(page: Path) -> None:
 @pytest.mark.parametrize("page", PAGES)
 def test_every_file_that_is_named_exists(page: Path) -> None:
     named = [span for span in spans(page) if span.startswith(PATHS) and not re.search(r"[*{<… ]", span)]
-    assert [name for name in named if not (ROOT / name).exists()] == []
+    assert [
+        name for name in named if not (ROOT / name.partition("::")[0]).exists()
+    ] == []  # a test in a file is named too
 
 
 @pytest.mark.parametrize("page", PAGES)
