@@ -28,7 +28,7 @@ def config(tmp_path: Path) -> Path:
 
 
 def run(monkeypatch: pytest.MonkeyPatch, config: Path, command: str, report: SchemaReport, *more: str) -> Result:
-    async def answering(settings: Any) -> SchemaReport:
+    async def answering(settings: Any, *track: Any) -> SchemaReport:
         return report
 
     monkeypatch.setattr(f"tandem.app.schema.{command}_schema", answering)
@@ -62,3 +62,27 @@ def test_json_is_the_report(monkeypatch: pytest.MonkeyPatch, config: Path) -> No
     report = json.loads(run(monkeypatch, config, "plan", NEEDS, "--json").stdout)
     assert report["objects"][0]["fields"][0]["link"] == "person.id"
     assert (report["is_done"], report["fields"][0]["is_key"]) == (False, True)
+
+
+def test_a_table_without_change_tracking_is_told_with_the_offer(monkeypatch: pytest.MonkeyPatch, config: Path) -> None:
+    result = run(monkeypatch, config, "plan", SchemaReport(False, (), (), ("new_event",)))
+    assert result.exit_code == 0, "a sync works without it"
+    line = result.stdout.splitlines()[1]
+    assert line.startswith("Dynamics does not track the changes of new_event: ")
+    assert "tandem schema apply --track new_event switches it on; nobody can switch it off again" in line
+
+
+def test_tracking_is_switched_on_only_for_the_tables_named(monkeypatch: pytest.MonkeyPatch, config: Path) -> None:
+    asked: list[Any] = []
+
+    async def answering(settings: Any, track: Any) -> SchemaReport:
+        asked.append(list(track))
+        return SchemaReport(True, (), (), tuple(track))
+
+    monkeypatch.setattr("tandem.app.schema.apply_schema", answering)
+    start = ["schema", "apply", "--config", str(config)]
+    plain = CliRunner().invoke(app, start)
+    named = CliRunner().invoke(app, [*start, "--track", "new_event", "--track", "new_visit"])
+    assert (plain.exit_code, named.exit_code) == (0, 0)
+    assert asked == [[], ["new_event", "new_visit"]]
+    assert "Dynamics tracks the changes of new_visit from now on." in named.stdout

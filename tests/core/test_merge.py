@@ -7,7 +7,7 @@ import pytest
 from tandem.core.mapping import Direction, FieldPair, NotExpressibleError, Winner
 from tandem.core.merge import Agreed, Carry, Held, Quiet, Sighting, Verdict, agree, is_drift, merge_pair
 from tandem.core.plan import Conflict, ConflictKind
-from tandem.core.policy import EntityPolicy
+from tandem.core.policy import EditRule, EntityPolicy
 from tandem.core.record import UNKNOWN, Side, Unknown, Value
 from tandem.core.transforms import Choice, Identity, YesNo
 
@@ -463,3 +463,23 @@ def test_the_newest_wins_where_it_is_known() -> None:
         assert isinstance(verdict, Carry)
         assert verdict.to is newer.other
     assert isinstance(merge_pair(Sighting(pair, "old", "old", "here", "there"), NEWEST_WINS), Held)
+
+
+@pytest.mark.parametrize(
+    ("rule", "crm", "marketing", "expected"),
+    [
+        (EditRule.OVERWRITE, "1", "typed", "1"),
+        (EditRule.ENFORCE, "1", "typed", "1"),
+        (EditRule.KEEP, "1", "typed", None),
+        (EditRule.KEEP, "2", "typed", "2"),
+        (EditRule.KEEP, "2", "1", "2"),
+    ],
+)
+def test_an_edit_where_dynamics_owns_the_record_is_replaced_or_kept(
+    rule: EditRule, crm: str, marketing: str, expected: str | None
+) -> None:
+    policy = EntityPolicy(Winner.CRM, edited_in_marketing=rule)
+    verdict = merge(TO_MARKETING, ("1", "1"), crm, marketing, policy)
+    assert (verdict.after if isinstance(verdict, Carry) else None) == expected
+    if isinstance(verdict, Carry):
+        assert (verdict.conflict is not None) == (marketing == "typed"), "what is overwritten is recorded"
