@@ -137,3 +137,28 @@ async def test_a_refused_write_is_listed_with_its_remedy_exported_and_tried_agai
 
 
 REFUSAL = {"error": {"code": "0x80040265", "message": "The plug-in says no to 'Refused'."}}
+
+
+# --- an organisation that was set back
+
+
+@pytest.mark.parity("N126")
+def test_an_organisation_that_was_set_back_is_refused_and_found_again_by_a_new_store(tmp_path: Path) -> None:
+    with running_stage(tmp_path, seed=97) as stage:
+        id_ = stage.enter("contact", lastname="Before", emailaddress1="before@story.example")
+        asyncio.run(stage.sync_until_quiet())
+        backup = stage.crm.control("snapshots", {})["id"]
+        stage.crm.edit("contact", id_, jobtitle="After")
+        asyncio.run(stage.sync_until(lambda: stage.has(id_, title="After")))
+        stage.crm.control(f"snapshots/{backup}/restore", {})
+
+        result = stage.tandem("sync")
+        assert result.exit_code == 2
+        assert "in an earlier state" in result.stderr
+        assert stage.has(id_, title="After")
+        people = len(stage.everyone())
+
+        stage.configure('[store]\nurl = "sqlite:///new.db"\n')
+        asyncio.run(stage.sync_until_quiet())
+        assert len(stage.everyone()) == people
+        assert stage.person_of(id_)["lastName"] == "Before"

@@ -1,7 +1,7 @@
 """Puts an engine together from the settings: the only place that names concrete classes."""
 
 import json
-from collections.abc import AsyncIterator, Container, Mapping
+from collections.abc import AsyncIterator, Container, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -44,6 +44,7 @@ from tandem.core.transforms import Ways
 from tandem.ports import Connector, Store
 from tandem.runtime.backfill import read_anew
 from tandem.runtime.engine import UNBOUNDED, Engine, News, PassSettings
+from tandem.runtime.restores import ensure_not_restored
 from tandem.store import open_store
 
 SYNC_NAME = "default"
@@ -140,15 +141,18 @@ async def opened(
         store = open_state(config)
         try:
             sync_id = await _pin_sides(store, crm, marketing)
+            await ensure_not_restored(store, crm)
             unavailable = await find_unavailable(config, crm, marketing)
             resolved = await resolve(config, crm, marketing, without=unavailable)
             _check_objects(resolved)
-            note_what_is_mapped(store, resolved, SystemClock().now(), unavailable.values())
-            resolved = with_former_labels(store, resolved, SystemClock().now())
             missing = distinct_new_fields(resolved.values())
             if missing and creates_fields:
-                await marketing.create_fields(PERSON, missing)
+                hidden = await _make(marketing, missing)
                 missing = ()
+                if hidden:
+                    resolved = await resolve(config, crm, marketing, without=unavailable, hidden=hidden)
+            note_what_is_mapped(store, resolved, SystemClock().now(), unavailable.values())
+            resolved = with_former_labels(store, resolved, SystemClock().now())
             mappings = share_shapes(item.mapping for item in resolved.values())
             seen = PreviewConnector(marketing, missing) if missing else marketing
             decided = decide(config, resolved)
@@ -176,11 +180,23 @@ async def opened(
             store.close()
 
 
+async def _make(marketing: Connector, missing: Sequence[NewField]) -> frozenset[str]:
+    """Make person fields; the names of those that are there already and hidden, which nobody can use."""
+    await marketing.create_fields(PERSON, missing)
+    described = {name.lower() for name in (await marketing.fetch_schema(PERSON)).fields}
+    return frozenset(field.name for field in missing if field.name.lower() not in described)
+
+
 async def resolve(
-    config: Config, crm: Connector, marketing: Connector, *, without: Container[Entity] = ()
+    config: Config,
+    crm: Connector,
+    marketing: Connector,
+    *,
+    without: Container[Entity] = (),
+    hidden: Container[str] = (),
 ) -> dict[Entity, ResolvedMapping]:
     """The mapping of every entity that is configured, from both sides' schemas as they are now, but for those
-    `without` which the sync has to go on."""
+    `without` which the sync has to go on. `hidden` person fields are there and cannot be used."""
     overrides, ways, defaults = field_overrides(config), directions(config), default_mappings(config)
     columns, fields, made = columns_read(config), person_fields_read(config), columns_made(config)
     described: dict[Entity, EntitySchema | None] = {}
@@ -200,6 +216,7 @@ async def resolve(
             described[target],
             overrides=overrides[entity],
             direction=ways[entity],
+            hidden=hidden,
             ways=Ways(language=config.crm.language, zone=ZoneInfo(config.crm.time_zone)),
             extras=columns.get(entity, ()),
             person_extras=("updatedAt", *fields.get(entity, ())) if target == PERSON else (),

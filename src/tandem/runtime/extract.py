@@ -16,6 +16,7 @@ from tandem.ports import Page, Reading
 from tandem.runtime.backfill import FIRST_COPY, go_live
 from tandem.runtime.ceiling import count_people
 from tandem.runtime.engine import Engine, News
+from tandem.runtime.restores import note_newest
 from tandem.runtime.schema_watch import look_at_schema
 
 LOOK_IN_INBOX = "look_in_inbox"
@@ -125,6 +126,8 @@ async def store_page(
         search=waiting_keys(engine, side, entity, states.values()),
         lane=lane,
     )
+    if side is Side.CRM:
+        note_newest(engine.store, entity, page.readings)
     return len(states)
 
 
