@@ -199,6 +199,20 @@ async def test_a_call_without_an_answer_is_not_repeated_while_it_may_still_land(
     assert office.desk.writes == 1
 
 
+async def test_many_members_come_in_one_call(office: Office) -> None:
+    for number in range(20):
+        office.world.crm.create(CONTACT, {"lastname": f"No {number}", "emailaddress1": f"no.{number}@example.com"})
+    await run_pass(office.engine())
+    people = list(office.world.marketing.records[PERSON])
+    asked = [
+        office.ask(Deed.ADD_TO_CAMPAIGN, person, campaign="fair") for person in people if person != office.stranger
+    ]
+    await office.settle()
+    assert {office.fate(request).state for request in asked} == {RequestState.DONE}
+    assert len(done(office, Deed.ADD_TO_CAMPAIGN)) == 21
+    assert office.desk.writes == 2, "the list, and everybody in it"
+
+
 async def test_only_whom_we_added_is_taken_out_unless_others_are_meant(office: Office) -> None:
     office.ask(Deed.ADD_TO_CAMPAIGN, office.known, campaign="fair")
     await office.settle()

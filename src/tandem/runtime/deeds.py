@@ -4,7 +4,7 @@
 the record was before. Each step may be taken twice.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
@@ -134,22 +134,33 @@ async def find_campaign(engine: Engine, request: Request) -> Campaign:
 
 
 async def _add_to_campaign(engine: Engine, request: Request, record: RecordKey) -> Settled | Step:
+    missing, step = await prepare_adds(engine, request, [record])
+    return step if missing else Settled(step.said)
+
+
+async def prepare_adds(
+    engine: Engine, request: Request, records: Sequence[RecordKey]
+) -> tuple[Collection[RecordKey], Step]:
+    """Which of `records`, all of one entity, are no members of the request's campaign yet, and the step that adds them.
+
+    Raises: RejectedError.
+    """
     desk, campaign = desk_of(engine), await find_campaign(engine, request)
-    own = own_list(engine, campaign.id, record.entity)
+    own = own_list(engine, campaign.id, records[0].entity)
     there = next((list_ for list_ in await desk.fetch_lists(campaign.id) if list_.id == own.id), None)
-    said = f"member of campaign {campaign.id}"
-    if there is not None and await desk.fetch_members(own.id, [record.id]):
-        return Settled(said)
-    if there is not None and not there.is_open:
+    members = await desk.fetch_members(own.id, [record.id for record in records]) if there is not None else set()
+    missing = {record for record in records if record.id not in members}
+    if missing and there is not None and not there.is_open:
         raise refused("Tandem's list of this campaign is locked or inactive in Dynamics: open it.", request.deed)
 
     async def act() -> bool:
         if there is None:
-            await desk.ensure_list(campaign.id, own, list_name(record.entity, campaign.id))
-        await desk.add_members(own, [record.id])
+            await desk.ensure_list(campaign.id, own, list_name(own.entity, campaign.id))
+        await desk.add_members(own, sorted(record.id for record in missing))
         return True
 
-    return Step("no member", f"member of list {own.id}", said, act)
+    said = f"member of campaign {campaign.id}"
+    return missing, Step("no member", f"member of list {own.id}", said, act)
 
 
 def list_name(entity: Entity, campaign: RecordId) -> str:

@@ -5,7 +5,7 @@ Creating the person is the engine's own work: a request only says that it is wan
 be done again, so a crash or a lost answer is met by doing it once more after the call can no longer land.
 """
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
@@ -16,7 +16,7 @@ from tandem.core.record import CONTACT, PERSON, Entity, Lane, Link, LinkStatus, 
 from tandem.core.requests import Asked, Deed, Request, RequestState
 from tandem.ports import Claim
 from tandem.runtime.asking import asked_of
-from tandem.runtime.deeds import Settled, Step, prepare, refused
+from tandem.runtime.deeds import Settled, Step, prepare, prepare_adds, refused
 from tandem.runtime.engine import Engine
 from tandem.runtime.extract import read_by_id, search_keys
 from tandem.runtime.look import look
@@ -46,11 +46,17 @@ class Reception:
             await self._bring_in(fresh)
             requests = self._engine.store.load_open_requests()
         links = find_people(self._engine, requests)
+        adds: defaultdict[tuple[str | None, Entity], list[tuple[Request, RecordKey]]] = defaultdict(list)
         for request in requests:
-            if record := record_of(request, links):
-                await self._do(request, record)
-            elif not request.deed.needs_a_record:
+            record = record_of(request, links)
+            if record is None and not request.deed.needs_a_record:
                 self._end(request, RequestState.DONE, NOT_THERE)
+            elif record is not None and request.deed is Deed.ADD_TO_CAMPAIGN and request.state is RequestState.WAITING:
+                adds[request.text("campaign"), record.entity].append((request, record))
+            elif record is not None:
+                await self._do(request, record)
+        for group in adds.values():
+            await self._add(group)
 
     async def close(self) -> None:
         """The end of a pass: what it could not do is refused with the reason, or waits for the next one."""
@@ -60,8 +66,9 @@ class Reception:
         busy = {row.link for row in self._engine.store.load_open_rows()} if requests else set()
         for request in requests:
             link = links.get(request.person)
-            if request.deed is Deed.SYNC_PERSON and link is not None and link.number not in busy:
-                self._end_sync(request, link)
+            record = live_record(link)
+            if request.arguments.get("force") and link is not None and record is not None and link.number not in busy:
+                self._end(request, RequestState.DONE, f"carried: {record.entity} {record.id}")
         await self._refuse_the_hopeless(requests, links)
         self._engine.asked.clear()
         self._engine.store.drop_requests_before(self._engine.clock.now() - KEPT)
@@ -108,29 +115,58 @@ class Reception:
                 case Settled(said):
                     self._end(request, RequestState.DONE, said)
                 case Step() as step:
-                    await self._take(request, step)
+                    await self._take([request], step)
         except RejectedError as error:
             self._end(request, RequestState.REFUSED, str(error))
 
-    async def _take(self, request: Request, step: Step) -> None:
+    async def _add(self, group: Sequence[tuple[Request, RecordKey]]) -> None:
+        """Everybody whom one campaign gets at once, in one call; where that is refused, one by one."""
+        try:
+            missing, step = await prepare_adds(self._engine, group[0][0], [record for _, record in group])
+            for request, record in group:
+                if record not in missing:
+                    self._end(request, RequestState.DONE, step.said)
+            if missing:
+                await self._take([request for request, record in group if record in missing], step)
+        except RejectedError as error:
+            if len(group) == 1:
+                self._end(group[0][0], RequestState.REFUSED, str(error))
+                return
+            still_open = {request.number for request in self._engine.store.load_open_requests()}
+            for request, record in group:
+                if request.number in still_open:
+                    await self._add([(request, record)])
+
+    async def _take(self, requests: Sequence[Request], step: Step) -> None:
         engine = self._engine
         engine.store.renew_lease(max(engine.settings.lease_s, engine.crm.settle_s(CONTACT)), engine.clock.now())
-        before = request.before if request.state is RequestState.SENT else step.before
-        sent = replace(request, state=RequestState.SENT, sent_at=engine.clock.now(), before=before, after=step.after)
-        engine.store.save_request(sent)
+        sent = [self._sent(request, step) for request in requests]
         try:
             is_done = await step.act()
         except UnknownOutcomeError:
-            self.counts["unknown"] += 1
+            self.counts["unknown"] += len(sent)
             return
         except TransientError:
-            engine.store.save_request(request)
+            self._take_back(requests)
             raise
-        if is_done:
-            self._end(sent, RequestState.DONE, step.said)
+        if not is_done:
+            self._take_back(requests)
+            return
+        for request in sent:
+            self._end(request, RequestState.DONE, step.said)
             self.counts[f"applied.crm.{request.deed.value}"] += 1
-        else:
-            engine.store.save_request(request)
+
+    def _sent(self, request: Request, step: Step) -> Request:
+        before = request.before if request.state is RequestState.SENT else step.before
+        now = self._engine.clock.now()
+        sent = replace(request, state=RequestState.SENT, sent_at=now, before=before, after=step.after)
+        self._engine.store.save_request(sent)
+        return sent
+
+    def _take_back(self, requests: Sequence[Request]) -> None:
+        """Nothing was done: they are as they were before."""
+        for request in requests:
+            self._engine.store.save_request(request)
 
     def _has_settled(self, request: Request) -> bool:
         """Whether the call that got no answer can no longer land."""
@@ -138,10 +174,6 @@ class Reception:
         return self._engine.clock.now() >= request.sent_at + timedelta(seconds=self._engine.crm.settle_s(CONTACT))
 
     # --- ending
-
-    def _end_sync(self, request: Request, link: Link) -> None:
-        if record := live_record(link):
-            self._end(request, RequestState.DONE, f"carried: {record.entity} {record.id}")
 
     async def _refuse_the_hopeless(self, requests: Sequence[Request], links: Links) -> None:
         errors = {row.link: row.error for row in self._engine.store.load_rejected(10_000)} if requests else {}
