@@ -93,6 +93,19 @@ async def deletions_of_both_sides(scene: Scene) -> Names:
     return names
 
 
+async def contacts_merged_in_dynamics(scene: Scene) -> Names:
+    """Ann's person says no, and goes into Bob's; Cid's goes on with Dan, whom Marketo does not know yet."""
+    ann, bob, cid = [await a_contact(scene, name) for name in ("Ann", "Bob", "Cid")]
+    await scene.settle()
+    names = await both_names(scene, Ann=ann, Bob=bob, Cid=cid)
+    people = {name: int(id_) for id_, name in names.items() if id_.isdecimal()}
+    await scene.marketing_edit(people["person Ann"], unsubscribed=True, phone="+44 typed")
+    dan = await a_contact(scene, "Dan")
+    await scene.crm_act("merge", entity="contact", winner=bob, loser=ann)
+    await scene.crm_act("merge", entity="contact", winner=dan, loser=cid)
+    return {**names, dan: "Dan"}
+
+
 async def people_who_leave_and_enter_the_filter(scene: Scene) -> Names:
     ann, bob = await a_contact(scene, "Ann", jobtitle="Buyer"), await a_contact(scene, "Bob", jobtitle="Clerk")
     await scene.settle()
@@ -135,6 +148,7 @@ GOLDEN = (
     Golden(a_lead_that_was_qualified),
     Golden(edits_of_both_sides),
     Golden(deletions_of_both_sides),
+    Golden(contacts_merged_in_dynamics, '[matching]\nmerged_in_crm = "carry"\n'),
     Golden(people_who_leave_and_enter_the_filter, BUYERS),
     Golden(a_record_of_a_custom_table),
 )
