@@ -57,7 +57,7 @@ def tests(rows: list[Row], tmp_path_factory: pytest.TempPathFactory) -> Mapping[
     command = [sys.executable, "-m", "pytest", "--collect-only", "-q", "-p", "tests.docs.collected"]
     environment = {**os.environ, collected.PLACE: str(place), "PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path])}
     done = subprocess.run([*command, *there], cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
-    assert place.is_file(), done.stdout[-2000:] + done.stderr[-2000:]
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
     found: Mapping[str, Any] = json.loads(place.read_text(encoding="utf-8"))
     return found
 
