@@ -129,6 +129,32 @@ def test_the_survivor_is_not_made_while_the_loser_cannot_be_planned(stage: Stage
     assert list(stage.people) == ["c"]
 
 
+def test_of_two_merged_into_one_that_nobody_knows_only_one_person_stays(stage: Stage) -> None:
+    stage.enter("a")
+    stage.enter("b")
+    stage.sync()
+    stage.enter("c")
+    stage.merge("a", "c")
+    stage.merge("b", "c")
+    stage.sync()
+    assert list(stage.people) == ["c"]
+
+
+def test_the_loser_waits_while_the_survivor_is_being_made(stage: Stage) -> None:
+    stage.enter("a")
+    stage.sync()
+    stage.enter("b")
+    stage.world.marketing.faults.append(Fault.LATE)
+    stage.sync(1)
+    stage.merge("a", "b")
+    stage.world.clock.advance(-95)
+    stage.sync(1)
+    assert list(stage.people) == ["a"]
+    stage.world.marketing.land_late()
+    stage.sync(4)
+    assert list(stage.people) == ["b"]
+
+
 def test_a_survivor_whose_own_match_is_held_takes_the_losers_person(stage: Stage) -> None:
     stage.prefer_nobody(CONTACT)
     stage.enter("a")
