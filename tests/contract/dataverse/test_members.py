@@ -216,3 +216,15 @@ def test_a_person_changes_a_team(org: InProcess) -> None:
     assert team_members(org, team) == [user]
     org.set("/people/leave_team", team=team, user=user)
     assert team_members(org, team) == []
+
+
+def test_a_list_becomes_part_of_a_campaign_and_leaves_it(org: InProcess) -> None:
+    list_id, campaign = a_list(org), org.create("campaigns", name="Fair")
+    reference = {"@odata.id": f"{org.url}/api/data/v9.2/lists({list_id})"}
+    assert org.api("POST", f"campaigns({campaign})/campaignlist_association/$ref", reference).status == 204
+    assert [row["listid"] for row in org.get(f"campaigns({campaign})/campaignlist_association").rows] == [list_id]
+    assert [row["campaignid"] for row in org.get(f"lists({list_id})/campaignlist_association").rows] == [campaign]
+    again = org.api("POST", f"campaigns({campaign})/campaignlist_association/$ref", reference)
+    assert (again.status, again.body["error"]["code"]) == (412, "0x80040237")
+    assert org.api("DELETE", f"campaigns({campaign})/campaignlist_association({list_id})/$ref").status == 204
+    assert org.get(f"campaigns({campaign})/campaignlist_association").rows == []
