@@ -51,7 +51,8 @@ def note_what_is_mapped(
             after[name] = _Aside(since, left.reason, left.remedy)
     for name in after.keys() - aside.keys():
         log.error("field.was_set_aside", entity=name.partition(":")[0], field=name.partition(":")[2])
-    for name in aside.keys() - after.keys():
+    mapped = {f"{entity}:{name}" for entity, mapping in resolved.items() for name in mapping.mapping.names}
+    for name in (aside.keys() - after.keys()) & mapped:
         log.info("field.is_back", entity=name.partition(":")[0], field=name.partition(":")[2])
     _save(store, _ASIDE, after)
     _save(store, _MAPPED, {str(entity): list(mapping.mapping.names) for entity, mapping in resolved.items()})

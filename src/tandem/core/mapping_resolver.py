@@ -5,7 +5,7 @@ one way only is listed as *narrowed*, and a person field that the instance lacks
 if it were there.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Final
@@ -106,17 +106,18 @@ def resolve_mapping(
     columns: Sequence[NewField] = (),
     related: Mapping[Entity, Related] = MappingProxyType({}),
     ways: Ways | None = None,
+    hidden: Container[str] = (),
 ) -> ResolvedMapping:
     """The usable mapping of one crm entity; `direction` is the whole entity's. `marketing` is None for a custom object
     that does not exist yet; `extras` are columns to read without carrying them, `person_extras` fields of the person,
     `columns` those of the columns that are to be made where they are missing; `related` are the tables before it;
-    `ways` how values cross where no pair says otherwise.
+    `ways` how values cross where no pair says otherwise; `hidden` are person fields that exist and are not described.
 
     Raises:
         ConfigError: two settings contradict each other, or the key cannot be mapped.
     """
     default = replace(default, crm_extras=tuple(dict.fromkeys([*default.crm_extras, *extras])))
-    resolver = _Resolver(default, crm, marketing, direction, related, ways or Ways())
+    resolver = _Resolver(default, crm, marketing, direction, related, ways or Ways(), hidden)
     for line in _wanted_pairs(default, overrides):
         resolver.add(line)
     return resolver.resolved(person_extras, columns)
@@ -222,6 +223,7 @@ class _Resolver:
         direction: Direction,
         related: Mapping[Entity, Related],
         ways: Ways,
+        hidden: Container[str],
     ):
         self._default = default
         self._is_missing = marketing is None
@@ -237,6 +239,7 @@ class _Resolver:
         self._key_field = default.key_field
         self._related = related
         self._ways = ways
+        self._hidden = hidden
         self._links: dict[str, FieldLink] = {}
 
     def add(self, line: _Line) -> None:
@@ -256,6 +259,10 @@ class _Resolver:
         line = self._with_parent(line, crm)
         found = self._marketing.find(line.pair.marketing, line.pair.label)
         marketing = found or field_to_make(self._default, line.pair, crm)
+        if marketing is not None and not found and marketing.name in self._hidden:
+            reason = f"Marketo hides the field {marketing.name!r}"
+            self._leave_out(line, reason, "Show it again under Admin > Field Management, or remove the pair.")
+            return
         if marketing is None:
             self._leave_out(line, *missing_field(self._default, line.pair, crm))
             return

@@ -21,7 +21,7 @@ CREATABLE_TYPES = (
 API_FIELDS_MAX = {"leads": 100, "programmembers": 20}
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,254}")
 _DISPLAY_NAME = re.compile(r"[\w][\w .()/'-]{0,254}")
-_WITH_LENGTH = frozenset({"email", "phone", "string", "url"})
+WITH_LENGTH = frozenset({"email", "phone", "string", "url"})
 _FLAGS = {"isHidden": "is_hidden", "isHtmlEncodingInEmail": "is_html_encoding", "isSensitive": "is_sensitive"}
 _EDITABLE = frozenset({"displayName", "description", *_FLAGS})
 _EDITABLE_STANDARD = frozenset({"description", "isHtmlEncodingInEmail", "isSensitive"})
@@ -86,7 +86,7 @@ def _read(raw: dict[str, Any]) -> Field:
         name=name,
         display_name=_display_name(raw),
         data_type=str(data_type),
-        length=STRING_LENGTH if data_type in _WITH_LENGTH else None,
+        length=STRING_LENGTH if data_type in WITH_LENGTH else None,
         description=_description(raw, ""),
         is_custom=True,
         is_api_created=True,

@@ -4,14 +4,18 @@ Changes made here are logged as `Lead update`, `Manual person edit`. A company i
 is typed on one person reaches all people of that company.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 from tandem_emulators.kit.clock import Clock
 from tandem_emulators.kit.errors import ControlError
 from tandem_emulators.marketo.errors import RefusalError
+from tandem_emulators.marketo.fields import STRING_LENGTH
 from tandem_emulators.marketo.flow import Flows
 from tandem_emulators.marketo.lead_end import merge_leads, remove
+from tandem_emulators.marketo.lead_schema import CREATABLE_TYPES, WITH_LENGTH
 from tandem_emulators.marketo.lead_sync import Reader, write_company_of
 from tandem_emulators.marketo.lists import add_members, find_list, remove_members
 from tandem_emulators.marketo.objects import Record, Records, read_values
@@ -38,6 +42,7 @@ class Office:
             "add-to-list": self._add_to_list,
             "remove-from-list": self._remove_from_list,
             "run-flow": self._run_flow,
+            "change-field-type": self._change_field_type,
         }
 
     def act(self, action: str, arguments: Arguments) -> Mapping[str, object]:
@@ -96,6 +101,32 @@ class Office:
         changed = writer.change(lead, change)
         writer.flush()
         return changed or bool(company_values)
+
+    def _change_field_type(self, arguments: Arguments) -> Mapping[str, object]:
+        """What an admin does under Field Management with a custom field. Values that the new type has no room for are
+        emptied: what Marketo does with them is documented nowhere."""
+        name, data_type, fields = _text(arguments, "field"), _text(arguments, "type"), self._subscription.fields
+        field = fields.find_exact(name)
+        if field is None or not field.is_custom or data_type not in CREATABLE_TYPES:
+            raise ControlError(
+                f"The type of {name!r} cannot become {data_type!r}: name a custom field and a known type."
+            )
+        kept = list(self._emptied(name))
+        fields.save(replace(field, data_type=data_type, length=STRING_LENGTH if data_type in WITH_LENGTH else None))
+        for number, value in kept:
+            with suppress(RefusalError):
+                self._edit_person(self._lead(number), {name: str(value)}, self._clock.timestamp())
+        return {"field": name, "type": data_type}
+
+    def _emptied(self, name: str) -> Iterator[tuple[int, object]]:
+        """The value that each person had in a field, which is empty then."""
+        last = 0
+        while page := self._subscription.leads.after(last, 1_000):
+            for lead in page:
+                last, value = lead.id, lead.values.get(name)
+                if value is not None:
+                    self._edit_person(lead, {name: None}, self._clock.timestamp())
+                    yield last, value
 
     def _delete(self, arguments: Arguments) -> Mapping[str, object]:
         entity = _text(arguments, "entity")

@@ -37,6 +37,17 @@ class TestAPerson:
             "Reason": "Manual person edit",
         }
 
+    def test_an_admin_changes_the_type_of_a_custom_field(self, marketo: Running) -> None:
+        """Values that fit stay, others are emptied."""
+        made = {"name": "shoeSize", "displayName": "Shoe Size", "dataType": "string"}
+        marketo.post("/rest/v1/leads/schema/fields.json", {"input": [made]})
+        fits = marketo.create(email="f@b.example", shoeSize="42")
+        other = marketo.create(email="o@b.example", shoeSize="big")
+        changed = marketo.control("POST", "/people/change-field-type", {"field": "shoeSize", "type": "integer"})
+        assert changed == {"field": "shoeSize", "type": "integer"}
+        shown = {row["id"]: row.get("shoeSize") for row in everything(marketo, "person")}
+        assert (shown[fits], shown[other]) == (42, None)
+
     def test_several_edits_at_once(self, marketo: Running) -> None:
         ids = [marketo.create(email=f"{name}@b.example") for name in "ab"]
         edits = [{"entity": "lead", "id": number, "values": {"city": "X"}} for number in ids]

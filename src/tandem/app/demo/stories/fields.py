@@ -335,6 +335,38 @@ async def field_retyped(scene: Scene) -> None:
     scene.check("and nothing is set aside", scene.status().quarantined == ())
 
 
+@story(
+    "marketo-field-changed",
+    "A field of Marketo gets another type, or is hidden: it alone is set aside, until it fits again",
+)
+async def marketo_field_changed(scene: Scene) -> None:
+    await _add_column(scene, "new_hobby")
+    await _add_column(scene, "new_size")
+    scene.configure(_pairs(HOBBY, "crm = 'new_size'\nmarketing = 'shoeSize'\ncreate_as = 'string'"))
+    contact = await scene.crm_enter(
+        "contact", lastname="Field", emailaddress1="field@story.example", new_hobby="Chess", new_size="42"
+    )
+    await scene.settle()
+    await scene.marketing_act("change-field-type", field="shoeSize", type="boolean")
+    await _hide(scene, "hobby", is_hidden=True)
+    await scene.crm_edit("contact", contact, new_hobby="Judo", new_size="43", jobtitle="Goes on")
+    await scene.settle()
+    scene.check("the rest goes on", await _shown(scene, contact, "title") == "Goes on")
+    reasons = {line.crm_field: line.reason for line in scene.status().quarantined}
+    scene.check("both are set aside", sorted(reasons) == ["new_hobby", "new_size"])
+    scene.check("each for its reason", "hides" in reasons.get("new_hobby", "") and "yes" in reasons.get("new_size", ""))
+    await scene.marketing_act("change-field-type", field="shoeSize", type="string")
+    await _hide(scene, "hobby", is_hidden=False)
+    await scene.settle()
+    scene.check("they are back", scene.status().quarantined == ())
+    shown = [await _shown(scene, contact, field) for field in ("hobby", "shoeSize")]
+    scene.check("and filled up", shown == ["Judo", "43"])
+
+
+async def _hide(scene: Scene, field: str, *, is_hidden: bool) -> None:
+    await scene.rest("POST", f"/rest/v1/leads/schema/fields/{field}.json", {"input": [{"isHidden": is_hidden}]})
+
+
 def _yes_or_no() -> dict[str, Any]:
     return {
         "@odata.type": "Microsoft.Dynamics.CRM.BooleanOptionSetMetadata",
