@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from tandem.app.deciding import decide, rules_of
 from tandem.app.labels import with_former_labels
-from tandem.app.optional import find_unavailable
+from tandem.app.optional import find_unavailable, lacking_objects
 from tandem.app.pilots import PilotWish, choose_pilot
 from tandem.app.preview import PreviewConnector
 from tandem.app.quarantine import note_what_is_mapped
@@ -144,7 +144,9 @@ async def opened(
             await ensure_not_restored(store, crm)
             unavailable = await find_unavailable(config, crm, marketing)
             resolved = await resolve(config, crm, marketing, without=unavailable)
-            _check_objects(resolved)
+            if lacking := lacking_objects(resolved):
+                unavailable |= lacking
+                resolved = await resolve(config, crm, marketing, without=unavailable)
             missing = distinct_new_fields(resolved.values())
             if missing and creates_fields:
                 hidden = await _make(marketing, missing)
@@ -227,16 +229,6 @@ async def resolve(
             mapping = matched_by(resolved[entity].mapping, config.matching.dedupe, person)
             resolved[entity] = replace(resolved[entity], mapping=mapping)
     return resolved
-
-
-def _check_objects(resolved: Mapping[Entity, ResolvedMapping]) -> None:
-    """Custom object types are made on request, as Marketo can hardly change them afterwards."""
-    lacking = [mapping.new_object.name for mapping in resolved.values() if mapping.new_object]
-    if lacking:
-        raise ConfigError(
-            f"Marketo has no custom object {', '.join(lacking)} yet: tandem schema plan shows what it would be,"
-            " tandem schema apply makes it."
-        )
 
 
 def _pass_settings(config: Config, sync_id: str, settle_wait_s: float, *, is_whole: bool) -> PassSettings:

@@ -5,6 +5,7 @@ Sales does not have. So they are tried at each start, with one call for a record
 """
 
 import asyncio
+from collections.abc import Mapping
 from typing import Final
 from uuid import UUID
 
@@ -12,7 +13,7 @@ from tandem.config.model import Config
 from tandem.config.policies import default_mappings, policies
 from tandem.core.default_mapping import DefaultMapping
 from tandem.core.errors import AccessError, RejectedError
-from tandem.core.mapping_resolver import LeftOut
+from tandem.core.mapping_resolver import LeftOut, ResolvedMapping
 from tandem.core.record import CONNECTION, OPPORTUNITY, OPPORTUNITY_CUSTOMER, Entity
 from tandem.ports import Connector
 
@@ -44,6 +45,22 @@ async def _try(mapping: DefaultMapping, crm: Connector, marketing: Connector) ->
     except (AccessError, RejectedError) as error:
         return str(error)
     return None
+
+
+def lacking_objects(resolved: Mapping[Entity, ResolvedMapping]) -> dict[Entity, LeftOut]:
+    """Custom tables whose object type Marketo lacks: it is made on request, as it can hardly be changed afterwards, and
+    until then the rest of the sync goes on."""
+    return {
+        entity: LeftOut(
+            entity,
+            WHOLE,
+            str(item.new_object.name),
+            f"Marketo has no custom object {item.new_object.name} yet",
+            "tandem schema plan shows what it would be, tandem schema apply makes it.",
+        )
+        for entity, item in resolved.items()
+        if item.new_object
+    }
 
 
 def _left_out(mapping: DefaultMapping, reason: str) -> LeftOut:

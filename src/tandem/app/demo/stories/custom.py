@@ -65,6 +65,11 @@ async def custom_entity_live(scene: Scene) -> None:
     ann, bob, visit = await _make_visits(scene)
     await scene.settle()
     scene.configure(VISITS)
+    await scene.crm_edit("contact", ann, jobtitle="Director")
+    await scene.settle()
+    waiting = [line.remedy for line in scene.status().quarantined if line.entity == "new_visit"]
+    scene.check("until its object is made the table waits, in sight", "tandem schema apply" in "".join(waiting))
+    scene.check("and the rest goes on", (await scene.person_of(ann) or {}).get("title") == "Director")
     planned = await scene.plan_schema()
     scene.check("the plan shows the object that Marketo lacks", [new.name for new in planned.objects] == ["visit"])
     links = [field.link for new in planned.objects for field in new.fields if field.name == "visitor"]
