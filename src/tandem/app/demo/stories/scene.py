@@ -105,18 +105,18 @@ class Scene:
         return await commands.sync(self.config)
 
     async def settle(self) -> int:
-        """Passes until one writes nothing and leaves nothing for later; how many records were written.
+        """Passes until two in a row write nothing; how many records were written.
 
-        Where something goes on waiting (a child for its parent), a second pass after `LATER_S` has to be quiet too.
+        Where the first of them leaves something for later (a child waits for its parent), the second comes later.
         """
         written, was_quiet = 0, False
         for _ in range(PASSES_MAX):
             report = await self.sync()
             written += report.writes
             is_quiet = not report.writes
-            if is_quiet and (was_quiet or not self._is_anything_left()):
+            if is_quiet and was_quiet:
                 return written
-            if is_quiet:
+            if is_quiet and self._is_anything_left():
                 await asyncio.sleep(LATER_S)
             was_quiet = is_quiet
         self.check(f"the passes come to rest within {PASSES_MAX}", False)
