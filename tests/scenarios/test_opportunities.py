@@ -216,6 +216,17 @@ async def test_without_the_right_to_opportunities_the_rest_goes_on(side: str, tm
         assert aside == {"opportunity", "opportunitycustomer", "connection"}
 
 
+async def test_what_may_be_read_and_not_written_waits_and_the_rest_goes_on(tmp_path: Path) -> None:
+    with running_stage(tmp_path, people=20, marketing_people=5, seed=3, more=SETTINGS) as stage:
+        stage.marketing.control("privileges", {"revoke": ["Read-Write Opportunity"]})
+        report = await stage.sync()
+        assert report.writes > 20
+        assert [line.partition(":")[0] for line in report.guard] == ["opportunity is left out of this pass"]
+        stage.marketing.control("privileges", {"grant": ["Read-Write Opportunity"]})
+        await stage.sync_until_quiet()
+        assert_in_step(stage)
+
+
 async def test_the_same_on_postgresql(tmp_path: Path, postgresql_url: str) -> None:
     url = postgresql_url.replace("postgresql+psycopg://", "postgresql://")
     more = f'{SETTINGS}[store]\nurl = "{url}"\n'

@@ -5,18 +5,19 @@ in the journal before they are sent, and inbox rows go only with the plan that u
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from tandem.core.ceiling import UNTIL_DECIDED_S, Ceiling, hold_beyond
-from tandem.core.errors import LeaseLostError, TandemError
+from tandem.core.errors import AccessError, LeaseLostError, TandemError
 from tandem.core.fights import FIGHT_WINDOW, hold_fights
 from tandem.core.following import shown_pairs, with_follows
 from tandem.core.guard import Totals, guard_plan
 from tandem.core.plan import Plan
 from tandem.core.planner import plan_pass
-from tandem.core.record import PERSON, Entity, Lane
+from tandem.core.record import OPPORTUNITY, OPPORTUNITY_ROLE, PERSON, Entity, Lane
 from tandem.core.subject import Rules, Subject
 from tandem.ports import Claim, JournalRow, RunSummary
 from tandem.runtime.apply import apply
@@ -168,11 +169,26 @@ async def _look_again(engine: Engine, run_id: str, progress: _Progress) -> None:
 
 async def _work_off(engine: Engine, run_id: str, progress: _Progress) -> None:
     for marketing_entity, crm_entities in stages_of(engine):
-        await _run_stage(engine, marketing_entity, crm_entities, run_id, progress)
+        with _going_on_without(marketing_entity, progress):
+            await _run_stage(engine, marketing_entity, crm_entities, run_id, progress)
     for marketing_entity, crm_entities in reversed(engine.stages):
         if rows := progress.deletions.pop(marketing_entity, []):
-            progress.counts.update(await apply(engine, rows))
-            await _run_stage(engine, marketing_entity, crm_entities, run_id, progress)
+            with _going_on_without(marketing_entity, progress):
+                progress.counts.update(await apply(engine, rows))
+                await _run_stage(engine, marketing_entity, crm_entities, run_id, progress)
+
+
+@contextmanager
+def _going_on_without(marketing_entity: Entity, progress: _Progress) -> Iterator[None]:
+    """A side that refuses opportunities or roles, which a sync can do without, does not keep the rest from going."""
+    try:
+        yield
+    except AccessError as error:
+        if marketing_entity not in (OPPORTUNITY, OPPORTUNITY_ROLE):
+            raise
+        question = f"{marketing_entity} is left out of this pass: {error}"
+        if question not in progress.questions:
+            progress.questions.append(question)
 
 
 async def _go_on_filling(engine: Engine, run_id: str, progress: _Progress) -> None:
@@ -181,7 +197,8 @@ async def _go_on_filling(engine: Engine, run_id: str, progress: _Progress) -> No
     rounds = engine.settings.slow_rounds
     for marketing_entity, crm_entities in stages_to_fill(engine):
         stage = (engine, marketing_entity, crm_entities, run_id, progress)
-        rounds -= await _run_stage(*stage, slowest=Lane.SLOW, rounds_max=rounds)
+        with _going_on_without(marketing_entity, progress):
+            rounds -= await _run_stage(*stage, slowest=Lane.SLOW, rounds_max=rounds)
     finish_backfills(engine)
 
 
