@@ -26,10 +26,10 @@ from tandem.ports import (
     WriteResult,
     Written,
 )
+from tandem.runtime.candidates import find_in_marketing
 from tandem.runtime.confirm import confirmed
 from tandem.runtime.engine import Engine, News
 from tandem.runtime.extract import search_keys
-from tandem.runtime.look import find_in_marketing
 
 Counts: TypeAlias = Counter[str]
 

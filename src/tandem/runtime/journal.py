@@ -17,9 +17,9 @@ from tandem.core.plan import ActionKind
 from tandem.core.record import ChangeRecord, Entity, LinkStatus, RecordId, RecordKey, Side
 from tandem.core.values import shows
 from tandem.ports import JournalRow, JournalState, Outcome
+from tandem.runtime.candidates import find_in_marketing
 from tandem.runtime.engine import Engine
 from tandem.runtime.extract import read_by_id, search_keys
-from tandem.runtime.look import find_in_marketing
 
 
 async def settle(engine: Engine) -> int:

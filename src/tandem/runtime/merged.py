@@ -1,17 +1,90 @@
-"""What a merge joined: for a record that was merged away, the survivor, its link and what that has on the other side.
-"""
+"""What a merge joined: the survivor of a record that was merged away, its link, and what that has on the other side."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Final
 
-from tandem.core.record import LinkNumber, LinkStatus, RecordId, RecordKey, State
+from tandem.core.record import (
+    CONTACT,
+    LEAD,
+    Entity,
+    LinkNumber,
+    LinkStatus,
+    RecordId,
+    RecordKey,
+    Side,
+    State,
+)
 from tandem.core.subject import Merge
+from tandem.runtime.candidates import find_in_marketing
 from tandem.runtime.engine import Engine
-from tandem.runtime.extract import read_by_id
+from tandem.runtime.extract import read_by_id, search_keys
+from tandem.runtime.work import Work
 
 _CHAIN_MAX: Final = 25
 """A chain longer than this is taken to end here, as is a circle, which only reactivated losers can make."""
+
+
+async def follow_merges(engine: Engine, marketing_entity: Entity, works: Sequence[Work]) -> None:
+    """A linked person that was merged into one that no link knows: the link follows to the survivor."""
+    merged = {w.marketing.merged_into: w for w in works if w.link and w.marketing and w.marketing.merged_into}
+    if not merged:
+        return
+    linked = engine.store.find_links(Side.MARKETING, marketing_entity, [id_ for id_ in merged if id_])
+    free = [id_ for id_ in merged if id_ and id_ not in linked]
+    for state in await read_by_id(engine, Side.MARKETING, marketing_entity, free):
+        if state.is_present:
+            merged[state.key.id].marketing = state
+    await _follow_chains(engine, marketing_entity, [merged[id_] for id_ in free])
+
+
+async def _follow_chains(engine: Engine, marketing_entity: Entity, works: Sequence[Work]) -> None:
+    """A survivor that was merged away as well: whoever carries the record's key by now is at the end of the chain."""
+    lost = {w.link.crm.id: w for w in works if w.link and w.link.crm and w.marketing and not w.marketing.is_present}
+    if not lost:
+        return
+    found, _ = await find_in_marketing(engine, marketing_entity, list(lost), [])
+    linked = engine.store.find_links(Side.MARKETING, marketing_entity, [state.key.id for state in found])
+    for state in found:
+        key = search_keys(engine, marketing_entity, [state])[state.key.id][0]
+        if state.key.id not in linked and key in lost:
+            lost[RecordId(key)].marketing = state
+
+
+async def note_merges(engine: Engine, works: Sequence[Work]) -> None:
+    """Records whose end was merged into another one; and those that wait until such a one has handed its link over."""
+    for entity in (CONTACT, LEAD):
+        merged = [w for w in works if w.crm is not None and w.crm.key.entity == entity and w.crm.merged_into]
+        for work in merged:
+            work.superseded = work.superseded or work.link is None
+        await _find_survivors(engine, [(w, w.crm) for w in merged if w.crm is not None and w.needs_reading])
+    _wait_for_losers(engine, [work for work in works if work.crm is not None and work.link is None])
+    _wait_while_followed(works)
+    gone = [(w, w.marketing) for w in works if w.link is not None and w.marketing and w.marketing.merged_into]
+    await _find_survivors(
+        engine, [(w, state) for w, state in gone if not state.is_present and w.merge is None and w.needs_reading]
+    )
+
+
+async def _find_survivors(engine: Engine, merged: Sequence[tuple[Work, State]]) -> None:
+    found = await find_merges(engine, [state for _, state in merged])
+    for work, state in merged:
+        work.merge = found[state.key]
+
+
+def _wait_for_losers(engine: Engine, works: Sequence[Work]) -> None:
+    """The survivor of a merge is not made in marketing while the loser's link has not been handed over to it."""
+    by_key = {work.crm.key: work for work in works if work.crm is not None and work.crm.key.entity in (LEAD, CONTACT)}
+    for key in survivors_of_links(engine, by_key):
+        by_key[key].is_blocked = True
+
+
+def _wait_while_followed(works: Sequence[Work]) -> None:
+    """A survivor whose own link has no person yet is spoken for by the loser that hands its link over."""
+    over = {w.merge.link.number for w in works if w.merge and w.merge.link and w.merge.link.marketing is None}
+    for work in works:
+        if work.link is not None and work.link.number in over:
+            work.is_blocked = True
 
 
 async def find_merges(engine: Engine, losers: Sequence[State]) -> dict[RecordKey, Merge]:
