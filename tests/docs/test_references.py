@@ -5,8 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tandem.app import types_reference
-from tandem.app import error_codes, permissions
+from tandem.app import error_codes, permissions, types_reference
 from tandem.cli import boundary
 from tandem.cli import reference as commands
 from tandem.config import mapping_reference as mapping
