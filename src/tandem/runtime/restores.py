@@ -18,7 +18,8 @@ from tandem.core.record import ACCOUNT, CONTACT, LEAD, Entity, Presence, RecordI
 from tandem.ports import Connector, Reading, Store
 
 _SETTING: Final = "newest_records"
-_KEPT: Final = 20
+_KEPT: Final = 7
+"""Of each table, so that a start asks the same of a large organisation and a small one."""
 _WATCHED: Final = frozenset({LEAD, CONTACT, ACCOUNT})
 
 _Newest = dict[str, tuple[int, str]]
@@ -35,7 +36,9 @@ def note_newest(store: Store, entity: Entity, readings: Sequence[Reading]) -> No
     if not found:
         return
     known = _load(store)
-    newest = dict(sorted((known | found).items(), key=lambda item: item[1][0])[-_KEPT:])
+    others = {id_: seen for id_, seen in known.items() if seen[1] != entity}
+    own = {id_: seen for id_, seen in (known | found).items() if seen[1] == entity}
+    newest = others | dict(sorted(own.items(), key=lambda item: item[1][0])[-_KEPT:])
     if newest != known:
         store.save_setting(_SETTING, msgspec.json.encode(newest).decode())
 
