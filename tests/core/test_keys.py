@@ -139,12 +139,18 @@ def test_another_key_is_another_record(crm: State) -> None:
     assert link.base == linked().base, "until it is made anew, it holds what it held"
 
 
-def test_the_old_role_stays_until_the_new_person_is_there() -> None:
+def test_the_old_role_goes_although_the_new_person_is_not_there_yet() -> None:
     link = planned(
         Subject(CONNECTION, linked(), stakeholder(person="bob", role="Champion"), role("deal")), parents=(DEAL,)
     )
-    assert link.actions == ()
-    assert INCOMPLETE in [hold.reason for hold in link.holds]
+    assert [action.kind for action in link.actions] == [ActionKind.DELETE]
+    gone = State(ROLE, ReadNumber(2), presence=Presence.GONE)
+    after = planned(Subject(CONNECTION, linked(), stakeholder(person="bob", role="Champion"), gone), parents=(DEAL,))
+    assert (after.actions, after.status, [hold.reason for hold in after.holds]) == (
+        (),
+        LinkStatus.PENDING,
+        [INCOMPLETE],
+    )
 
 
 def test_what_is_gone_in_marketing_is_made_anew() -> None:

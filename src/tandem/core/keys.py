@@ -14,7 +14,7 @@ from typing import Final
 from tandem.core.endings import contents
 from tandem.core.mapping import EntityMapping, FieldPair, NotExpressibleError
 from tandem.core.match import fold
-from tandem.core.plan import Action, ActionKind, FieldWrite, Hold, LinkPlan
+from tandem.core.plan import Action, ActionKind, FieldWrite, LinkPlan
 from tandem.core.record import Side, State, Value, Values
 from tandem.core.subject import Case
 
@@ -67,33 +67,32 @@ def key_of(case: Case, crm: State) -> str | None:
 
 def rekeyed(case: Case, plan: LinkPlan, marketing: State) -> LinkPlan:
     """`plan` of two present records, with a change of the key as what it is: the record under the old key goes. Its
-    successor is made when the link is looked at again, from what crm holds then; until the new key is complete,
-    nothing goes."""
+    successor is made when the link is looked at again, from what crm holds then and once the new key is complete."""
     mapping, crm, link = case.mapping, case.subject.crm, case.subject.link
     if not mapping.key_parts:
         return plan
     assert crm is not None, "a merge has both sides"
-    key = key_of(case, crm)
-    if key is None:
-        return replace(plan, actions=(), holds=(*plan.holds, Hold(None, INCOMPLETE)), crm_version=None)
-    update = next((action for action in plan.actions if action.side is Side.MARKETING), None)
-    if update is None or not any(write.field in mapping.key_parts for write in update.writes):
-        return plan
-    if key == marketing_key(mapping, marketing.values):
-        return _in_its_own_spelling(mapping, plan, update)
+    if key_of(case, crm) == marketing_key(mapping, marketing.values):
+        return _in_its_own_spelling(mapping, plan)
     assert link is not None, "records are linked by equal keys"
     kept = contents(case, marketing, "its key has changed")
-    delete = Action(Side.MARKETING, update.entity, ActionKind.DELETE, update.id, kept)
+    delete = Action(Side.MARKETING, marketing.key.entity, ActionKind.DELETE, marketing.key.id, kept)
     return replace(plan, title="another key: make it anew", base=link.base, crm_version=None, actions=(delete,))
 
 
-def _in_its_own_spelling(mapping: EntityMapping, plan: LinkPlan, update: Action) -> LinkPlan:
+def _in_its_own_spelling(mapping: EntityMapping, plan: LinkPlan) -> LinkPlan:
     """Keys are compared without case, so parts that differ in nothing else agree, and stay as marketing spells them."""
-    agreed = {write.pair: (write.source, write.before) for write in update.writes if write.field in mapping.key_parts}
-    places = {mapping.names.index(pair): halves for pair, halves in agreed.items()}
-    writes = tuple(write for write in update.writes if write.pair not in agreed)
-    actions = tuple(replace(action, writes=writes) if action is update else action for action in plan.actions)
-    return replace(plan, base=plan.base.replaced(places), actions=tuple(action for action in actions if action.writes))
+    parts = {
+        name for name, pair in zip(mapping.names, mapping.pairs, strict=True) if pair.marketing in mapping.key_parts
+    }
+    agreed = {
+        mapping.names.index(write.pair): (write.source, write.before)
+        for action in plan.actions
+        for write in action.writes
+        if write.pair in parts
+    }
+    left = (replace(a, writes=tuple(write for write in a.writes if write.pair not in parts)) for a in plan.actions)
+    return replace(plan, base=plan.base.replaced(agreed), actions=tuple(action for action in left if action.writes))
 
 
 def _key_pairs(mapping: EntityMapping) -> list[tuple[int, FieldPair]]:
