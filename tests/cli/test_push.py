@@ -9,9 +9,8 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from tandem.app.push import PushReport, Wish
 from tandem.app.reports import PlannedAction, PlannedField
-from tandem.app.requests import RequestLine
+from tandem.app.request_reports import PushReport, RequestLine, Wish
 from tandem.app.settings import write_settings
 from tandem.cli.main import app
 

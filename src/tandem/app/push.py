@@ -6,15 +6,15 @@ waiting work; while another process holds the sync, that process carries it.
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import timedelta
-from typing import Final, Literal, TypeAlias
+from typing import Final
 from urllib.parse import parse_qs, urlsplit
 
 from tandem.app.build import Setup, opened
 from tandem.app.passing import make_pass
 from tandem.app.planning import planned_action
 from tandem.app.reports import Observer, PlannedAction
+from tandem.app.request_reports import Outcome, PushReport, Wish
 from tandem.app.requests import end_at_once, read_ask
 from tandem.config.model import Config
 from tandem.core.errors import ConfigError, LeaseLostError
@@ -34,35 +34,6 @@ ELSEWHERE_S: Final = 60.0
 """How long a push waits for another process that holds the sync."""
 
 _GUID: Final = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}", re.IGNORECASE)
-
-
-Outcome: TypeAlias = Literal["done", "nothing to do", "refused", "waiting"]
-
-
-@dataclass(frozen=True, slots=True)
-class PushReport:
-    """`outcome`: what came of it, in one of a few fixed words; `actions` is what was planned."""
-
-    record: str
-    outcome: Outcome
-    reason: str
-    actions: tuple[PlannedAction, ...] = ()
-
-    @property
-    def is_refused(self) -> bool:
-        return self.outcome == "refused"
-
-
-@dataclass(frozen=True, slots=True)
-class Wish:
-    """`as_`, `owner` and `account` say how a person known only to Marketo is made."""
-
-    record: str
-    as_: str | None = None
-    owner: str | None = None
-    account: str | None = None
-    force: bool = False
-    resurrect: bool = False
 
 
 async def push(config: Config, wish: Wish, observer: Observer | None = None) -> PushReport:

@@ -8,10 +8,10 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import datetime
 from typing import Any, Final, Literal
 
 from tandem.app.build import open_state
+from tandem.app.request_reports import Answer, RequestLine
 from tandem.config.model import Config
 from tandem.core.errors import AccessError, LeaseLostError, TandemError, TransientError
 from tandem.core.record import RecordId, Value
@@ -33,32 +33,6 @@ _NO: Final = frozenset({"false", "no", "0", ""})
 
 class BadCallError(TandemError):
     """A call that cannot be understood; the text says what would be right."""
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What a caller is told. ``outcome`` is one of a few fixed words, for a field of the person in Marketo."""
-
-    request: int
-    outcome: str
-    reason: str
-    entity: str | None = None
-    crm_id: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class RequestLine:
-    """A stored request, as ``tandem requests`` lists it."""
-
-    number: int
-    asked_at: datetime
-    deed: str
-    person: str
-    origin: str
-    state: str
-    said: str | None
-    before: str | None
-    after: str | None
 
 
 @dataclass(frozen=True, slots=True)

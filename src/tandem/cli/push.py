@@ -5,8 +5,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from tandem.app.push import PushReport, Wish
-from tandem.app.requests import RequestLine
+from tandem.app.request_reports import PushReport, RequestLine, Wish
 from tandem.cli.boundary import DONE, NEEDS_A_PERSON
 from tandem.cli.options import DEFAULT_CONFIG, ConfigOption, JsonOption, LimitOption
 from tandem.cli.output import document, print_json, print_lines
