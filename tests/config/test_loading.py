@@ -98,6 +98,15 @@ def test_settings_do_not_change_once_they_are_read(tmp_path: Path) -> None:
             SIDES + '[[entities.lead.fields]]\ncrm = "x"\ntransform = "shout"',
             ["entities.lead.fields[1].transform", "must be one of as_is, number, opposite"],
         ),
+        (
+            SIDES + f'[[custom]]\ntable = "new_x"\nobject = "{"x" * 101}"',
+            ["custom[1].object", "at most 100 characters", "take a shorter one"],
+        ),
+        (SIDES + '[[custom]]\ntable = "new_x"\nobject = "événement"', ["custom[1].object", "without accents"]),
+        (
+            SIDES + '[entities.account]\nedited_in_marketing = "ask"',
+            ["entities.account.edited_in_marketing must be 'overwrite', 'keep' or 'enforce'"],
+        ),
         ("marketing = 5\n" + SIDES.partition("[marketing]")[0], ["marketing must be a section, [marketing]"]),
         (SIDES.replace("[marketing]", 'auth = "password"\n[marketing]'), ["crm: auth = 'password' needs username"]),
         (SIDES.replace("[marketing]", 'username = "ann"\n[marketing]'), ["crm: username", "remove it or change auth"]),

@@ -121,12 +121,15 @@ def _grouped(actions: list[tuple[LinkPlan, Action]]) -> Counter[tuple[Side, str,
 
 
 def _calls(engine: Engine, what: tuple[Side, str, ActionKind], count: int) -> int:
-    """Calls to write `count` records: one a batch, and two looks before each batch of creates in Marketo."""
+    """Calls to write `count` records: one a batch, two looks before each batch of creates in Marketo, and a reading
+    after each batch of what Marketo has no log of."""
     side, entity, kind = what
     mapping = next(m for m in engine.mappings.values() if entity in (m.crm_entity, m.marketing_entity))
     target = mapping.crm_entity if side is Side.CRM else mapping.marketing_entity
     batches = ceil(count / engine.connector(side).batch_size(target, kind))
-    return batches * (3 if side is Side.MARKETING and kind is ActionKind.CREATE else 1)
+    looks = 2 if side is Side.MARKETING and kind is ActionKind.CREATE else 0
+    is_read_back = side is Side.MARKETING and kind is not ActionKind.DELETE and not engine.marketing.has_feed(target)
+    return batches * (1 + looks + is_read_back)
 
 
 def planned_action(mapping: EntityMapping, link: LinkPlan, action: Action) -> PlannedAction:

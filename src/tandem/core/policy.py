@@ -40,8 +40,8 @@ class LeaveRule(StrEnum):
 
 
 class EditRule(StrEnum):
-    """What becomes of a value that was edited in Marketo where Dynamics owns the record: replaced with the record's next
-    change in Dynamics (N24), kept until Dynamics changes that very value, or put back by a regular comparison."""
+    """What becomes of a value that was edited in Marketo where Dynamics owns the record: replaced with the record's
+    next change in Dynamics (N24), kept until Dynamics changes that very value, or put back by a regular comparison."""
 
     OVERWRITE = "overwrite"
     KEEP = "keep"

@@ -15,7 +15,7 @@ from tandem.core.policy import EditRule
 from tandem.core.record import Entity, Lane, Link, LinkStatus, Presence, RecordId, RecordKey, Side, State
 from tandem.core.values import same
 from tandem.ports import Sweep
-from tandem.runtime.backfill import FIRST_COPY
+from tandem.runtime.backfill import FIRST_COPY, open_backfills
 from tandem.runtime.engine import Engine
 from tandem.runtime.extract import read_by_id
 
@@ -23,11 +23,13 @@ _COMPARED_AT_ONCE = 3_000
 
 
 async def look_further(engine: Engine) -> Counter[str]:
-    """The sweeps and comparisons that are due; counts by ``swept.<crm entity>`` and ``compared.<crm entity>``."""
+    """The sweeps and comparisons that are due; counts by ``swept.<crm entity>`` and ``compared.<crm entity>``. A table
+    that is being read in full needs no sweep: the read finds as much."""
     counts: Counter[str] = Counter()
     settings = engine.settings
+    being_read = {backfill.entity for backfill in open_backfills(engine.store) if backfill.side is Side.CRM}
     for entity, policy in engine.policies.items():
-        is_swept = await engine.crm.sweep_of(entity) is not Sweep.NOTHING
+        is_swept = entity not in being_read and await engine.crm.sweep_of(entity) is not Sweep.NOTHING
         if is_swept and _is_due(engine, swept := f"swept:{entity}", settings.sweep_interval_s):
             counts[f"swept.{entity}"] = await _sweep(engine, entity)
             _note(engine, swept)
