@@ -10,8 +10,8 @@ from typing import Final
 from tandem.core.plan import ActionKind, Hold, InboxRef, LinkPlan, Plan
 from tandem.core.record import PERSON, Side
 
-GROWTH: Final = 0.1
-"""What a subscription may grow by while nobody has named a ceiling."""
+GROWTH: Final = 10
+"""While nobody has named a ceiling, a subscription may grow by its tenth part."""
 
 UNTIL_DECIDED_S: Final = 3650 * 86_400.0
 """A row that waits for a decision is deferred for good; the decision wakes it."""
@@ -37,7 +37,7 @@ class Ceiling:
 
 
 def default_ceiling(present: int) -> int:
-    return ceil(present * (1 + GROWTH))
+    return present + ceil(present / GROWTH)
 
 
 def hold_beyond(plan: Plan, ceiling: Ceiling) -> tuple[Plan, Ceiling]:
