@@ -9,7 +9,7 @@ from datetime import UTC, datetime, tzinfo
 from typing import Any
 
 from tandem_emulators.dataverse.options import Preferences
-from tandem_emulators.dataverse.schema import OPTION_TYPES, Column, Schema, Table
+from tandem_emulators.dataverse.schema import OPTION_TYPES, Column, Schema, Table, base_text
 from tandem_emulators.dataverse.store import Row, Store
 
 FORMATTED = "OData.Community.Display.V1.FormattedValue"
@@ -140,7 +140,7 @@ def _number(value: Any) -> str:
 def _yes_no(column: Column, value: Any) -> str:
     option_set = column.metadata.get("OptionSet") or {}
     option = option_set.get("TrueOption" if value else "FalseOption") or {}
-    return str(option.get("Label") or ("Yes" if value else "No"))
+    return base_text(option.get("Label")) or ("Yes" if value else "No")
 
 
 def _moment(column: Column, value: Any, zone: tzinfo) -> str:

@@ -11,13 +11,13 @@ from typing import Any
 
 from tandem_emulators.dataverse import schema_errors
 from tandem_emulators.dataverse.metadata_render import (
-    BASE_LANGUAGE,
     COLUMN_CAST,
     COLUMN_LABELS,
     COLUMN_PLAIN,
     TABLE_LABELS,
     TABLE_MANAGED,
 )
+from tandem_emulators.dataverse.schema import BASE_LANGUAGE
 from tandem_emulators.dataverse.table_parts import Attribute, make_column, option_set
 
 Label = str | dict[str, str] | None

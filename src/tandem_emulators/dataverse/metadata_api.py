@@ -15,10 +15,9 @@ from tandem_emulators.dataverse.csdl import render_csdl
 from tandem_emulators.dataverse.errors import ODataError
 from tandem_emulators.dataverse.metadata import SETS, Metadata, parse_key, split_segment
 from tandem_emulators.dataverse.metadata_changes import MetadataChanges
-from tandem_emulators.dataverse.metadata_render import BASE_LANGUAGE
 from tandem_emulators.dataverse.options import parse_preferences
 from tandem_emulators.dataverse.payload import decode_body
-from tandem_emulators.dataverse.schema import Column, Schema, Table
+from tandem_emulators.dataverse.schema import BASE_LANGUAGE, Column, Schema, Table
 from tandem_emulators.dataverse.schema_changes import SchemaChanges
 from tandem_emulators.dataverse.schema_choices import ChoiceWriter
 from tandem_emulators.dataverse.schema_keys import KeyBuilder

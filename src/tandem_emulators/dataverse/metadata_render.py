@@ -7,11 +7,10 @@ shows only what all columns have in common; the properties of its own type need 
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from tandem_emulators.dataverse.schema import Column, Schema, Table
+from tandem_emulators.dataverse.schema import BASE_LANGUAGE, Column, Schema, Table
 from tandem_emulators.dataverse.table_parts import stable_id
 
 NAMESPACE = "Microsoft.Dynamics.CRM."
-BASE_LANGUAGE = 1033
 PLAIN_COLUMN = "AttributeMetadata"
 
 TABLE_LABELS = ("DisplayName", "DisplayCollectionName", "Description")

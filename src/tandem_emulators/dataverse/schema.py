@@ -42,6 +42,17 @@ _FILLED_BY_SERVICE = frozenset({"componentstate", "solutionid", "uniquename"})
 PRIVILEGE_TYPES = ("Create", "Read", "Write", "Delete", "Assign", "Share", "Append", "AppendTo")
 
 
+BASE_LANGUAGE = 1033
+"""The organisation's own; labels of other languages stand beside it where language packs are installed."""
+
+
+def base_text(label: Any) -> str:
+    """A label's text: a plain one, or that of the base language."""
+    if isinstance(label, Mapping):
+        return str(label.get(str(BASE_LANGUAGE)) or next(iter(label.values()), ""))
+    return str(label or "")
+
+
 @dataclass(frozen=True)
 class Column:
     """`metadata` is the attribute as the data file has it; the rest is what reading and writing need of it."""
@@ -99,7 +110,7 @@ class Column:
     @cached_property
     def options(self) -> Mapping[int, str]:
         option_set = self.metadata.get("OptionSet") or {}
-        return {int(option["Value"]): str(option.get("Label") or "") for option in option_set.get("Options", ())}
+        return {int(option["Value"]): base_text(option.get("Label")) for option in option_set.get("Options", ())}
 
     @cached_property
     def default(self) -> int | None:

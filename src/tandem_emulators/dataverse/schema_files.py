@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from tandem_emulators.dataverse.schema import LOOKUP_TYPES, Schema, Table
+from tandem_emulators.dataverse.schema import BASE_LANGUAGE, LOOKUP_TYPES, Schema, Table
 from tandem_emulators.dataverse.table_parts import Attribute, companions, make_column, make_table, stable_id
 
 _TABLE_FILES = (
@@ -38,6 +38,7 @@ _EXTRA_COLUMNS = {"account": "account.sales-columns", "contact": "contact.sales-
 _PERMANENT = frozenset({"systemuser", "businessunit", "transactioncurrency", "organization", "owner", "team"})
 # Keys that are not named after their table; activities share the name of theirs.
 _KEYS_NAMED_OTHERWISE = {"owner": "ownerid", "task": "activityid", "opportunityclose": "activityid"}
+_OWN_KEYS = frozenset({"shadows", "defaults", "translations"})
 _PRINCIPALS = frozenset({"systemuser", "team"})
 _FOREIGN_PREFIXES = ("adx_", "msfp_", "mspp_")
 
@@ -68,11 +69,13 @@ def _standard_tables() -> tuple[Table, ...]:
 
 
 def _from_file(name: str, extra: Mapping[str, Any]) -> Metadata:
-    metadata = {**_read(name), **{key: value for key, value in extra.items() if key not in ("shadows", "defaults")}}
+    metadata = {**_read(name), **{key: value for key, value in extra.items() if key not in _OWN_KEYS}}
     known = {attribute["LogicalName"] for attribute in metadata["Attributes"]}
     added = _read(_EXTRA_COLUMNS[name])["Attributes"] if name in _EXTRA_COLUMNS else []
     attributes = metadata["Attributes"] + [a for a in added if a["LogicalName"] not in known]
     defaults = extra.get("defaults", {})
+    translations = extra.get("translations", {})
+    attributes = [_translated(attribute, translations) for attribute in attributes]
     metadata["Attributes"] = [_with_default(attribute, defaults) for attribute in attributes]
     if name in _PRINCIPALS:
         fixed = {"IsValidForCreate": False, "IsValidForUpdate": False}
@@ -85,6 +88,21 @@ def _own_table(spec: Mapping[str, Any]) -> Metadata:
     arguments = {name: value for name, value in spec.items() if name not in ("schema_name", "columns")}
     columns = [make_column(name, kind, **properties) for name, kind, properties in spec["columns"]]
     return make_table(spec["schema_name"], columns=columns, **arguments)
+
+
+def _translated(attribute: Attribute, translations: Mapping[str, Mapping[str, Mapping[str, str]]]) -> Attribute:
+    """The options of a choice with their labels in further languages, as where language packs are installed."""
+    column = attribute["LogicalName"]
+    own = {language: names[column] for language, names in translations.items() if column in names}
+    if not own:
+        return attribute
+
+    def labels(option: Mapping[str, Any]) -> dict[str, str]:
+        further = {language: words[str(option["Value"])] for language, words in own.items()}
+        return {str(BASE_LANGUAGE): option["Label"], **further}
+
+    options = [{**option, "Label": labels(option)} for option in attribute["OptionSet"]["Options"]]
+    return {**attribute, "OptionSet": {**attribute["OptionSet"], "Options": options}}
 
 
 def _with_default(attribute: Attribute, defaults: Mapping[str, Any]) -> Attribute:

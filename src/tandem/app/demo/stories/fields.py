@@ -424,6 +424,11 @@ async def labels_in_two_languages(scene: Scene) -> None:
             f"crm = 'new_colour'\nmarketing = 'farbe'\ncreate_as = 'string'\nlanguage = {GERMAN}",
             "crm = 'new_number'\nmarketing = 'colourNumber'\ncreate_as = 'string'\ntransform = 'number'",
         )
+        + "[[entities.lead.fields]]\ncrm = 'leadqualitycode'\nmarketing = 'note'\ncreate_as = 'string'\n"
+        + f"language = {GERMAN}\n"
+    )
+    lead = await scene.crm_enter(
+        "lead", lastname="Seeded", emailaddress1="seeded.label@story.example", leadqualitycode=1
     )
     contact = await scene.crm_enter(
         "contact", lastname="Language", emailaddress1="language@story.example", new_colour=1, new_number=2
@@ -431,6 +436,8 @@ async def labels_in_two_languages(scene: Scene) -> None:
     await scene.settle()
     scene.check("the German label is shown", await _shown(scene, contact, "farbe") == "Blau")
     scene.check("the number is shown", await _shown(scene, contact, "colourNumber") == "2")
+    scene.check("Dynamics' own choices have labels in two languages", await _shown(scene, lead, "note") == "Heiß")
+    scene.leave_apart(lead, "leadqualitycode", why="its label goes to another field here")
     person = await _person_id(scene, contact)
     await scene.marketing_edit(person, farbe="Rot", colourNumber="1")
     await scene.settle()
