@@ -1,10 +1,12 @@
 """What operators are told, over both emulators, through a real service on this machine."""
 
+import asyncio
 import json
 from pathlib import Path
 
 import pytest
 
+from tandem.app import queries
 from tandem.core.errors import AccessError
 from tests.message_receiver import Receiver, receiving
 from tests.scenarios.stage import Stage, running_stage
@@ -55,3 +57,6 @@ async def test_a_service_that_is_down_stops_nothing(tmp_path: Path) -> None:
         id_ = stage.enter("contact", lastname="Arrives")
         await stage.sync_until(lambda: stage.has(id_, lastName="Arrives"))
         assert receiver.got == []
+        assert queries.status(stage.config).notices_unsent_since is not None
+        told = await asyncio.to_thread(stage.tandem, "status")
+        assert "No service took a notice" in told.stdout

@@ -8,9 +8,13 @@ from typing import Any
 
 import pytest
 
+from tandem.app.build import opened
 from tandem.app.permissions import features_in_use
 from tandem.app.reports import AccessLine
+from tandem.core.errors import SchemaChangedError
 from tandem.core.permissions import Feature
+from tandem.core.record import CONTACT, Side
+from tandem.runtime.schema_watch import look_at_schema
 from tests.scenarios.stage import Stage, running_stage
 
 SETTINGS = {
@@ -137,3 +141,14 @@ async def test_check_shows_the_columns_that_may_not_be_read_or_written(stage: St
     assert "may not read" in closed["jobtitle"].reason
     assert "warn  contact.jobtitle (for title): Tandem's user may not read the secured column" in told.stdout
     assert report.is_ok
+
+
+async def test_a_column_that_is_closed_while_passes_run_is_left_out_before_it_reads_as_empty(stage: Stage) -> None:
+    with stage._secrets():
+        async with opened(stage.config, creates_fields=True) as setup:
+            stage.crm.control("privileges", {"revoke_columns": {"contact": ["jobtitle"]}})
+            try:
+                with pytest.raises(SchemaChangedError, match="jobtitle"):
+                    await look_at_schema(setup.engine, Side.CRM, CONTACT)
+            finally:
+                stage.crm.control("privileges", {"grant_columns": {"contact": ["jobtitle"]}})

@@ -113,6 +113,12 @@ def load_told(store: Store, now: datetime) -> Told:
     return Told(since=now, digest_at=now, keys=[_FIRST_COPY] if is_old else [])
 
 
+def unsent_since(store: Store) -> datetime | None:
+    """Since when no service has taken what is to be told; None where nothing waits for one."""
+    text = store.load_setting(_SETTING)
+    return msgspec.json.decode(text, type=Told).failed_at if text else None
+
+
 def save_told(store: Store, told: Told) -> None:
     store.save_setting(_SETTING, msgspec.json.encode(told).decode())
 

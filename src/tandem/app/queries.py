@@ -4,6 +4,7 @@ from tandem.app.backfill import filling
 from tandem.app.budget import load_budget
 from tandem.app.build import open_state
 from tandem.app.flow import Flow, load_flow
+from tandem.app.notices import unsent_since
 from tandem.app.outside import outside_report, pilot_line
 from tandem.app.pauses import pause_lines
 from tandem.app.quarantine import quarantined
@@ -29,6 +30,7 @@ def status(config: Config) -> StatusReport:
             full_hour_at=flow.full_hour_at,
             pauses=pause_lines(store),
             settings_trouble=load_trouble(store),
+            notices_unsent_since=unsent_since(store),
             filling=filling(store),
             quarantined=quarantined(store),
             last_pass_at=run.started_at if run else None,

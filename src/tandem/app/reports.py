@@ -315,6 +315,7 @@ class StatusReport:
     quarantined: tuple[QuarantineLine, ...] = ()
     settings_trouble: str | None = None
     """Why a running process does not take over the settings file as it is now."""
+    notices_unsent_since: datetime | None = None
     full_hour_at: datetime | None = None
     outside: int = 0
     """Linked records that a filter keeps out, wholly or with some fields."""

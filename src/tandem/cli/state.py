@@ -182,6 +182,9 @@ def _status_lines(report: StatusReport) -> Iterator[str]:
     yield from map(pause_line, report.pauses)
     if report.settings_trouble:
         yield f"The settings file is not in use: {report.settings_trouble}"
+    if report.notices_unsent_since:
+        since = f"{report.notices_unsent_since:%Y-%m-%d %H:%M:%S} UTC"
+        yield f"No service took a notice at {since}: look at notify.urls and TANDEM_NOTIFY_URLS."
     yield from map(filling_line, report.filling)
     yield from map(_quarantine_line, report.quarantined)
     if report.last_pass_at is None:

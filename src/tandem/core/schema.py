@@ -46,14 +46,15 @@ class FieldInfo:
     """Shown as empty to callers without a right of their own to this field (Dataverse column security)."""
 
     def is_like(self, other: "FieldInfo") -> bool:
-        """Whether a pair made with the other one fits this one too."""
+        """Whether a pair made with the other one fits this one too. A column that was closed to us in between would
+        read as empty, so what we may read counts as well."""
         return (self.kind, self.native_type, self.max_length, self.choices, self.languages) == (
             other.kind,
             other.native_type,
             other.max_length,
             other.choices,
             other.languages,
-        )
+        ) and (self.is_readable, self.is_secured) == (other.is_readable, other.is_secured)
 
 
 @dataclass(frozen=True, slots=True)
