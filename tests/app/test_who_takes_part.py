@@ -144,7 +144,6 @@ def test_the_default_ceiling_is_a_tenth_more(present: int, ceiling: int) -> None
     assert default_ceiling(present) == ceiling
 
 
-def test_a_ceiling_that_was_passed_has_no_room() -> None:
-    assert Ceiling(10, 12).room == 0
+def test_the_reason_names_where_the_ceiling_comes_from() -> None:
     assert "marketing.max_people" in Ceiling(10, 12).reason
     assert "10 % above" in Ceiling(10, 12, is_default=True).reason

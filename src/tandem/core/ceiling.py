@@ -26,10 +26,6 @@ class Ceiling:
     is_default: bool = False
 
     @property
-    def room(self) -> int:
-        return max(0, self.people - self.present)
-
-    @property
     def reason(self) -> str:
         origin = "10 % above what was there at the first read" if self.is_default else "marketing.max_people"
         limit = f"Marketo may hold {self.people:,} people ({origin})"
