@@ -160,6 +160,32 @@ async def test_people_merged_in_marketo_keep_their_roles(stage: Stage) -> None:
     assert {role[1] for role in roles(stage) if role[0] == deal} == {winner}
 
 
+async def test_a_person_deleted_in_marketo_leaves_no_role_behind(stage: Stage) -> None:
+    contact = stage.enter("contact", lastname="Deleted", emailaddress1="deleted@deal.example")
+    deal = stage.enter("opportunity", name="Deleted", customerid={"entity": "contact", "id": contact})
+    await stage.sync_until(lambda: any(role[0] == deal for role in roles(stage)))
+    stage.delete_person(stage.person_of(contact)["id"])
+    await stage.sync_until(lambda: not any(role[0] == deal for role in roles(stage)))
+    await stage.sync_until_quiet()
+    assert_in_step(stage)
+    assert f"{deal}: the record" in stage.holds()
+
+
+async def test_a_person_made_again_has_its_roles_again(stage: Stage) -> None:
+    contact = stage.enter("contact", lastname="Again", emailaddress1="again@deal.example")
+    deal = stage.enter("opportunity", name="Again", customerid={"entity": "contact", "id": contact})
+    connect(stage, deal, contact, min(stage.crm.records("connectionrole")))
+    await stage.sync_until(lambda: sum(role[0] == deal for role in roles(stage)) == 2)
+    stage.configure(f'{SETTINGS}[entities.contact]\ndeleted_in_marketing = "recreate"\n')
+    before = stage.person_of(contact)["id"]
+    stage.delete_person(before)
+    await stage.sync_until(lambda: people(stage).get(contact, before) != before)
+    await stage.sync_until_quiet()
+    stage.configure(SETTINGS)
+    assert_in_step(stage)
+    assert {role[1] for role in roles(stage) if role[0] == deal} == {people(stage)[contact]}
+
+
 async def test_a_connection_role_that_is_renamed_is_renamed_in_marketo(stage: Stage) -> None:
     deals = await enter_deals(stage, 2)
     await stage.sync_until(lambda: {deal for deal, _, _ in roles(stage)} >= set(deals))
