@@ -69,8 +69,8 @@ def test_the_template_shows_every_setting_with_its_default(tmp_path: Path) -> No
     spelled_out = re.sub(
         r"^(only_if_empty|remove|is_key|is_own|unknown_label|too_long) = .*$", "", spelled_out, flags=re.MULTILINE
     )
-    for table in ("custom", "creations", "campaigns"):
-        lines = rf"^#\[\[{table}\]\].*?(?=^\[|\Z)"
+    for section in ("custom", "creations", "campaigns"):
+        lines = rf"^#\[\[{section}\]\].*?(?=^\[|\Z)"
         spelled_out = re.sub(lines, "", spelled_out, flags=re.MULTILINE | re.DOTALL)
     assert load_text(tmp_path, spelled_out) == load_text(tmp_path, render_template(BLANKS))
     written = tomllib.loads(spelled_out)
