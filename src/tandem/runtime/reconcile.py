@@ -216,7 +216,7 @@ class _People:
             detail = f"people {self.owners[key]} and {reading.id} carry the same crm key"
             self.findings.add("key held twice", entity, key, reading.id, detail)
         self.owners.setdefault(key, reading.id)
-        if found and key not in self.rows.merged and not _is_outside(self.engine, entity, found[1]):
+        if found and key not in self.rows.merged and not _is_outside(self.engine, entity, found[1], is_linked=True):
             _compare_values(self.rows.mappings[entity], key, found[1], reading, self.findings)
         elif found:
             return  # Paused, or held after a merge: the two sides need not agree.
@@ -260,9 +260,9 @@ class _People:
         return lives_on or link.status is LinkStatus.TOMBSTONE
 
 
-def _is_outside(engine: Engine, entity: Entity, values: Values) -> bool:
+def _is_outside(engine: Engine, entity: Entity, values: Values, *, is_linked: bool = False) -> bool:
     state = State(RecordKey(Side.CRM, entity, RecordId("")), ReadNumber(0), values)
-    return is_outside(engine.mappings[entity], engine.policies[entity], state)
+    return is_outside(engine.mappings[entity], engine.policies[entity], state, is_linked=is_linked)
 
 
 def _is_flagged(mapping: EntityMapping, reading: Reading) -> bool:

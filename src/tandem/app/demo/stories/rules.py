@@ -202,6 +202,7 @@ async def filter_empty_trap(scene: Scene) -> None:
     scene.check("with the trap it is copied once", (await _person(scene, other)).get("phone") is None)
     scene.check("and a known one goes stale", (await _person(scene, empty)).get("phone") == "+44 1")
     scene.check("and both are shown as paused", scene.status().outside == 2)
+    scene.check("which is no difference to be repaired", (await scene.verify()).differences == ())
     for contact in (empty, other):
         await scene.crm_edit("contact", contact, new_synctomkto=True)
     await scene.settle()
