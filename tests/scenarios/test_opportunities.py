@@ -253,6 +253,15 @@ async def test_what_may_be_read_and_not_written_waits_and_the_rest_goes_on(tmp_p
         assert_in_step(stage)
 
 
+async def test_where_an_opportunity_cannot_name_its_company_the_pair_is_left_out(tmp_path: Path) -> None:
+    options = ("--set", "opportunity_names_company=false")
+    with running_stage(tmp_path, people=10, seed=3, more=SETTINGS, marketing_options=options) as stage:
+        stage.enter("opportunity", name="Of nobody", customerid={"entity": "account", "id": account(stage)})
+        await stage.sync_until(lambda: "Of nobody" in {row["name"] for row in rows(stage, "opportunity")})
+        left_out = {(line.entity, line.crm_field) for line in (await stage.check()).left_out}
+        assert ("opportunity", "@account") in left_out
+
+
 async def test_the_same_on_postgresql(tmp_path: Path, postgresql_url: str) -> None:
     url = postgresql_url.replace("postgresql+psycopg://", "postgresql://")
     more = f'{SETTINGS}[store]\nurl = "{url}"\n'

@@ -85,7 +85,10 @@ def records_of(subscription: Subscription, call: Call) -> Records:
         return subscription.custom_objects.records(call.path["customObjectName"])
     if group == "roles" and what != "describe" and subscription.settings.native_crm != "none":
         raise ApiError("1018", "CRM Enabled")
-    return subscription.records[group]
+    records = subscription.records[group]
+    if group == "opportunities" and not subscription.settings.opportunity_names_company:
+        return records.without("externalCompanyId")
+    return records
 
 
 def _filter(kind: ObjectType, call: Call, stated: Mapping[str, Any] | None) -> tuple[list[str], list[list[Any]]]:

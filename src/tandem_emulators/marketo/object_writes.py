@@ -198,8 +198,8 @@ def _addressed(records: Records, by_id: bool, raw: Mapping[str, Any]) -> Record 
 def _is_in_use(subscription: Subscription, kind: ObjectType, record: Record) -> bool:
     """Whether a lead or another record points at it; a sales person is also held by a company deleted since (4.1)."""
     store = subscription.store
-    if kind.name == "company":
-        return store.one("SELECT 1 FROM lead WHERE company_id = ? LIMIT 1", (record.id,)) is not None
+    if kind.name == "company" and store.one("SELECT 1 FROM lead WHERE company_id = ? LIMIT 1", (record.id,)):
+        return True
     name = kind.dedupe_fields[0] if kind.dedupe_fields else kind.id_field
     value = record.values.get(name)
     if kind.name == "salesperson":

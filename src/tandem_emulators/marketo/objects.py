@@ -98,6 +98,12 @@ class Records:
         self._store = store
         self.kind = kind
 
+    def without(self, name: str) -> "Records":
+        """The same records where the object does not have this field."""
+        fields = [field for field in self.kind.fields if field.name != name]
+        links = [link for link in self.kind.links if link.field != name]
+        return Records(self._store, msgspec.structs.replace(self.kind, fields=fields, links=links))
+
     def key(self, values: Mapping[str, Any]) -> str | None:
         """The dedupe key as stored; None when a part of it is missing."""
         parts = [values.get(name) for name in self.kind.dedupe_fields]

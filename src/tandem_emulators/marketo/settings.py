@@ -50,6 +50,7 @@ class Settings:
     custom_objects: bool = True  # licensed; otherwise their calls answer 1026
     custom_object_schema_api: bool = True  # entitled; otherwise 616
     custom_link_values: str = "text"  # text | number: how queries show a link field that holds a number
+    opportunity_names_company: bool = True  # whether an opportunity has externalCompanyId: Adobe's pages disagree
     native_crm: str = "none"  # none | salesforce | dynamics: makes companies and their like read-only
     import_start_s: float = 1.0  # a bulk import waits so long before it begins
     import_rows_per_s: float = 1_000.0  # the vendor's speed is not documented

@@ -218,6 +218,23 @@ class TestObjectsThatAreDataOnly:
         [found] = marketo.get(path, filterType="marketoGUID", filterValues=made["marketoGUID"], fields="name").result
         assert found == {"seq": 0, "name": "Deal"}
 
+    def test_an_opportunity_names_a_company_that_is_there(self, marketo: Running) -> None:
+        path, deal = "/rest/v1/opportunities.json", {"externalOpportunityId": "o1", "name": "Deal"}
+        assert sync(marketo, deal | {"externalCompanyId": "c1"}, path=path) == [skipped(0, "1013", "Object not found")]
+        sync(marketo, a_company("c1"))
+        [made] = sync(marketo, deal | {"externalCompanyId": "c1"}, path=path)
+        assert made["status"] == "created"
+        in_use = marketo.post("/rest/v1/companies/delete.json", {"input": [{"externalCompanyId": "c1"}]}).result
+        assert in_use == [skipped(0, "1022", "Object in use")]
+
+    def test_whether_an_opportunity_names_its_company_is_a_switch(self, marketo: Running) -> None:
+        marketo.set(opportunity_names_company=False)
+        [described] = marketo.get("/rest/v1/opportunities/describe.json").result
+        assert "externalCompanyId" not in {field["name"] for field in described["fields"]}
+        deal = {"externalOpportunityId": "o1", "name": "Deal", "externalCompanyId": "c1"}
+        [refused] = sync(marketo, deal, path="/rest/v1/opportunities.json")
+        assert refused == skipped(0, "1006", "Field 'externalCompanyId' not found")
+
     def test_a_role_needs_its_lead_and_its_opportunity_and_is_found_by_its_three_keys(self, marketo: Running) -> None:
         path = "/rest/v1/opportunities/roles.json"
         number = marketo.create(email="a@b.example")
