@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from hypothesis.errors import UnsatisfiedAssumption
 
@@ -117,6 +117,7 @@ def _across(types: Types, value: Value, to: Side) -> Value:
 
 
 @every_pair_of_types
+@settings(max_examples=25)
 @given(data=st.data())
 def test_what_came_back_once_comes_back_equal_for_ever(types: Types, data: st.DataObject) -> None:
     """``there(back(there(v))) == there(v)``, from either side: a value is narrowed on its first way or never."""
@@ -127,6 +128,7 @@ def test_what_came_back_once_comes_back_equal_for_ever(types: Types, data: st.Da
 
 
 @every_pair_of_types
+@settings(max_examples=25)
 @given(data=st.data())
 def test_a_value_that_both_types_can_hold_comes_back_equal(types: Types, data: st.DataObject) -> None:
     """... unless the pair says that less of it arrives, its other side has no such value, or spells it otherwise."""
@@ -173,6 +175,7 @@ class Field:
 
 
 @every_pair_of_types
+@settings(max_examples=25)
 @given(data=st.data(), winner=st.sampled_from([Winner.CRM, Winner.MARKETING]))
 def test_merging_twice_does_nothing_the_second_time(types: Types, data: st.DataObject, winner: Winner) -> None:
     field = Field(FieldPair("column", "field", types.transform), data.draw(types.crm), data.draw(types.marketing))
@@ -188,6 +191,7 @@ def test_merging_twice_does_nothing_the_second_time(types: Types, data: st.DataO
 
 
 @every_pair_of_types
+@settings(max_examples=25)
 @given(data=st.data())
 def test_an_edit_arrives_and_nothing_comes_back_from_it(types: Types, data: st.DataObject) -> None:
     """A person types on one side after both agreed; the other side follows, and the first keeps what was typed."""
