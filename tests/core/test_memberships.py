@@ -1,7 +1,5 @@
 """Who comes and who goes, from two memberships."""
 
-from datetime import UTC, datetime, timedelta
-
 import pytest
 
 from tandem.core.memberships import CampaignRule, CreationRule, Member, Roster, who_comes_and_goes, who_is_made
@@ -9,7 +7,6 @@ from tandem.core.record import CONTACT, LEAD, Base, Link, LinkNumber, LinkStatus
 from tandem.core.requests import Ask, Deed
 from tests.core.people import crm_key, person_key
 
-NOW = datetime(2026, 3, 1, 12, 20, tzinfo=UTC)
 RULE = CampaignRule("Fair", Roster("list", 1))
 FAIR = RecordId("fair")
 ANN, BOB = RecordId("1"), RecordId("2")
@@ -17,7 +14,7 @@ LINKS = {ANN: Link(LinkNumber(1), crm_key("c1"), person_key("1"), Base.unknown(0
 
 
 def asks(*people: RecordId, present: tuple[RecordKey, ...] = (), rule: CampaignRule = RULE) -> list[Ask]:
-    return list(who_comes_and_goes(rule, FAIR, people, LINKS, present, NOW))
+    return list(who_comes_and_goes(rule, FAIR, people, LINKS, present))
 
 
 def deeds(*people: RecordId, **more: object) -> list[tuple[Deed, str]]:
@@ -52,18 +49,10 @@ def test_nobody_goes_where_the_rule_says_so() -> None:
     assert deeds(present=(crm_key("c1"),), rule=CampaignRule("Fair", Roster("list", 1), remove=None)) == []
 
 
-def test_the_same_is_asked_for_once_an_hour() -> None:
-    def keys(now: datetime) -> set[str]:
-        return {ask.idempotency_key for ask in who_comes_and_goes(RULE, FAIR, [BOB], {}, [], now)}
-
-    assert keys(NOW) == keys(NOW + timedelta(minutes=39))
-    assert keys(NOW) != keys(NOW + timedelta(minutes=40))
-
-
 def test_members_are_made_unless_they_are_there_or_were() -> None:
     gone = Link(LinkNumber(3), crm_key("c3"), person_key("3"), Base.unknown(0), LinkStatus.TOMBSTONE)
     links = {**LINKS, RecordId("3"): gone}
-    found = who_is_made(CreationRule(Roster("list", 1), "contact"), [ANN, BOB, RecordId("3")], links, NOW)
+    found = who_is_made(CreationRule(Roster("list", 1), "contact"), [ANN, BOB, RecordId("3")], links)
     assert [(ask.deed, ask.person, ask.arguments) for ask in found] == [(Deed.SYNC_PERSON, BOB, {"as": "contact"})]
 
 

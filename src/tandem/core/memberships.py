@@ -2,16 +2,13 @@
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Final, Literal
 
 from tandem.core.record import Link, LinkStatus, RecordId, RecordKey, Value
-from tandem.core.requests import Ask, Deed
+from tandem.core.requests import MEMBERSHIP, Ask, Deed
 
 NOT_IN_PROGRAM: Final = "Not in Program"
 """The status that Marketo gives whoever was taken out of a program (marketo-rest 5.3)."""
-
-ORIGIN: Final = "membership"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,13 +63,10 @@ class CreationRule:
         return f"creation:{self.roster.kind}:{self.roster.id}"
 
 
-def who_is_made(
-    rule: CreationRule, people: Collection[RecordId], links: Mapping[RecordId, Link], now: datetime
-) -> Sequence[Ask]:
+def who_is_made(rule: CreationRule, people: Collection[RecordId], links: Mapping[RecordId, Link]) -> Sequence[Ask]:
     """What to ask for, so that all `people` are in Dynamics; whoever was there and was deleted stays deleted."""
-    hour = f"{now:%Y-%m-%dT%H}"
     return [
-        Ask(Deed.SYNC_PERSON, person, {"as": rule.create_as}, ORIGIN, f"{rule.name}:{person}:{hour}")
+        Ask(Deed.SYNC_PERSON, person, {"as": rule.create_as}, MEMBERSHIP)
         for person in sorted(people)
         if person not in links or links[person].status is LinkStatus.PENDING
     ]
@@ -84,16 +78,12 @@ def who_comes_and_goes(
     people: Collection[RecordId],
     links: Mapping[RecordId, Link],
     present: Iterable[RecordKey],
-    now: datetime,
 ) -> Sequence[Ask]:
     """What to ask for, so that the campaign has the `people`: `links` by person; `present` are the records in the lists
     that the rule may change.
-
-    Each is asked for once an hour at most, so that one who is refused does not fill the list of requests.
     """
     records = {link.crm: person for person in people if (link := links.get(person)) and link.status is LinkStatus.LIVE}
     there = set(present)
-    hour = f"{now:%Y-%m-%dT%H}"
     asks: list[Ask] = []
     for person in sorted(people):
         link = links.get(person)
@@ -101,11 +91,10 @@ def who_comes_and_goes(
         if (link is not None and is_live and link.crm in there) or (not is_live and rule.create_as is None):
             continue
         arguments: dict[str, Value] = {"campaign": campaign, **({"as": rule.create_as} if rule.create_as else {})}
-        asks.append(Ask(Deed.ADD_TO_CAMPAIGN, person, arguments, ORIGIN, f"{rule.name}:add:{person}:{hour}"))
+        asks.append(Ask(Deed.ADD_TO_CAMPAIGN, person, arguments, MEMBERSHIP))
     if rule.remove is None:
         return asks
     for record in sorted(there - set(records)):
         arguments = {"campaign": campaign, "record": f"{record.entity}/{record.id}", "others": rule.remove == "all"}
-        key = f"{rule.name}:remove:{record.id}:{hour}"
-        asks.append(Ask(Deed.REMOVE_FROM_CAMPAIGN, RecordId(""), arguments, ORIGIN, key))
+        asks.append(Ask(Deed.REMOVE_FROM_CAMPAIGN, RecordId(""), arguments, MEMBERSHIP))
     return asks

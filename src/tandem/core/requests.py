@@ -22,6 +22,12 @@ REPEAT_WINDOW: Final = timedelta(minutes=10)
 """A task that is asked for again within this time, word for word, is one task: a call that was made twice. Later it is
 another round of the campaign."""
 
+MEMBERSHIP: Final = "membership"
+"""The origin of what a comparison of members asks for; it asks again at the next one."""
+
+REFUSAL_WINDOW: Final = timedelta(hours=1)
+"""For so long what was refused to a comparison is not asked for again, or it would fill the list of requests."""
+
 Arguments = Mapping[str, Value]
 
 
@@ -99,6 +105,8 @@ def is_repeat(earlier: Request, ask: Ask, now: datetime) -> bool:
     do."""
     if earlier.state.is_open or ask.key:
         return True
+    if ask.origin == MEMBERSHIP and earlier.state is RequestState.REFUSED:
+        return now - earlier.asked_at < REFUSAL_WINDOW
     return ask.deed is Deed.CREATE_TASK and now - earlier.asked_at < REPEAT_WINDOW
 
 

@@ -52,13 +52,13 @@ async def _compare(engine: Engine, rule: Rule) -> Sequence[Ask]:
     people = await _people(engine, rule.roster)
     links = engine.store.find_links(Side.MARKETING, PERSON, people)
     if isinstance(rule, CreationRule):
-        return who_is_made(rule, people, links, engine.clock.now())
+        return who_is_made(rule, people, links)
     campaign = await desk_of(engine).find_campaign(rule.campaign)
     if campaign is None or not campaign.is_active:
         text = f"Dynamics has no active campaign {rule.campaign}, or several of the name."
         raise RejectedError(text, side=Side.CRM, operation="compare a campaign", code="campaign")
     present = await _present(engine, rule, campaign)
-    return who_comes_and_goes(rule, campaign.id, people, links, present, engine.clock.now())
+    return who_comes_and_goes(rule, campaign.id, people, links, present)
 
 
 async def _people(engine: Engine, roster: Roster) -> set[RecordId]:

@@ -275,11 +275,15 @@ async def campaign_members(scene: Scene) -> None:
     scene.configure(_FOLLOWING.format(list_id=list_id) + 'remove = "all"\n')
     await scene.settle()
     scene.check("by choice they go too", (await _lists_of(scene, campaign))["By hand"] == set())
-    await scene.crm_edit("campaign", campaign, statecode=1, statuscode=6)
     await scene.marketing_act("add-to-list", list=list_id, ids=[known["id"]])
     await scene.settle()
     lists = await _lists_of(scene, campaign)
-    scene.check("a campaign that is not active is left alone", lists[f"Tandem-contacts-{campaign}"] == set())
+    scene.check("who comes back to the list is a member again", lists[f"Tandem-contacts-{campaign}"] == {contact})
+    await scene.crm_edit("campaign", campaign, statecode=1, statuscode=6)
+    await scene.marketing_act("remove-from-list", list=list_id, ids=[known["id"]])
+    await scene.settle()
+    lists = await _lists_of(scene, campaign)
+    scene.check("a campaign that is not active is left alone", lists[f"Tandem-contacts-{campaign}"] == {contact})
 
 
 async def _put_on(scene: Scene, campaign: str, list_: str, contact: str) -> None:
