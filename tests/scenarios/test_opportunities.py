@@ -14,6 +14,7 @@ import pytest
 
 from tandem.app import commands, queries
 from tests.scenarios.stage import Row, Stage, running_stage
+from tests.scenarios.test_quiet import EACH_FEED_ONCE, passes
 
 SETTINGS = "[entities.opportunity]\nenabled = true\n"
 Role = tuple[str, int, str]
@@ -251,6 +252,18 @@ async def test_what_may_be_read_and_not_written_waits_and_the_rest_goes_on(tmp_p
         stage.marketing.control("privileges", {"grant": ["Read-Write Opportunity"]})
         await stage.sync_until_quiet()
         assert_in_step(stage)
+
+
+async def test_a_quiet_pass_asks_each_view_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    more = f"{SETTINGS}[run]\npass_interval_s = 0.05\n"
+    with running_stage(tmp_path, people=40, marketing_people=10, seed=29, more=more) as stage:
+        await stage.sync_until_quiet()
+        _, *later = await passes(stage, monkeypatch, 3)
+        asked = EACH_FEED_ONCE[0] | {"opportunities.changes": 2, "connections.changes": 1}
+        assert [(crm["requests"], marketing["requests"]) for crm, marketing in later] == [
+            (asked, EACH_FEED_ONCE[1])
+        ] * 2
+        assert {side["records_written"] for both in later for side in both} == {0}
 
 
 async def test_where_an_opportunity_cannot_name_its_company_the_pair_is_left_out(tmp_path: Path) -> None:
