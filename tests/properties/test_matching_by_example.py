@@ -123,6 +123,15 @@ def test_a_choice_that_was_linked_meanwhile_is_asked_for_again(stage: Stage) -> 
     assert stage.held().cause == GONE
 
 
+def test_a_choice_that_carries_another_records_key_by_now_is_asked_for_again(stage: Stage) -> None:
+    row = stage.held()
+    stage.world.marketing.edit(PERSON, RecordId("2"), {"crmKey": "of nobody we sync"})
+    stage.decide(row.link, "2")
+    stage.sync()
+    assert stage.held().cause == GONE
+    assert stage.crm_keys()["2"] == "of nobody we sync"
+
+
 def test_two_records_that_want_one_person_are_held_without_a_rule() -> None:
     stage = Stage(prefer=())
     stage.person()

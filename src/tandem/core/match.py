@@ -102,6 +102,10 @@ def fold(value: Value) -> str | None:
     return str(value).strip().lower() or None if value is not None else None
 
 
+def carries_no_other_key(mapping: EntityMapping, state: State, crm: State) -> bool:
+    return not mapping.marketing_value(state.values, mapping.key_field) or _has_key(mapping, state, crm.key.id)
+
+
 def _has_key(mapping: EntityMapping, state: State, crm_id: RecordId) -> bool:
     return fold(mapping.marketing_value(state.values, mapping.key_field)) == crm_id.lower()
 

@@ -10,7 +10,7 @@ from typing import Final
 from tandem.core.creation import pending
 from tandem.core.decisions import CreateNew, LinkTo
 from tandem.core.mapping import EntityMapping
-from tandem.core.match import Ambiguous, Match, Matched, Unmatched, match_record
+from tandem.core.match import Ambiguous, Match, Matched, Unmatched, carries_no_other_key, match_record
 from tandem.core.plan import Candidate, Hold, LinkPlan, Question
 from tandem.core.record import State
 from tandem.core.subject import Case
@@ -23,7 +23,7 @@ def decided_match(case: Case, crm: State) -> Match:
     match subject.decision:
         case LinkTo(id_):
             chosen = next((state for state in subject.candidates if state.key.id == id_), None)
-            if chosen is not None:
+            if chosen is not None and carries_no_other_key(case.mapping, chosen, crm):
                 return Matched(chosen, "as decided")
             return Ambiguous(GONE, f"{GONE}: {id_}", subject.candidates)
         case CreateNew():
