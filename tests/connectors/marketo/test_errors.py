@@ -124,10 +124,31 @@ def test_an_unknown_paging_token_of_a_feed_expires_the_cursor_and_elsewhere_does
 
 @pytest.mark.parametrize(
     ("code", "word"),
-    [("603", "permission"), ("616", "make the type by hand"), ("1018", "native CRM sync"), ("1026", "licence for custom objects")],
+    [
+        ("603", "permission"),
+        ("616", "make the type by hand"),
+        ("1018", "native CRM sync"),
+        ("1026", "licence for custom objects"),
+    ],
 )
 def test_what_an_admin_can_change_is_said(code: str, word: str) -> None:
     assert word in str(judge(an_error(code)))
+
+
+@pytest.mark.parametrize(
+    ("code", "message", "remedy"),
+    [
+        ("1003", "Max custom object type limit reached: 10", "at most 10 types"),
+        ("1028", "Max field limit reached: 50", "show fewer columns"),
+        ("1017", "Object already exists", "choose another object or label"),
+    ],
+)
+def test_what_marketo_says_of_a_type_is_shown_with_the_remedy(code: str, message: str, remedy: str) -> None:
+    error = judge(an_error(code, message), "customobjects.schema.sync", is_write=True)
+    assert type(error) is RejectedError
+    assert message in str(error)
+    assert remedy in str(error)
+    assert message not in str(judge(an_error(code, message), "customobjects.sync", is_write=True))
 
 
 def test_a_volume_that_is_used_up_is_no_reason_to_pause_and_a_full_queue_is_waited_for() -> None:
