@@ -8,11 +8,11 @@ from collections.abc import Sequence
 import pytest
 
 from tandem.core.backfill import Since, Span
-from tandem.core.errors import CursorExpiredError, TransientError, UnknownOutcomeError
+from tandem.core.errors import CursorExpiredError, RejectedError, TransientError, UnknownOutcomeError
 from tandem.core.plan import ActionKind
-from tandem.core.record import Cursor, Presence, RecordId, Value
+from tandem.core.record import Cursor, Presence, RecordId, Side, Value
 from tandem.core.schema import FieldKind, NewField
-from tandem.ports import Missing, Page, Refused, Stale, Taken, Write, Written
+from tandem.ports import Missing, Page, Refused, Stale, Sweep, Taken, Write, Written
 from tests.conformance.connector_world import TOO_LONG, ConnectorWorld, an_email
 
 
@@ -466,6 +466,27 @@ class DescriptionContract:
 
     async def test_a_write_without_an_answer_settles_in_time(self, world: ConnectorWorld) -> None:
         assert world.connector.settle_s(world.entity) > 0
+
+    async def test_what_a_feed_does_not_tell_is_found_by_the_ids_there_are(self, world: ConnectorWorld) -> None:
+        connector = world.connector
+        if connector.side is Side.MARKETING:
+            assert await connector.sweep_of(world.entity) is Sweep.NOTHING
+            return
+        made = [world.create(name=f"Swept {number}", email=an_email()) for number in range(4)]
+        there = {id_ async for page in connector.fetch_ids(world.entity) for id_ in page}
+        assert set(made) <= there
+        world.delete(made[0])
+        there = {id_ async for page in connector.fetch_ids(world.entity) for id_ in page}
+        assert set(made) & there == set(made[1:])
+
+    async def test_tracking_is_for_tables_and_again_does_no_harm(self, world: ConnectorWorld) -> None:
+        if world.connector.side is Side.MARKETING:
+            with pytest.raises(RejectedError):
+                await world.connector.track_changes(world.entity)
+            return
+        await world.connector.track_changes(world.entity)
+        await world.connector.track_changes(world.entity)
+        assert await world.connector.sweep_of(world.entity) is Sweep.NOTHING
 
     async def test_many_that_wait_may_go_together_and_settle_no_earlier(self, world: ConnectorWorld) -> None:
         connector = world.connector
