@@ -1,6 +1,7 @@
 """Merges that the state machine meets too seldom, one by one, with a pass between any two steps or none."""
 
 import asyncio
+import contextlib
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -9,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tandem.connectors.memory import Fault
+from tandem.core.errors import TransientError
 from tandem.core.guard import Rails
 from tandem.core.plan import ConflictKind
 from tandem.core.policy import MergeRule
@@ -127,6 +129,47 @@ def test_the_survivor_is_not_made_while_the_loser_cannot_be_planned(stage: Stage
     stage.world.marketing.land_late()
     stage.sync(4)
     assert list(stage.people) == ["c"]
+
+
+@pytest.mark.parametrize("fault", Fault)
+@pytest.mark.parametrize("side", Side)
+def test_a_merge_whose_call_goes_wrong_ends_as_if_it_had_not(stage: Stage, side: Side, fault: Fault) -> None:
+    stage.enter("a")
+    stage.enter("b")
+    stage.sync()
+    target = stage.world.system(side)
+    target.faults.append(fault)
+    if side is Side.MARKETING:
+        stage.merge("a", "b")
+    else:
+        stage.world.marketing.merge(PERSON, stage.person("a"), stage.person("b"))
+    with contextlib.suppress(TransientError):
+        stage.sync(1)
+    target.land_late()
+    stage.sync(4)
+    assert not target.faults
+    assert list(stage.people) == ["b"]
+    assert (stage.record("a")["masterid"], stage.record("a")["statecode"]) == ("b", 1)
+    assert not stage.world.store.load_open_rows()
+    done = target.writes
+    stage.sync()
+    assert target.writes == done
+
+
+def test_a_merge_while_an_edit_is_under_way_loses_neither(stage: Stage) -> None:
+    """The answer to a write to the loser's person is lost, and the records are merged before that is settled."""
+    stage.enter("a")
+    stage.enter("b")
+    stage.sync()
+    stage.world.crm.edit(CONTACT, RecordId("a"), {"firstname": "New"})
+    stage.world.marketing.faults.append(Fault.LOST_RESPONSE)
+    stage.sync(1)
+    assert stage.world.store.load_open_rows()
+    stage.merge("a", "b")
+    stage.sync(4)
+    assert list(stage.people) == ["b"]
+    assert stage.people["b"]["firstName"] == "New"
+    assert stage.record("b")["firstname"] == "New"
 
 
 def test_of_two_merged_into_one_that_nobody_knows_only_one_person_stays(stage: Stage) -> None:

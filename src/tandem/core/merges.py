@@ -98,6 +98,8 @@ def merge_counterparts(case: Case, link: Link, merge: Merge) -> LinkPlan:
         crm_version=None,
         actions=(action,),
         conflicts=_lost_edits(case, link, loser, survivor),
+        # Marketo tells only once who was merged into whom: that reading stays until the merge is done here too.
+        revisit_s=case.rules.retry_s if side is Side.MARKETING else None,
         changes_link=True,
     )
 
