@@ -15,6 +15,7 @@ from tandem.app.demo.stories import (
     operations,
     opportunities,
     rules,
+    values,
 )
 from tandem.app.demo.stories.registry import Story, registered
 from tandem.core.errors import ConfigError
@@ -26,6 +27,7 @@ MODULES: Final[tuple[ModuleType, ...]] = (
     opportunities,
     custom,
     fields,
+    values,
     rules,
     hooks,
     going_live,
