@@ -16,7 +16,8 @@ from tandem.core.subject import Case
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """Every non-empty value that may go to a side, once per field; the holds; the parents still missing."""
+    """Every non-empty value that may go to a side, once per field; the holds; the parents still missing; and what is
+    told of texts that had to be cut."""
 
     writes: tuple[FieldWrite, ...]
     holds: tuple[Hold, ...]
