@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from tandem.app.reports import PlannedAction, PlannedField
-from tandem.app.request_reports import PushReport, RequestLine, Wish
+from tandem.app.request_reports import MembershipLine, PushReport, RequestLine, Wish
 from tandem.app.settings import write_settings
 from tandem.cli.main import app
 
@@ -90,3 +90,18 @@ def test_requests_are_listed_with_what_came_of_each(monkeypatch: pytest.MonkeyPa
 
 def test_without_requests_it_says_so(settings: str) -> None:
     assert CliRunner().invoke(app, ["requests", "list", "--config", settings]).output == "No requests.\n"
+
+
+def test_memberships_say_how_the_last_comparison_went(monkeypatch: pytest.MonkeyPatch, settings: str) -> None:
+    lines = [
+        MembershipLine("list 1001", None, "2026-01-02T03:04:05+00:00", None),
+        MembershipLine("program 7", "Fair", None, "Dynamics has no active campaign Fair."),
+    ]
+    monkeypatch.setattr("tandem.app.requests.memberships", lambda config: lines)
+    result = CliRunner().invoke(app, ["requests", "memberships", "--config", settings])
+    assert result.output.splitlines() == [
+        "list 1001: who is in Dynamics, compared 2026-01-02T03:04:05+00:00",
+        "program 7: campaign Fair, compared never: Dynamics has no active campaign Fair.",
+    ]
+    result = CliRunner().invoke(app, ["requests", "memberships", "--config", settings, "--json"])
+    assert json.loads(result.output)[1]["trouble"] == "Dynamics has no active campaign Fair."

@@ -33,6 +33,16 @@ class RequestLine:
     after: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class MembershipLine:
+    """A list or program that Dynamics follows: when it was compared, and why it could not be."""
+
+    follows: str
+    campaign: str | None
+    compared_at: str | None
+    trouble: str | None
+
+
 Outcome: TypeAlias = Literal["done", "nothing to do", "refused", "waiting"]
 
 

@@ -11,13 +11,16 @@ from dataclasses import dataclass, replace
 from typing import Any, Final, Literal
 
 from tandem.app.build import open_state
-from tandem.app.request_reports import Answer, RequestLine
+from tandem.app.request_reports import Answer, MembershipLine, RequestLine
 from tandem.config.model import Config
+from tandem.config.policies import campaign_rules, creation_rules
 from tandem.core.errors import AccessError, LeaseLostError, TandemError, TransientError
+from tandem.core.memberships import CampaignRule
 from tandem.core.record import RecordId, Value
 from tandem.core.requests import Ask, Deed, Request, RequestState
 from tandem.runtime.engine import Engine
 from tandem.runtime.foresight import Foresight, Prospect, foresee
+from tandem.runtime.memberships import TROUBLE, Rule
 from tandem.runtime.requests import find_people, live_record
 
 FORESIGHT_S: Final = 10.0
@@ -108,6 +111,24 @@ def _line(request: Request) -> RequestLine:
         before=request.before,
         after=request.after,
     )
+
+
+def memberships(config: Config) -> list[MembershipLine]:
+    """What the settings tie to a list or program of Marketo, and how the last comparison went."""
+    rules: list[Rule] = [*creation_rules(config), *campaign_rules(config)]
+    store = open_state(config)
+    try:
+        return [
+            MembershipLine(
+                follows=f"{rule.roster.kind} {rule.roster.id}",
+                campaign=rule.campaign if isinstance(rule, CampaignRule) else None,
+                compared_at=store.load_setting(rule.name),
+                trouble=store.load_setting(TROUBLE.format(rule=rule.name)) or None,
+            )
+            for rule in rules
+        ]
+    finally:
+        store.close()
 
 
 # --- reading a call ------------------------------------------------------------------------------------------------

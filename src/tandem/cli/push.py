@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from tandem.app.request_reports import PushReport, RequestLine, Wish
+from tandem.app.request_reports import MembershipLine, PushReport, RequestLine, Wish
 from tandem.cli.boundary import DONE, NEEDS_A_PERSON
 from tandem.cli.options import DEFAULT_CONFIG, ConfigOption, JsonOption, LimitOption
 from tandem.cli.output import document, print_json, print_lines
@@ -81,3 +81,23 @@ def _request_line(line: RequestLine) -> str:
     said = f"  ({line.said})" if line.said else ""
     change = f"  [{line.before} -> {line.after}]" if line.after else ""
     return f"{when}  {line.deed} person {line.person}: {line.state}{said}{change}"
+
+
+@requests_app.command("memberships")
+def list_memberships(config: ConfigOption = DEFAULT_CONFIG, json: JsonOption = False) -> None:
+    """The lists and programs of Marketo that Dynamics follows, and how the last comparison went."""
+    from tandem.app.requests import memberships
+    from tandem.app.settings import load_config
+
+    found = memberships(load_config(config))
+    if json:
+        print_json([document(line) for line in found])
+    else:
+        print_lines(map(_membership_line, found) if found else ["Dynamics follows no list and no program."])
+
+
+def _membership_line(line: MembershipLine) -> str:
+    what = f"campaign {line.campaign}" if line.campaign else "who is in Dynamics"
+    return f"{line.follows}: {what}, compared {line.compared_at or 'never'}" + (
+        f": {line.trouble}" if line.trouble else ""
+    )

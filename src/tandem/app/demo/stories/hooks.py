@@ -284,6 +284,8 @@ async def campaign_members(scene: Scene) -> None:
     await scene.settle()
     lists = await _lists_of(scene, campaign)
     scene.check("a campaign that is not active is left alone", lists[f"Tandem-contacts-{campaign}"] == {contact})
+    told = (await scene.tandem("requests", "memberships", "--json")).output
+    scene.check("and told", "no active campaign" in told)
 
 
 async def _put_on(scene: Scene, campaign: str, list_: str, contact: str) -> None:
