@@ -130,6 +130,21 @@ def revoked_in_marketing(stage: Stage, permission: str) -> Iterator[None]:
         stage.marketing.control("privileges", {"grant": taken})
 
 
+async def test_what_flow_steps_and_campaigns_lack_is_named_and_does_not_stop_the_rest(stage: Stage) -> None:
+    stage.configure('[webhooks]\nlisten = "127.0.0.1:8600"\n')
+    asked = tuple(feature for feature in features_in_use(stage.config) if feature.name in ("asked", "campaigns"))
+    named = {name.replace("Activity", "Task") for name in in_crm(asked)}  # tasks of the emulator have their own
+    assert await failures(stage) == []
+    with stage.crm.revoked(*sorted(named)):
+        report = await stage.check()
+    stage.configure()
+    refused = [line for line in report.access if not line.is_ok]
+    assert len(refused) == len(asked)
+    assert report.is_ok
+    told = " ".join(line.remedy for line in refused)
+    assert [name for name in sorted(named) if name not in told] == []
+
+
 @pytest.mark.parity("N80")
 async def test_check_shows_the_columns_that_may_not_be_read_or_written(stage: Stage, tmp_path: Path) -> None:
     stage.crm.control("privileges", {"revoke_columns": {"contact": ["jobtitle", "fax"]}})

@@ -164,6 +164,7 @@ _TABLE: Final = (
             "Flow steps of Marketo ask by webhook: people made, owners changed, tasks (webhooks.listen)",
             (
                 *rights("Create", "lead", "contact", "task"),
+                *rights("Read", "task"),
                 *rights("Assign", "lead", "contact"),
                 *rights("Append", "contact", "task"),
                 *rights("AppendTo", "account", "lead", "contact"),
@@ -177,7 +178,7 @@ _TABLE: Final = (
             "campaigns",
             "Campaigns follow lists and programs of Marketo, and flow steps (campaigns, webhooks.listen)",
             (
-                *rights("Read", "campaign", "list"),
+                *rights("Read", "campaign", "list", "listmember"),
                 *rights("Create", "list"),
                 *rights("Write", "list"),
                 *rights("Append", "campaign"),
