@@ -329,7 +329,6 @@ class _ByKey:
                 detail = f"no {mapping.marketing_entity} carries this record's key"
                 self.findings.add("not in marketing", mapping.crm_entity, id_, None, detail)
 
-
     def _kept(self, link: Link | None, values: Values, reading: Reading) -> frozenset[str]:
         """The pairs whose value was edited in Marketo, and is to stay until Dynamics changes it."""
         if link is None:

@@ -5,7 +5,7 @@ included. Where it does not (``systemuser`` in many environments), the feed read
 each sweep overlaps the one before, and rows whose version stands are left out. A page that comes again byte for byte is
 not even decoded: a table at rest answers with its newest minute for ever, and that may be all of it after an import.
 That feed knows no deletions, and a table of pairs has no time of modification at all: what these lack is found by
-comparing ids (``core`` calls it a sweep).
+comparing ids (``sweep``).
 
 A cursor carries the fields it was made for, because a delta link fixes its columns: with other fields it is expired.
 """
