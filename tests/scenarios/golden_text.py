@@ -26,8 +26,8 @@ def check_golden(name: str, text: str) -> None:
 
 
 def normalised(text: str, names: Mapping[str, str]) -> str:
-    """`text` with each id of `names` as its name, times and other ids as one word, and its blocks (a line with the indented lines
-    behind it) in order: new records have random ids, and the sides answer in the order of ids."""
+    """`text` with each id of `names` as its name, times and other ids as one word, and its blocks (a line with the
+    indented lines behind it) in order: new records have random ids, and the sides answer in the order of ids."""
     text = re.sub(r"^People in Marketo: .*\n", "", text, flags=re.MULTILINE)  # it counts what other tests left there
     for id_, name in names.items():
         is_number = id_.isdecimal()  # a number may also be a count

@@ -1,6 +1,6 @@
 """While a new field is filled for everybody, live edits go first: over both emulators, pass by pass."""
 
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -11,16 +11,10 @@ from tandem.app.build import opened
 from tandem.app.demo.stories.registry import Story
 from tandem.app.demo.stories.scene import Scene
 from tandem.runtime.sync_pass import run_pass
-from tests.scenarios.emulator_pair import Pair, running_pair
+from tests.scenarios.emulator_pair import Pair
 
 PEOPLE = 60
 MAPPED = "[[entities.contact.fields]]\ncrm = 'department'\nmarketing = 'department'\n"
-
-
-@pytest.fixture(scope="module")
-def pair() -> Iterator[Pair]:
-    with running_pair() as pair:
-        yield pair
 
 
 async def _nothing(scene: Scene) -> None:

@@ -1,7 +1,6 @@
 """The recipe "only people with an e-mail address" (N102), as its example says it, over both emulators."""
 
 import tomllib
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,15 +9,9 @@ from tandem.app.demo.stories import settings
 from tandem.app.demo.stories.registry import Story
 from tandem.app.demo.stories.scene import Scene
 from tests.ground.repository import ROOT
-from tests.scenarios.emulator_pair import Pair, running_pair
+from tests.scenarios.emulator_pair import Pair
 
 EXAMPLE = ROOT / "examples" / "only-people-with-email.toml"
-
-
-@pytest.fixture(scope="module")
-def pair() -> Iterator[Pair]:
-    with running_pair() as pair:
-        yield pair
 
 
 async def _play(scene: Scene) -> None:

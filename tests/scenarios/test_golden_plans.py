@@ -4,7 +4,7 @@ To accept a change, run it with TANDEM_ACCEPT_GOLDEN=1 and read the diff before 
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from tandem.app.demo.stories.registry import Story
 from tandem.app.demo.stories.scene import Scene
 from tandem.app.demo.stories.tables import make_lookup, make_table
 from tandem.cli.main import app
-from tests.scenarios.emulator_pair import Pair, running_pair
+from tests.scenarios.emulator_pair import Pair
 from tests.scenarios.golden_text import check_golden, normalised, without_users
 
 Names = Mapping[str, str]
@@ -152,12 +152,6 @@ GOLDEN = (
     Golden(people_who_leave_and_enter_the_filter, BUYERS),
     Golden(a_record_of_a_custom_table),
 )
-
-
-@pytest.fixture(scope="module")
-def pair() -> Iterator[Pair]:
-    with running_pair() as pair:
-        yield pair
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -5,7 +5,7 @@ person, which stays as it was; natively that is silent for merges and so for qua
 records that are both synced are merged too, by choice; natively the loser's person stays for ever.
 """
 
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +13,7 @@ import pytest
 
 from tandem.app.demo.stories.registry import Story
 from tandem.app.demo.stories.scene import Scene
-from tests.scenarios.emulator_pair import Pair, running_pair
+from tests.scenarios.emulator_pair import Pair
 
 SETTINGS = """
 [matching]
@@ -27,12 +27,6 @@ filter = "synctomkto"
 """
 COLUMN = "new_synctomkto"
 PLAY = Callable[[Scene], Awaitable[None]]
-
-
-@pytest.fixture(scope="module")
-def pair() -> Iterator[Pair]:
-    with running_pair() as pair:
-        yield pair
 
 
 async def _play(pair: Pair, folder: Path, name: str, play: PLAY) -> None:

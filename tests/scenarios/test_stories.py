@@ -1,6 +1,5 @@
 """Every story, over both emulators and judged by what they hold; one pair of them serves all stories of a process."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -8,13 +7,7 @@ import pytest
 
 from tandem.app.demo.stories.catalogue import all_stories, find_story
 from tandem.app.demo.stories.registry import Story
-from tests.scenarios.emulator_pair import Pair, running_pair
-
-
-@pytest.fixture(scope="session")
-def pair() -> Iterator[Pair]:
-    with running_pair() as pair:
-        yield pair
+from tests.scenarios.emulator_pair import Pair
 
 
 def _case(story: Story) -> Any:

@@ -1,6 +1,5 @@
 """A story can fail: what is not so, what differs, who was made in vain, and a pass that still writes."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +10,7 @@ from tandem.app.demo.stories.catalogue import all_stories, find_story
 from tandem.app.demo.stories.registry import Play, Story
 from tandem.app.demo.stories.scene import Scene
 from tandem.core.errors import ConfigError
-from tests.scenarios.emulator_pair import Pair, running_pair
-
-
-@pytest.fixture(scope="module")
-def pair() -> Iterator[Pair]:
-    with running_pair() as pair:
-        yield pair
+from tests.scenarios.emulator_pair import Pair
 
 
 async def complaints(pair: Pair, folder: Path, play: Play, **more: Any) -> tuple[str, ...]:

@@ -133,6 +133,12 @@ class Control:
         """Put the organisation of a file over this one, as an administrator copies an environment."""
         await self._ask("POST", "/environment/copy", {"file": str(file), "administration_mode": False})
 
+    async def privileges(self) -> Mapping[str, Any]:
+        return await self._ask("GET", "/privileges")
+
+    async def change_privileges(self, **change: Any) -> None:
+        await self._ask("POST", "/privileges", change)
+
     async def take_snapshot(self) -> str:
         return str((await self._ask("POST", "/snapshots", {}))["id"])
 

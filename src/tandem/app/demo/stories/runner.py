@@ -79,6 +79,7 @@ class Opening:
     marketing: str
     crm_options: Mapping[str, Any]
     marketing_options: Mapping[str, Any]
+    crm_privileges: Mapping[str, Any]
 
 
 @contextlib.asynccontextmanager
@@ -98,6 +99,7 @@ async def open_stage(crm: Service, marketing: Service) -> Opening:
         marketing=await marketing.control.take_snapshot(),
         crm_options=await crm.control.settings(),
         marketing_options=await marketing.control.settings(),
+        crm_privileges=await crm.control.privileges(),
     )
 
 
@@ -106,6 +108,7 @@ async def opened_scene(
     story: Story, crm: Service, marketing: Service, opening: Opening, folder: Path, store_url: str | None = None
 ) -> AsyncIterator[Scene]:
     """Both sides at the opening, and the story's settings in a folder of its own."""
+    await _give_back(crm.control, opening.crm_privileges)
     await _go_back(crm.control, opening.crm, {**opening.crm_options, **story.crm_options})
     await _go_back(marketing.control, opening.marketing, {**opening.marketing_options, **story.marketing_options})
     with secrets_in_environment(crm, marketing):
@@ -185,6 +188,16 @@ async def _go_back(control: Control, snapshot: str, options: Mapping[str, Any]) 
     await control.restore_snapshot(snapshot)
     await control.set(**options)
     await control.set_clock(SystemClock().now())
+
+
+async def _give_back(crm: Control, before: Mapping[str, Any]) -> None:
+    """What our user may do in Dynamics, as at the start; in Marketo it is part of the snapshot."""
+    now = await crm.privileges()
+    granted, had = set(now["granted"]), set(before["granted"])
+    columns = now["revoked_columns"]
+    if (granted, columns, now["shallow"]) != (had, {}, []):
+        change = {"grant": sorted(had - granted), "revoke": sorted(granted - had)}
+        await crm.change_privileges(**change, grant_columns=columns, widen=now["shallow"])
 
 
 async def _written_by_one_more_pass(scene: Scene) -> int:
