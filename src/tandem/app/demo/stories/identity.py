@@ -34,9 +34,7 @@ async def _known(scene: Scene, crm_id: str) -> Row:
     return person
 
 
-@story(
-    "qualify-with-account", "A lead becomes a contact of a new account, and stays the same person", rows=("N70",)
-)
+@story("qualify-with-account", "A lead becomes a contact of a new account, and stays the same person", rows=("N70",))
 async def qualify_with_account(scene: Scene) -> None:
     lead = await scene.crm_enter("lead", lastname="Vries", emailaddress1="vries@story.example", companyname="Vries BV")
     other = await scene.crm_enter("lead", lastname="Zonder", emailaddress1="zonder@story.example")
