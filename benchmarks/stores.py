@@ -44,7 +44,7 @@ def _first_copy(store: Store, engine: Engine, page: Sequence[State]) -> Steps:
         for claim in claims
         if (state := claim.crm)
     ]
-    rules = Rules(engine.settings.sync_id, mappings, engine.policies, frozenset(find_parents(engine, subjects)))
+    rules = Rules(engine.settings.sync_id, mappings, engine.policies, find_parents(engine, subjects).keys)
     plan = plan_pass(subjects, rules)
     rows: list[JournalRow] = []
     steps["commit a plan of creates"] = once_us(lambda: rows.extend(store.commit_plan(plan, "bench", _NOW)), len(page))

@@ -2,10 +2,11 @@
 
 import pytest
 
+from tandem.core.choices import Choice
 from tandem.core.mapping import Direction, FieldPair, Winner, compile_mapping, share_shapes
 from tandem.core.policy import EntityPolicy
 from tandem.core.record import ACCOUNT, COMPANY, CONTACT, LEAD, PERSON, Side
-from tandem.core.transforms import Choice, Identity
+from tandem.core.transforms import Identity
 
 NAME = FieldPair("lastname", "lastName", Identity())
 EMAIL = FieldPair("emailaddress1", "email", Identity())

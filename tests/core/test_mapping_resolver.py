@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from tandem.core.choices import Choice
 from tandem.core.default_mapping import DEFAULT_MAPPINGS, DefaultMapping, DefaultPair
 from tandem.core.errors import ConfigError
 from tandem.core.mapping import Direction, FieldPair, Winner
@@ -18,7 +19,7 @@ from tandem.core.mapping_resolver import (
 )
 from tandem.core.record import ACCOUNT, COMPANY, CONTACT, LEAD, PERSON, SALESPERSON, TEAM, USER, Entity
 from tandem.core.schema import EntitySchema, FieldInfo, FieldKind, NewField
-from tandem.core.transforms import Choice, Opposite, Text, YesNo
+from tandem.core.transforms import Opposite, Text, YesNo
 
 
 def a_field(

@@ -4,12 +4,13 @@ from dataclasses import replace
 
 import pytest
 
+from tandem.core.choices import Choice
 from tandem.core.mapping import Direction, FieldPair, NotExpressibleError, Winner
 from tandem.core.merge import Agreed, Carry, Held, Quiet, Sighting, Verdict, agree, is_drift, merge_pair
 from tandem.core.plan import Conflict, ConflictKind
 from tandem.core.policy import EditRule, EntityPolicy
 from tandem.core.record import UNKNOWN, Side, Unknown, Value
-from tandem.core.transforms import Choice, Identity, YesNo
+from tandem.core.transforms import Identity, YesNo
 
 CRM_WINS, MARKETING_WINS, NEWEST_WINS, NOBODY_WINS = (EntityPolicy(winner) for winner in Winner)
 

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from tandem.core.choices import Choice
 from tandem.core.lineage import convert_base
 from tandem.core.mapping import Direction, FieldPair, NotExpressibleError, Winner, compile_mapping
 from tandem.core.plan import ActionKind, Conflict, ConflictKind, Hold
@@ -25,7 +26,7 @@ from tandem.core.record import (
     Value,
 )
 from tandem.core.subject import Rules, SentWrite, Subject, is_closed
-from tandem.core.transforms import Choice, Identity
+from tandem.core.transforms import Identity
 from tests.builders import small_mappings, small_policies
 from tests.core.people import (
     MAPPINGS,

@@ -6,15 +6,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tandem.core.choices import Choice
 from tandem.core.mapping import NotExpressibleError, Transform
+from tandem.core.moments import Moment
 from tandem.core.record import Value
 from tandem.core.schema import FieldInfo, FieldKind
 from tandem.core.transforms import (
     INTEGER_MAX,
-    Choice,
     Email,
     Identity,
-    Moment,
     Number,
     Opposite,
     Reference,

@@ -5,12 +5,13 @@ from dataclasses import dataclass, replace
 from hypothesis import event, given
 from hypothesis import strategies as st
 
+from tandem.core.choices import Choice
 from tandem.core.mapping import Direction, FieldPair, NotExpressibleError, Transform, Winner
 from tandem.core.merge import Agreed, Carry, Held, Quiet, Sighting, Verdict, agree, merge_pair
 from tandem.core.plan import Conflict
 from tandem.core.policy import EntityPolicy
 from tandem.core.record import UNKNOWN, Side, Value
-from tandem.core.transforms import Choice, Identity, Text, YesNo
+from tandem.core.transforms import Identity, Text, YesNo
 from tandem.core.values import is_empty, same
 
 

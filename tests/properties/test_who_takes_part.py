@@ -53,7 +53,7 @@ def rest(world: World, **more: Any) -> None:
     raise AssertionError("R6: the two sides do not come to rest")
 
 
-def with_contacts(**rules: object) -> World:
+def with_contacts(**rules: Any) -> World:
     policies = small_policies()
     policies[CONTACT] = replace(policies[CONTACT], **rules)
     world = World(policies=policies)

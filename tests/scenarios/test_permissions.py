@@ -71,15 +71,17 @@ async def use(stage: Stage, name: str) -> None:
     await stage.sync_until(lambda: account in stage.companies())
     if name == "created":
         stage.fill_in_form(firstName="New", lastName="Least", email="new@least.example")
-        made = lambda: [row for row in stage.crm.records("lead").values() if row.get("lastname") == "Least"]  # noqa: E731
-        await stage.sync_until(made)
+        await stage.sync_until(
+            lambda: any(row.get("lastname") == "Least" for row in stage.crm.records("lead").values())
+        )
     if name == "deleted":
         stage.delete_person(stage.person_of(id_)["id"])
         await stage.sync_until(lambda: id_ not in stage.crm.records("contact"))
     if name == "opportunities":
         deal = stage.enter("opportunity", name="Least deal")
-        shown = lambda: [row["externalOpportunityId"] for row in opportunities(stage)]  # noqa: E731
-        await stage.sync_until(lambda: deal in [str(id_).lower() for id_ in shown()])
+        await stage.sync_until(
+            lambda: deal in [str(row["externalOpportunityId"]).lower() for row in opportunities(stage)]
+        )
 
 
 def opportunities(stage: Stage) -> list[dict[str, Any]]:

@@ -66,4 +66,3 @@ def lacking_objects(resolved: Mapping[Entity, ResolvedMapping]) -> dict[Entity, 
 def _left_out(mapping: DefaultMapping, reason: str) -> LeftOut:
     entity = mapping.crm_entity
     return LeftOut(entity, WHOLE, str(mapping.marketing_entity), reason, _REMEDY.format(entity=entity))
-

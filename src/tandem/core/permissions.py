@@ -28,7 +28,8 @@ class Right:
 _STEMS: Final = {
     "lead": "Lead", "contact": "Contact", "account": "Account", "systemuser": "User", "team": "Team",
     "opportunity": "Opportunity", "connection": "Connection", "connectionrole": "ConnectionRole",
-    "campaign": "Campaign", "list": "List", "listmember": "ListMember", "task": "Activity", "transactioncurrency": "TransactionCurrency",
+    "campaign": "Campaign", "list": "List", "listmember": "ListMember", "task": "Activity",
+    "transactioncurrency": "TransactionCurrency",
 }  # fmt: skip
 
 

@@ -121,7 +121,10 @@ async def test_a_link_to_a_person_reads_as_a_number_however_it_is_shown(
 
 @pytest.mark.parametrize(
     ("setting", "code", "remedy"),
-    [({"custom_object_schema_api": False}, "616", "make the type by hand"), ({"custom_objects": False}, "1026", "custom objects")],
+    [
+        ({"custom_object_schema_api": False}, "616", "make the type by hand"),
+        ({"custom_objects": False}, "1026", "custom objects"),
+    ],
 )
 async def test_without_a_licence_the_remedy_is_said(
     connector: MarketoConnector, emulator: Emulator, setting: dict[str, bool], code: str, remedy: str

@@ -39,9 +39,7 @@ async def check_partitions(client: MarketoClient, wanted: Sequence[str]) -> list
         seen = {row.name for row in (await client.get("leads.partitions", _PATH)).rows(_WirePartition)}
     except RemoteError as error:
         return [Access("Marketo: list lead partitions", is_ok=False, remedy=str(error))]
-    remedy = (
-        "Give the API user's role that workspace in Admin > Users & Roles, or correct marketing.partitions."
-    )
+    remedy = "Give the API user's role that workspace in Admin > Users & Roles, or correct marketing.partitions."
     return [
         Access(f"Marketo: create people in partition {name}", is_ok=name in seen, remedy="" if name in seen else remedy)
         for name in dict.fromkeys(wanted)
