@@ -13,7 +13,7 @@ from typing import Final
 
 import msgspec
 
-from tandem.core.errors import ConfigError
+from tandem.core.errors import AccessError, ConfigError
 from tandem.core.record import ACCOUNT, CONTACT, LEAD, Entity, Presence, RecordId
 from tandem.ports import Connector, Reading, Store
 
@@ -53,7 +53,7 @@ async def ensure_not_restored(store: Store, crm: Connector) -> None:
     for id_, (_, entity) in known.items():
         by_entity[Entity(entity)].append(RecordId(id_))
     for entity, ids in by_entity.items():
-        for reading in await crm.fetch_records(entity, ["@id"], ids):
+        for reading in await _readable(crm, entity, ids):
             number = _number(reading.version)
             if number is not None and number < known[str(reading.id)][0]:
                 raise ConfigError(
@@ -61,6 +61,14 @@ async def ensure_not_restored(store: Store, crm: Connector) -> None:
                     " has gone back, as after a restored backup or a copy put over it. What this store remembers no"
                     " longer stands; give the sync a new store (store.url): its first copy links everybody again."
                 )
+
+
+async def _readable(crm: Connector, entity: Entity, ids: Sequence[RecordId]) -> Sequence[Reading]:
+    """A table that may not be read tells nothing; whoever needs it says so."""
+    try:
+        return await crm.fetch_records(entity, ["@id"], ids)
+    except AccessError:
+        return ()
 
 
 def _load(store: Store) -> _Newest:

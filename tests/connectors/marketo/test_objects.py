@@ -4,6 +4,7 @@ import pytest
 
 from tandem.connectors.marketo.connector import MarketoConnector
 from tandem.connectors.marketo.objects import OPPORTUNITY, OPPORTUNITY_ROLE, object_of
+from tandem.core.permissions import Feature
 from tandem.core.plan import ActionKind
 from tandem.core.record import COMPANY, PERSON, Entity, Presence, RecordId, Value
 from tandem.core.schema import FieldKind
@@ -85,12 +86,10 @@ async def test_every_subscription_has_the_standard_objects(connector: MarketoCon
 
 async def test_check_tries_objects_too(connector: MarketoConnector, emulator: Emulator) -> None:
     emulator.control("privileges", {"revoke": ["Read-Write Opportunity"]})
-    lines = await connector.check_access([OPPORTUNITY])
-    assert [(line.what, line.is_ok) for line in lines] == [
-        ("Marketo: sign in", True),
-        ("Marketo: read opportunity", True),
-        ("Marketo: write opportunity", False),
-    ]
+    deals = Feature("opportunities", "Opportunities", marketing=("Read-Write Opportunity",))
+    lines = await connector.check_access([OPPORTUNITY], [deals])
+    assert [line.is_ok for line in lines] == [True, True, False]
+    assert [line.what for line in lines[:2]] == ["Marketo: sign in", "Marketo: read opportunity"]
     assert "'Read-Write Opportunity'" in lines[-1].remedy
 
 

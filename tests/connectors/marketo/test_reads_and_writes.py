@@ -6,7 +6,7 @@ import pytest
 
 from tandem.connectors.marketo.connector import MarketoConnector
 from tandem.core import permissions
-from tandem.core.errors import AccessError, RejectedError, TransientError, UnknownOutcomeError
+from tandem.core.errors import AccessError, RejectedError, SchemaChangedError, TransientError, UnknownOutcomeError
 from tandem.core.permissions import Feature
 from tandem.core.plan import ActionKind
 from tandem.core.record import COMPANY, PERSON, SALESPERSON, Presence, RecordId, Value
@@ -109,8 +109,8 @@ async def test_companies_and_sales_persons_are_found_by_their_keys(connector: Ma
     assert (by_id.values, gone.presence) == (company.values, Presence.GONE)
 
 
-async def test_an_unknown_field_is_rejected_by_name(connector: MarketoConnector) -> None:
-    with pytest.raises(RejectedError, match="shoeSize"):
+async def test_an_unknown_field_is_named_and_asks_for_a_new_mapping(connector: MarketoConnector) -> None:
+    with pytest.raises(SchemaChangedError, match="shoeSize"):
         await connector.fetch_records(PERSON, ["shoeSize"], [RecordId("1")])
 
 
