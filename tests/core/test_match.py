@@ -7,7 +7,7 @@ from uuid import UUID
 
 import pytest
 
-from tandem.config.model import Preference
+from tandem.config.words import Preference
 from tandem.core.mapping import compile_mapping
 from tandem.core.match import (
     RULES,

@@ -10,9 +10,10 @@ from typing import Any, Final, TypeVar
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from tandem.config.model import Config, CrmConfig, MarketingConfig, StoreConfig
+from tandem.config.model import Config, StoreConfig
 from tandem.config.reference import Setting, iter_settings
 from tandem.config.secrets import SECRET_NAMES, place_of
+from tandem.config.sides import CrmConfig, MarketingConfig
 from tandem.core.errors import ConfigError
 
 _SECRET_WORD: Final = re.compile(r"secret|password|token|api_?key", re.IGNORECASE)

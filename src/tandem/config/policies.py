@@ -5,16 +5,9 @@ from dataclasses import replace
 from typing import Final
 
 from tandem.config.hooks import RosterConfig
-from tandem.config.model import (
-    Config,
-    CustomConfig,
-    EntityConfig,
-    FieldConfig,
-    MatchingConfig,
-    OneWayConfig,
-    PersonConfig,
-)
+from tandem.config.model import Config, MatchingConfig
 from tandem.config.scope import PAUSED_PAIR, marks_paused
+from tandem.config.tables import CustomConfig, EntityConfig, FieldConfig, OneWayConfig, PersonConfig
 from tandem.core.default_mapping import DEFAULT_MAPPINGS, KEY_COLUMN, DefaultMapping, DefaultPair
 from tandem.core.guard import Rails
 from tandem.core.mapping import Direction, Winner

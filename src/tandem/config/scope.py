@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 from typing import Final
 
-from tandem.config.model import Config, EntityConfig, PersonConfig
+from tandem.config.model import Config
+from tandem.config.tables import EntityConfig, PersonConfig
 from tandem.core.default_mapping import DefaultPair
 from tandem.core.endings import PAUSED
 from tandem.core.filters import columns_of, names_in
