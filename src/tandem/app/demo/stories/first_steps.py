@@ -12,6 +12,8 @@ from tandem.app.demo.stories.scene import Row, Scene
 from tandem.app.demo.world import CRM
 
 PATIENCE_S: Final = 15.0
+NEWEST_MAX: Final = 7
+"""What a command reads at its start of each table, however large it is."""
 
 
 @story("first-copy", "Everybody who is in Dynamics is in Marketo after the first copy", rows=("N4",))
@@ -58,12 +60,13 @@ async def only_changes(scene: Scene) -> None:
     await scene.settle()
     await _reset_counters(scene)
     await scene.sync()
-    scene.check("a quiet pass reads no record of Dynamics", (await scene.crm.counters()).read == 0)
+    newest = (await scene.crm.counters()).read
+    scene.check("a quiet start reads only the few newest records, by which a restored one shows", newest <= NEWEST_MAX)
     scene.check("and none of Marketo", (await scene.marketing.counters()).read == 0)
     await scene.crm_edit("contact", contacts[3], jobtitle="Director")
     await scene.sync()
     crm, marketing = await scene.crm.counters(), await scene.marketing.counters()
-    scene.check("of 25 people the one that changed is read", crm.read == 1)
+    scene.check("of 25 people the one that changed is read", crm.read == 2 * newest + 1)
     scene.check("and its person is looked at before it is written", marketing.read <= 2)
     scene.check("that one person is written, and nothing in Dynamics", (marketing.written, crm.written) == (1, 0))
     person = await scene.person_of(contacts[3])
