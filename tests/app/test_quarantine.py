@@ -3,8 +3,9 @@
 from datetime import UTC, datetime, timedelta
 
 from tandem.app.quarantine import note_what_is_mapped, quarantined
+from tandem.core.left_out import LeftOut
 from tandem.core.mapping import FieldPair, compile_mapping
-from tandem.core.mapping_resolver import LeftOut, ResolvedMapping
+from tandem.core.mapping_resolver import ResolvedMapping
 from tandem.core.record import LEAD, PERSON
 from tandem.core.transforms import Identity
 from tandem.store.memory import MemoryStore

@@ -16,9 +16,9 @@ from tandem.config.template import CONFIG_TEMPLATE, render_template
 from tandem.core.errors import ConfigError
 from tandem.core.guard import Rails
 from tandem.core.mapping import Direction, Winner
-from tandem.core.mapping_resolver import FieldOverride
 from tandem.core.policy import DeleteRule, EntityPolicy
 from tandem.core.record import ACCOUNT, CONTACT, LEAD, TEAM, USER
+from tandem.core.wanted_pairs import FieldOverride
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = sorted((ROOT / "examples").glob("*.toml"))

@@ -8,18 +8,13 @@ import pytest
 from tandem.core.choices import Choice
 from tandem.core.default_mapping import DEFAULT_MAPPINGS, DefaultMapping, DefaultPair
 from tandem.core.errors import ConfigError
+from tandem.core.left_out import LeftOut
 from tandem.core.mapping import Direction, FieldPair, Winner
-from tandem.core.mapping_resolver import (
-    NEW_FIELDS_MAX,
-    FieldOverride,
-    LeftOut,
-    ResolvedMapping,
-    distinct_new_fields,
-    resolve_mapping,
-)
+from tandem.core.mapping_resolver import NEW_FIELDS_MAX, ResolvedMapping, distinct_new_fields, resolve_mapping
 from tandem.core.record import ACCOUNT, COMPANY, CONTACT, LEAD, PERSON, SALESPERSON, TEAM, USER, Entity
 from tandem.core.schema import EntitySchema, FieldInfo, FieldKind, NewField
 from tandem.core.transforms import Opposite, Text, YesNo
+from tandem.core.wanted_pairs import FieldOverride
 
 
 def a_field(

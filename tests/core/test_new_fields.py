@@ -4,9 +4,10 @@ from dataclasses import replace
 
 from tandem.core.default_mapping import DefaultMapping, DefaultPair
 from tandem.core.mapping import Direction
-from tandem.core.mapping_resolver import FieldOverride, ResolvedMapping, resolve_mapping
+from tandem.core.mapping_resolver import ResolvedMapping, resolve_mapping
 from tandem.core.record import COMPANY, CONTACT, LEAD, PERSON, Entity, Side
 from tandem.core.schema import EntitySchema, FieldInfo, FieldKind, FieldLink, NewField, NewObject
+from tandem.core.wanted_pairs import FieldOverride
 
 EVENT = Entity("event")
 TABLE = Entity("new_event")

@@ -13,7 +13,8 @@ from tandem.config.model import Config
 from tandem.config.policies import default_mappings, policies
 from tandem.core.default_mapping import DefaultMapping
 from tandem.core.errors import AccessError, RejectedError
-from tandem.core.mapping_resolver import LeftOut, ResolvedMapping
+from tandem.core.left_out import LeftOut
+from tandem.core.mapping_resolver import ResolvedMapping
 from tandem.core.record import CONNECTION, OPPORTUNITY, OPPORTUNITY_CUSTOMER, Entity
 from tandem.ports import Connector
 

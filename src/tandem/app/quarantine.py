@@ -12,7 +12,8 @@ from typing import Final
 import msgspec
 
 from tandem.app.reports import QuarantineLine
-from tandem.core.mapping_resolver import LeftOut, ResolvedMapping
+from tandem.core.left_out import LeftOut
+from tandem.core.mapping_resolver import ResolvedMapping
 from tandem.core.record import Entity
 from tandem.ports import Store
 from tandem.telemetry import get_logger

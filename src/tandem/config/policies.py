@@ -11,7 +11,6 @@ from tandem.config.tables import CustomConfig, EntityConfig, FieldConfig, OneWay
 from tandem.core.default_mapping import DEFAULT_MAPPINGS, KEY_COLUMN, DefaultMapping, DefaultPair
 from tandem.core.guard import Rails
 from tandem.core.mapping import Direction, Winner
-from tandem.core.mapping_resolver import FieldOverride
 from tandem.core.memberships import CampaignRule, CreationRule, Roster
 from tandem.core.new_fields import label_for
 from tandem.core.policy import DEFAULT_PREFERENCE, EditRule, EntityPolicy, LeaveRule
@@ -26,6 +25,7 @@ from tandem.core.record import (
     USER,
     Entity,
 )
+from tandem.core.wanted_pairs import FieldOverride
 
 KEY_FIELD: Final = "crmId"
 """The field of a custom object that holds the record's GUID; its dedupe field."""

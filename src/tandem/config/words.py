@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, Field, Strict
 
-from tandem.core.mapping_resolver import TRANSFORM_NAMES
+from tandem.core.wanted_pairs import TRANSFORM_NAMES
 
 CALLS_PER_20_S: Final = 100
 CALLS_AT_ONCE: Final = 10

@@ -10,26 +10,19 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Final
 
-from tandem.core.choices import UnknownLabel
-from tandem.core.default_mapping import COMPANY_FIELDS, KEY_COLUMN, OWN_PERSON_KEY, DefaultMapping, DefaultPair
+from tandem.core.default_mapping import KEY_COLUMN, OWN_PERSON_KEY, DefaultMapping
 from tandem.core.errors import ConfigError
-from tandem.core.mapping import Direction, EntityMapping, FieldPair, Transform, Winner, compile_mapping
+from tandem.core.left_out import LeftOut, missing_column, why_closed
+from tandem.core.mapping import Direction, EntityMapping, FieldPair, Transform, compile_mapping
 from tandem.core.new_fields import LINK, field_to_make, label_for, missing_field, new_field
 from tandem.core.record import COMPANY, PERSON, Entity, Side
 from tandem.core.related import NotShown, Related, find_shown, link_of
 from tandem.core.schema import EntitySchema, FieldInfo, FieldKind, FieldLink, NewField, NewObject
-from tandem.core.transforms import Identity, Opposite, TooLong, Unpairable, Ways, transform_for
+from tandem.core.transforms import Identity, TooLong, Unpairable, Ways, transform_for
+from tandem.core.wanted_pairs import BY_NUMBER, NAMED_TRANSFORMS, FieldOverride, WantedPair, wanted_pairs
 
 NEW_FIELDS_MAX: Final = 100
 """What Marketo's lead field API makes at most (marketo-rest 3.7)."""
-
-BY_NUMBER: Final = "number"
-"""A transform by name too: of a choice, by its number."""
-
-NAMED_TRANSFORMS: Final[Mapping[str, Transform]] = {"as_is": Identity(), "opposite": Opposite()}
-"""Transforms a setting may name; every other pair gets the one of its types."""
-
-TRANSFORM_NAMES: Final = (*NAMED_TRANSFORMS, BY_NUMBER)
 
 VIRTUAL_FIELDS: Final = (
     FieldInfo(KEY_COLUMN, "Id", FieldKind.REFERENCE, "virtual", is_writable=False),
@@ -38,44 +31,6 @@ VIRTUAL_FIELDS: Final = (
     FieldInfo("@paused", "Paused", FieldKind.BOOLEAN, "virtual", is_writable=False),
 )
 """What Tandem itself knows of every crm record; the crm connector supplies the values."""
-
-
-@dataclass(frozen=True, slots=True)
-class FieldOverride:
-    """An operator's line on one crm column: changes the default pair of that column, adds one, or removes it.
-
-    None leaves the default as it is. ``create_as`` is the Marketo type a missing field is made with,
-    ``create_column_as`` the Dynamics type of a missing column, with an alternate key if ``is_key``; ``is_own``: nobody
-    but Tandem writes the column.
-    """
-
-    crm: str
-    marketing: str | None = None
-    direction: Direction | None = None
-    winner: Winner | None = None
-    first_link: Winner | None = None
-    transform: str | None = None
-    language: int | None = None
-    unknown_label: UnknownLabel = UnknownLabel.HOLD
-    too_long: TooLong = TooLong.CUT
-    opt_out: bool | None = None
-    only_if_empty: bool = False
-    create_as: str | None = None
-    create_column_as: str | None = None
-    is_key: bool = False
-    is_own: bool = False
-    remove: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class LeftOut:
-    crm_entity: Entity
-    crm_field: str
-    marketing_field: str
-    reason: str
-    remedy: str
-    is_permission: bool = False
-    """Whether a right of Tandem's own user is what is missing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +73,7 @@ def resolve_mapping(
     """
     default = replace(default, crm_extras=tuple(dict.fromkeys([*default.crm_extras, *extras])))
     resolver = _Resolver(default, crm, marketing, direction, related, ways or Ways(), hidden)
-    for line in _wanted_pairs(default, overrides):
+    for line in wanted_pairs(default, overrides):
         resolver.add(line)
     return resolver.resolved(person_extras, columns)
 
@@ -137,79 +92,6 @@ def distinct_new_fields(mappings: Iterable[ResolvedMapping]) -> tuple[NewField, 
             " remove some pairs ([[entities.*.fields]], remove = true) or create fields in Marketo's Field Management."
         )
     return tuple(fields.values())
-
-
-@dataclass(frozen=True, slots=True)
-class _Line:
-    """A default pair with what the operator said about it; the link that shows it, and what a path shows."""
-
-    pair: DefaultPair
-    said: FieldOverride
-    link: FieldLink | None = None
-    through: str = ""
-
-
-def _wanted_pairs(default: DefaultMapping, overrides: Sequence[FieldOverride]) -> list[_Line]:
-    lines = {pair.crm: _Line(pair, FieldOverride(pair.crm)) for pair in default.pairs}
-    seen: set[str] = set()
-    for said in overrides:
-        where = f"entities.{default.crm_entity}.fields (crm = {said.crm!r})"
-        if said.crm in seen:
-            raise ConfigError(f"{where} is set twice; keep one line for each crm column.")
-        seen.add(said.crm)
-        if said.remove or said.crm == KEY_COLUMN:
-            _check_removal(where, said, lines)
-            del lines[said.crm]
-            continue
-        lines[said.crm] = _overridden(where, said, lines.get(said.crm), default.crm_entity)
-    _check_targets(default.crm_entity, lines.values())
-    return list(lines.values())
-
-
-def _check_removal(where: str, said: FieldOverride, lines: Mapping[str, _Line]) -> None:
-    if said.crm == KEY_COLUMN:
-        raise ConfigError(f"{where} cannot be changed: the pair of {KEY_COLUMN} is how records are recognised.")
-    if said.crm not in lines:
-        raise ConfigError(f"{where} removes a pair that the default mapping does not have; delete the line.")
-
-
-def _overridden(where: str, said: FieldOverride, line: _Line | None, crm_entity: Entity) -> _Line:
-    if line is None:
-        if said.marketing is None:
-            raise ConfigError(f"{where} is not in the default mapping: say the Marketo field with marketing = '...'.")
-        pair = DefaultPair(said.crm, said.marketing, native_type=said.create_as or "")
-    elif said.marketing is not None and said.marketing != line.pair.marketing:
-        pair = replace(line.pair, marketing=said.marketing, label="", native_type=said.create_as or "")
-    else:
-        pair = replace(line.pair, native_type=said.create_as or line.pair.native_type)
-    if said.opt_out is not None:
-        pair = replace(pair, opt_out=said.opt_out)
-    if said.direction is not None:
-        pair = replace(pair, direction=_allowed_direction(where, said.direction, crm_entity, pair))
-    if said.transform is not None and said.transform not in TRANSFORM_NAMES:
-        known = ", ".join(sorted(TRANSFORM_NAMES))
-        raise ConfigError(f"{where} names the transform {said.transform!r}, which does not exist; known: {known}.")
-    if pair.opt_out and said.transform == "opposite":
-        raise ConfigError(f"{where} turns an opt-out round; an opt-out is true on both sides or on none.")
-    return _Line(pair, said)
-
-
-def _allowed_direction(where: str, wanted: Direction, crm_entity: Entity, pair: DefaultPair) -> Direction:
-    if wanted is not Direction.TO_MARKETING and (pair.crm.startswith("@") or pair.parents):
-        raise ConfigError(f"{where} can only go to_marketing.")
-    return wanted
-
-
-def _check_targets(crm_entity: Entity, lines: Iterable[_Line]) -> None:
-    """Two columns that write one Marketo field would overwrite each other for ever."""
-    seen: dict[str, str] = {}
-    for line in lines:
-        first = seen.setdefault(line.pair.marketing.lower(), line.pair.crm)
-        if first != line.pair.crm:
-            raise ConfigError(
-                f"entities.{crm_entity}.fields maps both {first!r} and {line.pair.crm!r} to the Marketo field"
-                f" {line.pair.marketing!r}; remove one of them (remove = true)."
-            )
 
 
 class _Resolver:
@@ -242,7 +124,7 @@ class _Resolver:
         self._hidden = hidden
         self._links: dict[str, FieldLink] = {}
 
-    def add(self, line: _Line) -> None:
+    def add(self, line: WantedPair) -> None:
         if line.pair.crm == KEY_COLUMN and self._default.marketing_entity == PERSON:
             line = self._with_person_key(line)
         if "." in line.pair.crm:
@@ -254,7 +136,7 @@ class _Resolver:
             self._columns.append(_new_column(line.said, line.said.create_column_as))
         if crm is None or not crm.is_readable:
             is_secured = crm is not None and crm.is_secured
-            self._leave_out(line, *_missing_column(self._default.crm_entity, line, crm), is_permission=is_secured)
+            self._leave_out(line, *missing_column(self._default.crm_entity, line, crm), is_permission=is_secured)
             return
         line = self._with_parent(line, crm)
         found = self._marketing.find(line.pair.marketing, line.pair.label)
@@ -312,7 +194,7 @@ class _Resolver:
         one, several = self._default.labels
         return NewObject(self._default.marketing_entity, one, several, tuple(self._new))
 
-    def _with_parent(self, line: _Line, crm: FieldInfo) -> _Line:
+    def _with_parent(self, line: WantedPair, crm: FieldInfo) -> WantedPair:
         """A custom object's lookup becomes a link where Marketo can link to what it leads to; a role names a person."""
         if not self._default.is_custom and line.pair.native_type == LINK:
             return replace(line, link=FieldLink(PERSON, "id"))
@@ -334,7 +216,7 @@ class _Resolver:
         """Marketo takes one link to a person or a company, and one to a custom object (marketo-rest 4.4)."""
         return any(_is_standard(link) == _is_standard(other) for other in self._links.values())
 
-    def _with_path(self, line: _Line) -> _Line:
+    def _with_path(self, line: WantedPair) -> WantedPair:
         """The line with what its path shows, whose values are of that column's kind; unchanged where it is left out."""
         if self._default.marketing_entity == PERSON:
             self._leave_out(
@@ -357,7 +239,7 @@ class _Resolver:
         pair = replace(line.pair, parents=(shown.parent,), direction=Direction.TO_MARKETING)
         return replace(line, pair=pair, link=link, through=shown.pair)
 
-    def _with_person_key(self, line: _Line) -> _Line:
+    def _with_person_key(self, line: WantedPair) -> WantedPair:
         """The standard key where the instance describes it, else a field of our own."""
         if not self._marketing.find(line.pair.marketing, ""):
             line = replace(line, pair=OWN_PERSON_KEY)
@@ -382,7 +264,7 @@ class _Resolver:
     def _is_readable(self, name: str) -> bool:
         return name in self._crm and self._crm[name].is_readable
 
-    def _transform(self, line: _Line, crm: FieldInfo, marketing: FieldInfo) -> Transform | None:
+    def _transform(self, line: WantedPair, crm: FieldInfo, marketing: FieldInfo) -> Transform | None:
         named = NAMED_TRANSFORMS.get(line.said.transform or "")
         if named is not None:
             return named
@@ -405,7 +287,7 @@ class _Resolver:
             cuts=said.too_long is TooLong.CUT,
         )
 
-    def _direction_of(self, line: _Line, crm: FieldInfo, marketing: FieldInfo) -> Direction | None:
+    def _direction_of(self, line: WantedPair, crm: FieldInfo, marketing: FieldInfo) -> Direction | None:
         """The wanted direction without the ways that are closed; None (and left out) where no way is left."""
         wanted = [side for side in Side if line.pair.direction.allows(side)]
         allowed = [side for side in wanted if self._direction.allows(side)]
@@ -413,7 +295,7 @@ class _Resolver:
             reason = f"the pair goes {line.pair.direction} and the entity {self._direction}"
             self._leave_out(line, reason, f"Change entities.{self._default.crm_entity}.direction, or remove the pair.")
             return None
-        closed = {side: why for side in allowed if (why := self._closed(side, crm, marketing))}
+        closed = {side: why for side in allowed if (why := why_closed(side, self._default, crm, marketing))}
         ways = [side for side in allowed if side not in closed]
         for side in closed:
             is_permission = side is Side.CRM and crm.is_secured
@@ -421,42 +303,10 @@ class _Resolver:
             (self._narrowed if ways else self._left_out).append(note)
         return _direction_to(ways) if ways else None
 
-    def _closed(self, side: Side, crm: FieldInfo, marketing: FieldInfo) -> tuple[str, str] | None:
-        """Why nothing can be written to `side`, with the remedy."""
-        if side is Side.CRM:
-            if crm.is_writable:
-                return None
-            if crm.is_computed:
-                return (
-                    "Dynamics computes the column, so it only goes to Marketo, with the record's next change",
-                    f"Bring what was computed since over with: tandem backfill {crm.name}",
-                )
-            if crm.is_secured:
-                profile = "In Dynamics, add Tandem's user to a column security profile that may update"
-                return (
-                    "Tandem's user may not write the secured column, so it only goes to Marketo",
-                    f"{profile} {self._default.crm_entity}.{crm.name}, or set direction = 'to_marketing'.",
-                )
-            return (
-                "Tandem's user may not write the column, so it only goes to Marketo",
-                f"Grant write access to {self._default.crm_entity}.{crm.name}, or set direction = 'to_marketing'.",
-            )
-        if self._default.marketing_entity == PERSON and marketing.name in COMPANY_FIELDS:
-            return (
-                "the field belongs to the person's company and is written with companies only",
-                "Map the column to a field of the person.",
-            )
-        if not marketing.is_writable:
-            return (
-                "Marketo lets nobody write the field over its API",
-                "Map the column to another field, or set direction = 'to_crm'.",
-            )
-        return None
-
-    def _note(self, line: _Line, reason: str, remedy: str, *, is_permission: bool = False) -> LeftOut:
+    def _note(self, line: WantedPair, reason: str, remedy: str, *, is_permission: bool = False) -> LeftOut:
         return LeftOut(self._default.crm_entity, line.pair.crm, line.pair.marketing, reason, remedy, is_permission)
 
-    def _leave_out(self, line: _Line, reason: str, remedy: str, *, is_permission: bool = False) -> None:
+    def _leave_out(self, line: WantedPair, reason: str, remedy: str, *, is_permission: bool = False) -> None:
         self._left_out.append(self._note(line, reason, remedy, is_permission=is_permission))
 
 
@@ -474,7 +324,7 @@ class _Names:
         return self._by_name.get(name.lower()) or (self._by_label.get(label.lower()) if label else None)
 
 
-def _field_pair(line: _Line, marketing: str, transform: Transform, direction: Direction) -> FieldPair:
+def _field_pair(line: WantedPair, marketing: str, transform: Transform, direction: Direction) -> FieldPair:
     return FieldPair(
         crm=line.pair.crm,
         marketing=marketing,
@@ -504,16 +354,3 @@ def _direction_to(ways: Sequence[Side]) -> Direction:
 
 def _new_column(said: FieldOverride, native_type: str) -> NewField:
     return NewField(said.crm, label_for(said.crm.partition("_")[2] or said.crm), native_type, is_key=said.is_key)
-
-
-def _missing_column(entity: Entity, line: _Line, crm: FieldInfo | None) -> tuple[str, str]:
-    name = line.pair.crm
-    if crm is None and line.said.create_column_as is not None:
-        return f"Dynamics has no column {name!r} on {entity} yet", "Make it with: tandem schema apply"
-    if crm is None:
-        where = "Install Marketo's Sales Insight solution" if name.startswith("mkt_") else "Create the column"
-        return f"Dynamics has no column {name!r} on {entity}", f"{where} in Dynamics, or remove the pair."
-    if crm.is_secured:
-        profile = f"In Dynamics, add Tandem's user to a column security profile that may read {entity}.{name}"
-        return "Tandem's user may not read the secured column", f"{profile}; it is filled with the next pass."
-    return "Dynamics lets nobody read the column over its API", "Map another column, or remove the pair."
