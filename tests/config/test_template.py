@@ -99,6 +99,13 @@ def test_the_template_names_every_setting_and_explains_it() -> None:
         )
 
 
+def test_the_ceiling_of_people_stands_beside_the_blanks_of_marketo() -> None:
+    """Whoever fills in the blanks has to see it: an empty subscription takes in nobody without a number."""
+    table = CONFIG_TEMPLATE.partition("\n[marketing]\n")[2].partition("\n[")[0]
+    names = re.findall(r"^#?(\w+) =", table, flags=re.MULTILINE)
+    assert names[:4] == ["url", "munchkin_id", "client_id", "max_people"]
+
+
 def test_the_reference_page_is_up_to_date() -> None:
     """Run ``python -m tandem.config.reference > docs/reference/settings.md`` after a change of the model."""
     assert (ROOT / "docs/reference/settings.md").read_text(encoding="utf-8") == render_page()

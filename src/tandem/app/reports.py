@@ -374,8 +374,8 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class VerifyReport:
-    """``compared`` counts records per crm entity; ``unread`` names what could not be read; ``explained`` counts
-    differences that are held or waiting and shown as such (they are listed in ``differences`` too)."""
+    """``compared`` counts records per crm entity; ``unread`` names what could not be read; ``differences`` are the
+    first of ``difference_count``."""
 
     compared: dict[str, int]
     differences: tuple[Difference, ...]

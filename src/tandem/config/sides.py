@@ -92,6 +92,11 @@ class MarketingConfig(Section):
     )
     munchkin_id: Name = Field(description="Munchkin account id, such as 123-ABC-456 (Admin > Munchkin).")
     client_id: Name = Field(description="Client id of the LaunchPoint service of Tandem's API user.")
+    max_people: Count | None = Field(
+        default=None,
+        description="How many people Marketo may hold before Tandem makes no more; unset: a tenth more than there were"
+        " when Tandem first read them all, so a small or empty subscription needs a number before its first copy.",
+    )
     daily_share: Share = Field(
         default=0.5,
         description="Share of the daily calls that Tandem may use; the rest is for others. Adobe advises 0.5.",
@@ -123,12 +128,6 @@ class MarketingConfig(Section):
     settle_s: Seconds = Field(
         default=90.0,
         description="Seconds after which a call without an answer can no longer change anything in Marketo.",
-    )
-
-    max_people: Count | None = Field(
-        default=None,
-        description="How many people Marketo may hold before Tandem makes no more; unset: a tenth more than there were"
-        " when Tandem first read them all.",
     )
     partitions: tuple[PartitionConfig, ...] = Field(
         default=(), description="Rules for the lead partition of new people; unset, or none passed: Marketo's default."

@@ -100,9 +100,9 @@ class Request:
 
 
 def is_repeat(earlier: Request, ask: Ask, now: datetime) -> bool:
-    """Whether `ask` is `earlier` once more. A caller's own key holds for ever; a derived one while the request is open,
-    and a while longer for a task: every other deed may be asked for again, and does nothing where nothing is left to
-    do."""
+    """Whether `ask` is `earlier` once more. A caller's own key holds for as long as the request is kept; a derived one
+    while the request is open, and a while longer for a task: every other deed may be asked for again, and does nothing
+    where nothing is left to do."""
     if earlier.state.is_open or ask.key:
         return True
     if ask.origin == MEMBERSHIP and earlier.state is RequestState.REFUSED:
