@@ -282,6 +282,28 @@ async def test_what_may_be_read_and_not_written_waits_and_the_rest_goes_on(other
     assert_in_step(stage)
 
 
+async def test_a_deal_that_moves_to_a_company_which_is_gone_in_marketo_waits_with_that_field_alone(
+    other_stage: Stage,
+) -> None:
+    """Marketo answers as if the deal itself were missing; taken for that, it would be sent again with every pass."""
+    stage = other_stage
+    gone = stage.enter("account", name="Gone in Marketo")
+    deal = stage.enter("opportunity", name="Stays", customerid={"entity": "account", "id": account(stage)})
+    await stage.sync_until_quiet()
+    stage.marketing.control("people/delete", {"entity": "company", "id": int(stage.companies()[gone]["id"])})
+    stage.crm.edit("opportunity", deal, name="Moves", customerid={"entity": "account", "id": gone})
+    await stage.sync_until(lambda: "Moves" in {row["name"] for row in rows(stage, "opportunity")})
+    refused = "externalCompanyId in marketing was rejected with this value"
+    assert refused in stage.holds()
+    stage.reset_counters()
+    for _ in range(3):
+        await stage.sync()
+    assert "opportunities.sync" not in stage.counters()[1]["requests"]
+    stage.crm.edit("opportunity", deal, customerid={"entity": "account", "id": account(stage)})
+    await stage.sync_until_quiet()
+    assert refused not in stage.holds()
+
+
 async def test_a_quiet_pass_asks_each_view_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     more = f"{SETTINGS}[run]\npass_interval_s = 0.05\n"
     with running_stage(tmp_path, people=40, marketing_people=10, seed=29, more=more) as stage:

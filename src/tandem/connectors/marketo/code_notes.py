@@ -62,7 +62,7 @@ _REMEDIES: Final = {
     "1009": "Say the lead partition in the settings.",
     "1010": "Move the person, or change the rule that chooses the partition.",
     "1011": "Map the column to another field.",
-    "1013": "Nothing: what the record names is made first. If it stays, `tandem verify --repair` plans it again.",
+    "1013": "What the record names is gone in Marketo: let it be made again, then `tandem errors retry --code 1013`.",
     "1015": "Nothing: the person has left the list already.",
     "1017": "Nothing: the record that is there is looked up and linked.",
     "1018": "The native CRM sync is switched on in this subscription and locks these records. Tandem needs a"

@@ -91,6 +91,10 @@ MEANINGS: Final[dict[str, str]] = {
     "1036": "two records of one call hold the same key",
 }
 
+_NAMING: Final[Mapping[str, str]] = {"718": "externalSalesPersonId", "1013": "externalCompanyId"}
+"""The field that an update is refused for where the code alone tells. Of other objects than people 1013 may be about
+the record itself (``named``)."""
+
 _TYPES_OF_OBJECTS: Final = "customobjects.schema."
 """Calls about types hold no one's data, so Marketo's own text, which names what is wrong, can be shown."""
 
@@ -235,7 +239,16 @@ def result_of(entity: Entity, kind: ActionKind, result: WireResult) -> WriteResu
     # A person's 1013 is about the company it names, not about the person.
     if kind is ActionKind.UPDATE and (code == "1004" or (code == "1013" and entity != PERSON)):
         return Missing()
-    return Refused(code, f"Marketo: {code}, {explain(reason)}", field_of(reason))
+    field = field_of(reason)
+    if field is None and kind is ActionKind.UPDATE:
+        field = _NAMING.get(code)
+    return Refused(code, f"Marketo: {code}, {explain(reason)}", field)
+
+
+def refused_for(code: str, field: str | None) -> Refused:
+    """An update of a record that is there, whose `field` names one that is not."""
+    text = MEANINGS["1013"] + (f" (field {field})" if field else "")
+    return Refused(code, f"Marketo: {code}, {text}", field)
 
 
 def result_of_row(kind: ActionKind, reason: str, labels: Mapping[str, str]) -> WriteResult:

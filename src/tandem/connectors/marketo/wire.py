@@ -169,6 +169,29 @@ class WireObject(msgspec.Struct, rename="camel"):
     searchable_fields: list[list[str]] = []
 
 
+class WireTarget(msgspec.Struct):
+    name: str = ""
+
+
+class WireRelation(msgspec.Struct):
+    """A link of a custom object; older answers call the target ``object`` (marketo-rest 4.3)."""
+
+    field: str = ""
+    related_to: WireTarget | None = msgspec.field(default=None, name="relatedTo")
+    object: WireTarget | None = None
+
+    @property
+    def target(self) -> str:
+        found = self.related_to or self.object
+        return found.name if found is not None else ""
+
+
+class WireLinks(msgspec.Struct):
+    """What the describe call of a custom object says of its links."""
+
+    relationships: list[WireRelation] = []
+
+
 class WireName(msgspec.Struct):
     name: str = ""
 

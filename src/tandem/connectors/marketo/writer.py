@@ -17,6 +17,7 @@ from typing import Any, Final, TypeAlias
 from tandem.connectors.marketo.client import MarketoClient
 from tandem.connectors.marketo.costs import BATCH_MAX, BODY_MAX, ImportEstimate
 from tandem.connectors.marketo.errors import SYSTEM_ERROR, results_of
+from tandem.connectors.marketo.named import tell_apart
 from tandem.connectors.marketo.objects import MarketoObject, object_of
 from tandem.connectors.marketo.partitions import fields_of, partition_of
 from tandem.connectors.marketo.reader import all_of
@@ -143,7 +144,10 @@ class _SyncCall:
         if len(results) != len(records):
             text = f"Marketo answered {operation} with {len(results)} results for {len(records)} records."
             raise UnknownOutcomeError(text, side=Side.MARKETING, operation=operation, request_id=answer.request_id)
-        return results_of(self.object.entity, self.kind, results)
+        fates = results_of(self.object.entity, self.kind, results)
+        if self.kind is not ActionKind.UPDATE:
+            return fates
+        return await tell_apart(self._client, self.object, records, results, fates)
 
     async def _halve(self, records: Sequence[_Record], error: RejectedError | TransientError) -> list[WriteResult]:
         if len(records) == 1:
