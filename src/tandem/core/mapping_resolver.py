@@ -158,7 +158,7 @@ class _Resolver:
                 f" fields; it pairs {crm.native_type} with {marketing.native_type}. Take opt_out out."
             )
         if found is None:
-            self._new.append(new_field(self._default, line.pair, marketing, line.link))
+            self._new.append(new_field(self._default, marketing, line.link))
         if line.link is not None:
             self._links[line.pair.crm] = line.link
         if line.said.is_own:

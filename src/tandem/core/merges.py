@@ -82,7 +82,7 @@ def merge_counterparts(case: Case, link: Link, merge: Merge) -> LinkPlan:
     survivor = merge.counterpart
     assert loser is not None, "a merge has the loser's counterpart"
     assert survivor is not None, "a merge has the survivor's counterpart"
-    given = _opt_outs(case, loser, survivor)
+    given = _opt_outs(case, survivor)
     why = f"merged into {survivor.key.entity} {survivor.key.id}"
     action = Action(
         loser.key.side,
@@ -136,7 +136,7 @@ def _values(case: Case, state: State) -> Sequence[Value]:
     return case.mapping.crm_values(state.values) if is_crm else case.mapping.marketing_values(state.values)
 
 
-def _opt_outs(case: Case, loser: State, survivor: State) -> tuple[FieldWrite, ...]:
+def _opt_outs(case: Case, survivor: State) -> tuple[FieldWrite, ...]:
     """R8: what either record of the loser says no to, the survivor says no to as well."""
     side, ends = survivor.key.side, (case.subject.crm, case.subject.marketing)
     there = _values(case, survivor)

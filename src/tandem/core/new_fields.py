@@ -58,7 +58,7 @@ def field_to_make(default: DefaultMapping, pair: DefaultPair, crm: FieldInfo) ->
     return FieldInfo(pair.marketing, label_of(pair), kind, native_type, max_length=length)
 
 
-def new_field(default: DefaultMapping, pair: DefaultPair, field: FieldInfo, link: FieldLink | None) -> NewField:
+def new_field(default: DefaultMapping, field: FieldInfo, link: FieldLink | None) -> NewField:
     is_key = default.is_custom and field.name == default.key_field
     return NewField(field.name, field.label, field.native_type, is_key=is_key, link=link)
 

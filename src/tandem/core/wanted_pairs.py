@@ -73,7 +73,7 @@ def wanted_pairs(default: DefaultMapping, overrides: Sequence[FieldOverride]) ->
             _check_removal(where, said, lines)
             del lines[said.crm]
             continue
-        lines[said.crm] = _overridden(where, said, lines.get(said.crm), default.crm_entity)
+        lines[said.crm] = _overridden(where, said, lines.get(said.crm))
     _check_targets(default.crm_entity, lines.values())
     return list(lines.values())
 
@@ -85,7 +85,7 @@ def _check_removal(where: str, said: FieldOverride, lines: Mapping[str, WantedPa
         raise ConfigError(f"{where} removes a pair that the default mapping does not have; delete the line.")
 
 
-def _overridden(where: str, said: FieldOverride, line: WantedPair | None, crm_entity: Entity) -> WantedPair:
+def _overridden(where: str, said: FieldOverride, line: WantedPair | None) -> WantedPair:
     if line is None:
         if said.marketing is None:
             raise ConfigError(f"{where} is not in the default mapping: say the Marketo field with marketing = '...'.")
@@ -97,7 +97,7 @@ def _overridden(where: str, said: FieldOverride, line: WantedPair | None, crm_en
     if said.opt_out is not None:
         pair = replace(pair, opt_out=said.opt_out)
     if said.direction is not None:
-        pair = replace(pair, direction=_allowed_direction(where, said.direction, crm_entity, pair))
+        pair = replace(pair, direction=_allowed_direction(where, said.direction, pair))
     if said.transform is not None and said.transform not in TRANSFORM_NAMES:
         known = ", ".join(sorted(TRANSFORM_NAMES))
         raise ConfigError(f"{where} names the transform {said.transform!r}, which does not exist; known: {known}.")
@@ -106,7 +106,7 @@ def _overridden(where: str, said: FieldOverride, line: WantedPair | None, crm_en
     return WantedPair(pair, said)
 
 
-def _allowed_direction(where: str, wanted: Direction, crm_entity: Entity, pair: DefaultPair) -> Direction:
+def _allowed_direction(where: str, wanted: Direction, pair: DefaultPair) -> Direction:
     if wanted is not Direction.TO_MARKETING and (pair.crm.startswith("@") or pair.parents):
         raise ConfigError(f"{where} can only go to_marketing.")
     return wanted

@@ -42,7 +42,7 @@ from tandem.runtime.work import Work
 async def look(engine: Engine, marketing_entity: Entity, claims: Sequence[Claim], *, in_inbox: bool) -> list[Subject]:
     """Subjects for `claims`, in their order. `in_inbox`: unlinked marketing records are looked up in the inbox."""
     works = [_begin(engine, marketing_entity, claim) for claim in claims]
-    await _read_ends(engine, marketing_entity, works)
+    await _read_ends(engine, works)
     await follow_merges(engine, marketing_entity, works)
     _note_decisions(engine, works)
     await note_merges(engine, works)
@@ -94,7 +94,7 @@ def _entity_created_in_crm(engine: Engine, marketing_entity: Entity) -> Entity:
 # --- both ends
 
 
-async def _read_ends(engine: Engine, marketing_entity: Entity, works: Sequence[Work]) -> None:
+async def _read_ends(engine: Engine, works: Sequence[Work]) -> None:
     wanted: dict[tuple[Side, Entity], dict[RecordId, list[Work]]] = defaultdict(lambda: defaultdict(list))
     for work in works:
         for side in Side:
@@ -103,7 +103,7 @@ async def _read_ends(engine: Engine, marketing_entity: Entity, works: Sequence[W
                 _set_end(work, side, state)
             elif side is Side.CRM and (known := _known_crm(engine, work)):
                 work.crm = known
-            elif work.needs_reading and (key := _key_to_read(engine, work, side, marketing_entity)):
+            elif work.needs_reading and (key := _key_to_read(engine, work, side)):
                 wanted[side, key.entity][key.id].append(work)
     for (side, entity), by_id in wanted.items():
         for state in await read_by_id(engine, side, entity, list(by_id)):
@@ -135,7 +135,7 @@ def _is_usable(state: State, link: Link | None) -> bool:
     return state.is_present and (link is None or state.read_number > link.written(state.key.side))
 
 
-def _key_to_read(engine: Engine, work: Work, side: Side, marketing_entity: Entity) -> RecordKey | None:
+def _key_to_read(engine: Engine, work: Work, side: Side) -> RecordKey | None:
     state = work.claim.crm if side is Side.CRM else work.claim.marketing
     if state is not None:
         return state.key
