@@ -127,7 +127,8 @@ class MarketingConfig(Section):
     )
     settle_s: Seconds = Field(
         default=90.0,
-        description="Seconds after which a call without an answer can no longer change anything in Marketo.",
+        description="Seconds after which a call without an answer can no longer change anything in Marketo; a merge"
+        " gets twice, a custom object a third more, as Marketo's own time limits do.",
     )
     partitions: tuple[PartitionConfig, ...] = Field(
         default=(), description="Rules for the lead partition of new people; unset, or none passed: Marketo's default."

@@ -324,7 +324,7 @@ class MemoryConnector:
     def batch_size(self, entity: Entity, kind: ActionKind, waiting: int = 0, lookup: str | None = None) -> int:
         return self.page_size
 
-    def settle_s(self, entity: Entity, together: int = 1) -> float:
+    def settle_s(self, entity: Entity, together: int = 1, kind: ActionKind = ActionKind.UPDATE) -> float:
         return self.settle
 
     async def write(self, entity: Entity, writes: Sequence[Write]) -> Sequence[WriteResult]:

@@ -246,7 +246,7 @@ class Connector(Protocol):
     def batch_size(self, entity: Entity, kind: ActionKind, waiting: int = 0, lookup: str | None = None) -> int:
         """How many writes one call takes; more where so many are `waiting` that a file of them costs less."""
 
-    def settle_s(self, entity: Entity, together: int = 1) -> float:
+    def settle_s(self, entity: Entity, together: int = 1, kind: ActionKind = ActionKind.UPDATE) -> float:
         """How long after the call a write without an answer, of so many `together`, may still land: the endpoint's own
         timeout, or a file's time in the side's queue."""
 

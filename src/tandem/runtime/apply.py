@@ -87,7 +87,7 @@ def _creates_by_dedupe_key(engine: Engine, action: Action) -> bool:
 def _keep_lease(engine: Engine, batch: Sequence[JournalRow]) -> None:
     """A call starts only under a lease that outlives it."""
     action = batch[0].action
-    lasts_s = engine.connector(action.side).settle_s(action.entity, len(batch))
+    lasts_s = engine.connector(action.side).settle_s(action.entity, len(batch), action.kind)
     engine.store.renew_lease(max(engine.settings.lease_s, lasts_s), engine.clock.now())
 
 

@@ -50,7 +50,8 @@ def settles_at(engine: Engine, row: JournalRow, together: Counter[_Call]) -> dat
     """The time from which the row can be decided; None when it was never sent. A Marketo row waits for the feed too."""
     if row.sent_at is None:
         return None
-    wait = engine.connector(row.action.side).settle_s(row.action.entity, together[_call(row, row.sent_at)])
+    side, entity, kind = row.action.side, row.action.entity, row.action.kind
+    wait = engine.connector(side).settle_s(entity, together[_call(row, row.sent_at)], kind)
     return row.sent_at + timedelta(seconds=wait)
 
 

@@ -8,7 +8,7 @@ from tandem.connectors.marketo.connector import MarketoConnector
 from tandem.connectors.marketo.imports import fit_for_file, parse_failures, render_file
 from tandem.core.errors import AccessError, UnknownOutcomeError
 from tandem.core.plan import ActionKind
-from tandem.core.record import PERSON, RecordId, Value
+from tandem.core.record import COMPANY, PERSON, Entity, RecordId, Value
 from tandem.core.schema import NewField
 from tandem.ports import Missing, Refused, Taken, Write, Written
 from tests.connectors.marketo.conftest import Connect
@@ -187,6 +187,24 @@ async def test_without_the_right_nothing_was_written(
 async def test_a_file_settles_later_than_a_call(importing: MarketoConnector) -> None:
     assert importing.settle_s(PERSON, 300) == 90
     assert importing.settle_s(PERSON, 301) == 3600
+
+
+@pytest.mark.parametrize(
+    ("entity", "kind", "seconds"),
+    [
+        (PERSON, ActionKind.MERGE, 180),
+        (PERSON, ActionKind.UPDATE, 90),
+        (PERSON, ActionKind.DELETE, 90),
+        (Entity("car_c"), ActionKind.CREATE, 120),
+        (COMPANY, ActionKind.UPDATE, 90),
+    ],
+)
+async def test_a_write_settles_no_sooner_than_its_call_may_end(
+    connect: Connect, entity: Entity, kind: ActionKind, seconds: float
+) -> None:
+    """The endpoints' own time-outs (marketo-rest 2.4), in proportion where an operator says another time."""
+    assert connect().settle_s(entity, 1, kind) == pytest.approx(seconds)
+    assert connect(settle_s=9).settle_s(entity, 1, kind) == pytest.approx(seconds / 10)
 
 
 # --- what goes into a file

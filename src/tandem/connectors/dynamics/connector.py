@@ -221,7 +221,7 @@ class DynamicsConnector:
     def batch_size(self, entity: Entity, kind: ActionKind, waiting: int = 0, lookup: str | None = None) -> int:
         return batch_size(kind)
 
-    def settle_s(self, entity: Entity, together: int = 1) -> float:
+    def settle_s(self, entity: Entity, together: int = 1, kind: ActionKind = ActionKind.UPDATE) -> float:
         return self._settle_s
 
     async def write(self, entity: Entity, writes: Sequence[Write]) -> Sequence[WriteResult]:

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from tandem.connectors.marketo import reader
 from tandem.connectors.marketo.budget import DayLedger
 from tandem.connectors.marketo.check import check_access
-from tandem.connectors.marketo.client import WINDOW_S, MarketoClient
+from tandem.connectors.marketo.client import TIMEOUT_S, TIMEOUTS_S, WINDOW_S, MarketoClient
 from tandem.connectors.marketo.costs import BATCH_MAX, FILE_ROWS_MIN, ImportEstimate, Prices, rows_at_once
 from tandem.connectors.marketo.custom_objects import ensure_fields, ensure_object
 from tandem.connectors.marketo.deletes import delete
@@ -19,6 +19,7 @@ from tandem.connectors.marketo.feed import FeedCadence, PersonFeed
 from tandem.connectors.marketo.full_read import FullRead, Way
 from tandem.connectors.marketo.imports import NOT_OUR_KEYS, Importer
 from tandem.connectors.marketo.members import iter_members
+from tandem.connectors.marketo.merges import OPERATION as MERGE
 from tandem.connectors.marketo.merges import merge
 from tandem.connectors.marketo.objects import object_of
 from tandem.connectors.marketo.partitions import check_partitions
@@ -267,8 +268,11 @@ class MarketoConnector:
             waiting, self._estimate, self._prices(), is_create=kind is ActionKind.CREATE, rows_min=self._import_rows_min
         )
 
-    def settle_s(self, entity: Entity, together: int = 1) -> float:
-        return self._import_settle_s if entity == PERSON and together > BATCH_MAX else self._settle_s
+    def settle_s(self, entity: Entity, together: int = 1, kind: ActionKind = ActionKind.UPDATE) -> float:
+        if entity == PERSON and together > BATCH_MAX:
+            return self._import_settle_s
+        slower = TIMEOUTS_S.get(_operation(entity, kind), TIMEOUT_S) / TIMEOUTS_S["leads.sync"]
+        return self._settle_s * max(1.0, slower)
 
     async def write(self, entity: Entity, writes: Sequence[Write]) -> Sequence[WriteResult]:
         people = await self.fetch_schema(PERSON) if len(writes) > BATCH_MAX else None
@@ -285,6 +289,16 @@ class MarketoConnector:
     def _prices(self) -> Prices:
         ledger = self._ledger
         return Prices(calls_per_s=self._calls_per_s, calls_left=ledger.left, day_left_s=ledger.resets_in_s)
+
+
+def _operation(entity: Entity, kind: ActionKind) -> str:
+    match kind:
+        case ActionKind.MERGE:
+            return MERGE
+        case ActionKind.DELETE:
+            return f"{object_of(entity).operation}.delete"
+        case _:
+            return f"{object_of(entity).operation}.sync"
 
 
 def munchkin_id_of(url: str) -> str:
