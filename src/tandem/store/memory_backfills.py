@@ -2,23 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from tandem.core.backfill import Backfill
 from tandem.core.record import Entity, Lane, Side
-
-if TYPE_CHECKING:
-    from tandem.store.memory import MemoryState
+from tandem.store.memory_part import MemoryPart
 
 
-class MemoryBackfills:
-    """A part of ``MemoryStore``."""
-
-    state: "MemoryState"
-
-    def _writable(self) -> "MemoryState":
-        raise AssertionError("the store says whether it may be written")
-
+class MemoryBackfills(MemoryPart):
     def save_backfill(self, backfill: Backfill) -> int:
         kept = self._writable().backfills
         number = backfill.number or len(kept) + 1

@@ -4,28 +4,15 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import TYPE_CHECKING
 
 from tandem.core.plan import ActionKind
-from tandem.core.record import Entity, Lane, Link, LinkNumber, ReadNumber, RecordKey, Side
+from tandem.core.record import Entity, Link, LinkNumber, ReadNumber, RecordKey, Side
 from tandem.ports import BacklogRow, JournalState, SyncedRow
 from tandem.store import rules
-
-if TYPE_CHECKING:
-    from tandem.store.memory import MemoryState
+from tandem.store.memory_part import MemoryPart
 
 
-class MemoryBacklog:
-    """A part of ``MemoryStore``."""
-
-    state: "MemoryState"
-
-    def _writable(self) -> "MemoryState":
-        raise AssertionError("the store says whether it may be written")
-
-    def _make_due(self, number: LinkNumber, lane: Lane = Lane.NORMAL) -> None:
-        raise AssertionError("the store keeps what is due")
-
+class MemoryBacklog(MemoryPart):
     def load_backlog(self) -> Sequence[BacklogRow]:
         found: dict[tuple[Entity, bool], list[ReadNumber]] = {}
         for key, row in self.state.inbox.items():

@@ -1,20 +1,11 @@
 """The memory store forgets what was done long ago."""
 
 from datetime import datetime
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from tandem.store.memory import MemoryState
+from tandem.store.memory_part import MemoryPart
 
 
-class MemoryHistory:
-    """A part of ``MemoryStore``."""
-
-    state: "MemoryState"
-
-    def _writable(self) -> "MemoryState":
-        raise AssertionError("the store says whether it may be written")
-
+class MemoryHistory(MemoryPart):
     def drop_history_before(self, at: datetime) -> None:
         state = self._writable()
         standing = {held.journal for fields in state.holds.values() for held in fields.values()}

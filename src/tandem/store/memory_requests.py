@@ -2,22 +2,12 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING
 
 from tandem.core.requests import Ask, Request, is_repeat
-
-if TYPE_CHECKING:
-    from tandem.store.memory import MemoryState
+from tandem.store.memory_part import MemoryPart
 
 
-class MemoryRequests:
-    """A part of ``MemoryStore``."""
-
-    state: "MemoryState"
-
-    def _writable(self) -> "MemoryState":
-        raise AssertionError("the store says whether it may be written")
-
+class MemoryRequests(MemoryPart):
     def take_request(self, ask: Ask, now: datetime) -> Request:
         kept, key = self.state.requests, ask.idempotency_key
         earlier = next((request for request in reversed(kept.values()) if request.key == key), None)

@@ -2,29 +2,19 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING
 
 from tandem.core.plan import ActionKind
-from tandem.core.record import Entity, Lane, LinkNumber, RecordKey, Side
+from tandem.core.record import Entity, LinkNumber, RecordKey, Side
 from tandem.core.settled import SETTLEABLE, Settled
 from tandem.ports import HoldRow, JournalState
+from tandem.store.memory_part import MemoryPart
 from tandem.store.rules import Held
 from tandem.store.scope import PAUSED
-
-if TYPE_CHECKING:
-    from tandem.store.memory import MemoryState
 
 _UNDONE = (JournalState.REJECTED, JournalState.WITHDRAWN)
 
 
-class MemoryScope:
-    """A part of ``MemoryStore``."""
-
-    state: "MemoryState"
-
-    def _writable(self) -> "MemoryState":
-        raise AssertionError("the store says whether it may be written")
-
+class MemoryScope(MemoryPart):
     def load_known_until(self, keys: Iterable[RecordKey]) -> Mapping[RecordKey, datetime]:
         inbox = self.state.inbox
         return {key: at for key in keys if (row := inbox.get(key)) and (at := row.known_until)}
@@ -47,9 +37,6 @@ class MemoryScope:
 
     def find_awaited(self, keys: Iterable[RecordKey]) -> set[RecordKey]:
         return set(keys) & {key for waits in self.state.waits.values() for key in waits}
-
-    def _make_due(self, number: LinkNumber, lane: Lane = Lane.NORMAL) -> None:
-        raise AssertionError("the store keeps what is due")
 
     def settle_conflict(self, number: int, side: Side, now: datetime) -> bool:
         noted = self._writable().conflicts.get(number)
