@@ -223,3 +223,17 @@ def test_no_fault_makes_more_people_than_the_ceiling(fault: Fault | None) -> Non
     rest(world, has_people_ceiling=True, max_people=100)
     assert people(world).keys() == set(IDS)
     assert not world.store.load_holds(10)
+
+
+def test_no_pass_counts_everything_to_know_how_many_people_are_linked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The status counts every link, hold and conflict: too much for each pass of a sync of millions."""
+    assert INSIDE is not None
+    world = with_contacts()
+
+    def refuse() -> None:
+        raise AssertionError("a pass made the status")
+
+    monkeypatch.setattr(world.store, "load_status", refuse)
+    one_pass(world, Pilot("test", only={CONTACT: INSIDE}), max_people=len(IDS) - 1)
+    one_pass(world, max_people=len(IDS) - 1)
+    assert len(people(world)) == len(IDS) - 1

@@ -7,7 +7,6 @@ whom others make is counted with the next full read.
 from typing import Final
 
 from tandem.core.ceiling import Ceiling, default_ceiling
-from tandem.core.pilot import PEOPLE
 from tandem.core.record import PERSON, Side
 from tandem.runtime.engine import Engine
 
@@ -46,6 +45,6 @@ def _present(engine: Engine) -> int:
     store = engine.store
     counted = store.load_setting(_COUNTED)
     if counted is None:
-        return sum(status.linked for status in store.load_status() if status.crm_entity in PEOPLE)
+        return store.count_linked([PERSON])
     present, number = map(int, counted.split())
     return present + store.count_made(Side.MARKETING, PERSON, number)

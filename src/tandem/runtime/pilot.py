@@ -30,7 +30,7 @@ def wake(engine: Engine) -> None:
     """What an earlier pilot left aside is looked at again, by another one or by everybody's first pass."""
     if load_note(engine.store) is not None:
         engine.store.wake_inbox()
-    if engine.pilot is not None:
+    if engine.pilot is not None and engine.pilot.limit is not None:
         people = [status for status in engine.store.load_status() if status.crm_entity in PEOPLE]
         engine.pilot.linked = sum(status.linked + status.pending for status in people)
 
