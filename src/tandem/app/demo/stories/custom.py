@@ -245,7 +245,7 @@ marketing = "teamName"
 @story(
     "many-to-many",
     "Many contacts have many topics: a bridge object links both, and pairs come and go",
-    rows=("N12",),
+    rows=("N10", "N12"),
     watches=(
         custom_watch("new_topic", "topic", Pair("new_name", "title")),
         Watch("new_interest", "interest", "crmId", (Pair("new_topicid", "topic"),)),

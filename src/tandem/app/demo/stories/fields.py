@@ -215,6 +215,13 @@ async def field_filled_again(scene: Scene) -> None:
     scene.check(
         "the record of the span is filled again, the others wait", await phones() == ["+1 555", "+44 2", "+1 555"]
     )
+    late = await scene.crm_enter("account", name="Late Ltd", telephone1="+44 3")
+    await scene.settle()
+    await scene.marketing_edit((await scene.company_of(late) or {})["id"], "company", mainPhone="+1 555")
+    await scene.tandem("backfill", "telephone1", "--entity", "account", "--created-since", since)
+    await scene.settle()
+    scene.check("what was made in a span is filled", (await scene.company_of(late) or {}).get("mainPhone") == "+44 3")
+    scene.check("and nothing that is older", await phones() == ["+1 555", "+44 2", "+1 555"])
     await scene.tandem("backfill", "mainPhone", "--entity", "account")
     await scene.settle()
     scene.check("then all of them, the empty one too", await phones() == ["+44 1", "+44 2", None])

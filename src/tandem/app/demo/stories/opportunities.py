@@ -69,6 +69,9 @@ async def role_added_removed(scene: Scene) -> None:
     await scene.crm_delete("connection", second)
     await scene.settle()
     scene.check("who is no longer a stakeholder has no role", await roles_of(scene, deal) == {(one, "Champion")})
+    await scene.crm_edit("connection", first, record2id=customer("contact", bob))
+    await scene.settle()
+    scene.check("another person takes the role over", await roles_of(scene, deal) == {(other, "Champion")})
 
 
 @story(
@@ -86,6 +89,8 @@ async def connection_pairs(scene: Scene) -> None:
     backwards = {"from": customer("lead", lead) | {"role": (await role_names(scene))["Influencer"]}}
     await scene.crm_act("connect", **backwards, to=customer("opportunity", deal))
     await scene.crm_act("connect", **{"from": customer("opportunity", deal)}, to=customer("account", company))
+    read = (await scene.sync()).counts.get("read.crm.connection")
+    scene.check("of the pairs that lead to a person one row each is taken", read == 2)
     await scene.settle()
     rows = await scene.records(CRM, "connection")
     mine = [row for row in rows if deal in (str(row["record1id"]).lower(), str(row["record2id"]).lower())]
