@@ -6,8 +6,8 @@ from typing import Final
 import pytest
 
 from tandem.connectors.memory import Fault
-from tandem.core.errors import TransientError
-from tandem.core.record import CONTACT, LEAD, PERSON, RecordId, Value
+from tandem.core.errors import AccessError, TransientError
+from tandem.core.record import CONTACT, LEAD, PERSON, RecordId, Side, Value
 from tandem.core.requests import Ask, Deed, Request, RequestState
 from tandem.ports import Campaign
 from tandem.runtime.engine import Engine
@@ -266,3 +266,29 @@ async def test_what_is_told_of_a_record_comes_true_and_then_nothing_is_left_to_d
     await office.settle()
     assert len(done(office, deed)) == 1
     assert (await foresee(office.engine(), request)).prospect is Prospect.NOTHING
+
+
+# --- a right that lacks
+
+
+async def test_a_deed_without_the_right_to_it_waits_and_everything_else_goes_on(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def refuse(*_: object) -> None:
+        raise AccessError("prvCreateActivity is missing", side=Side.CRM, operation="tasks.create", code="0x80040220")
+
+    with monkeypatch.context() as lacking:
+        lacking.setattr(office.desk, "create_task", refuse)
+        task = office.ask(Deed.CREATE_TASK, office.known, subject="Call")
+        owner = office.ask(Deed.CHANGE_OWNER, office.known, owner="user-1")
+        office.world.crm.create(CONTACT, {"lastname": "Later", "emailaddress1": "later@example.com"})
+        await run_pass(office.engine())
+    people = [person.get("email") for person in office.world.marketing.records[PERSON].values()]
+    assert people.count("later@example.com") == 1
+    assert office.fate(owner).state is RequestState.DONE
+    waiting = office.fate(task)
+    assert (waiting.state, waiting.sent_at) == (RequestState.WAITING, None)
+    assert "prvCreateActivity" in str(waiting.said)
+    await office.settle()
+    assert office.fate(task).state is RequestState.DONE
+    assert len(office.desk.tasks) == 1

@@ -6,12 +6,13 @@ be done again, so a crash or a lost answer is met by doing it once more after th
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
 from typing import Final
 
-from tandem.core.errors import RejectedError, TransientError, UnknownOutcomeError
+from tandem.core.errors import AccessError, RejectedError, TransientError, UnknownOutcomeError
 from tandem.core.record import CONTACT, PERSON, Entity, Lane, Link, LinkStatus, RecordId, RecordKey, Side, State
 from tandem.core.requests import Asked, Deed, Request, RequestState
 from tandem.ports import Claim
@@ -35,6 +36,7 @@ class Reception:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._brought: set[int] = set()
+        self._lacking: set[int] = set()
         self.counts: Counter[str] = Counter()
 
     async def attend(self) -> None:
@@ -49,14 +51,18 @@ class Reception:
         adds: defaultdict[tuple[str | None, Entity], list[tuple[Request, RecordKey]]] = defaultdict(list)
         for request in requests:
             record = record_of(request, links)
+            if request.number in self._lacking:
+                continue
             if record is None and not request.deed.needs_a_record:
                 self._end(request, RequestState.DONE, NOT_THERE)
             elif record is not None and request.deed is Deed.ADD_TO_CAMPAIGN and request.state is RequestState.WAITING:
                 adds[request.text("campaign"), record.entity].append((request, record))
             elif record is not None:
-                await self._do(request, record)
+                with self._others_going_on([request]):
+                    await self._do(request, record)
         for group in adds.values():
-            await self._add(group)
+            with self._others_going_on([request for request, _ in group]):
+                await self._add(group)
 
     async def close(self) -> None:
         """The end of a pass: what it could not do is refused with the reason, or waits for the next one."""
@@ -84,9 +90,10 @@ class Reception:
             try:
                 if state is not None and not state.is_present:
                     raise refused("Marketo has no person of this id: it was merged or deleted.", request.deed)
-                self._note(request, await asked_of(engine, request, state))
-                if state is not None and request.before is None:
-                    engine.store.save_request(replace(request, before=NOT_THERE))
+                with self._others_going_on([request]):
+                    self._note(request, await asked_of(engine, request, state))
+                    if state is not None and request.before is None:
+                        engine.store.save_request(replace(request, before=NOT_THERE))
             except RejectedError as error:
                 self._end(request, RequestState.REFUSED, str(error))
         present = [state for state in states.values() if state.is_present]
@@ -146,7 +153,7 @@ class Reception:
         except UnknownOutcomeError:
             self.counts["unknown"] += len(sent)
             return
-        except TransientError:
+        except (TransientError, AccessError):
             self._take_back(requests)
             raise
         if not is_done:
@@ -167,6 +174,19 @@ class Reception:
         """Nothing was done: they are as they were before."""
         for request in requests:
             self._engine.store.save_request(request)
+
+    @contextmanager
+    def _others_going_on(self, requests: Sequence[Request]) -> Iterator[None]:
+        """A deed that the application user has no right to waits with the reason until the next pass; the sync and the
+        other requests do not wait for it."""
+        try:
+            yield
+        except AccessError as error:
+            numbers = {request.number for request in requests}
+            self._lacking |= numbers
+            for request in self._engine.store.load_open_requests():
+                if request.number in numbers:
+                    self._engine.store.save_request(replace(request, said=str(error)))
 
     def _has_settled(self, request: Request) -> bool:
         """Whether the call that got no answer can no longer land."""
