@@ -8,7 +8,7 @@ import typer
 
 from tandem.app.reports import BackfillReport, FillingLine, named_pair
 from tandem.cli.options import DEFAULT_CONFIG, ConfigOption, JsonOption
-from tandem.cli.output import document, print_json, print_lines
+from tandem.cli.output import print_report
 from tandem.cli.running import conduct
 from tandem.core.backfill import Since, Span
 from tandem.core.record import Side
@@ -53,10 +53,7 @@ def backfill(
     span = _span(created_since, updated_since, until)
     settings = load_config(config)
     report = conduct(lambda watch: app.backfill(settings, fields or [], entity, giver, span))
-    if json:
-        print_json(document(report))
-    else:
-        print_lines(_lines(report))
+    print_report(report, _lines(report), json=json)
 
 
 def _span(created: datetime | None, updated: datetime | None, until: datetime | None) -> Span | None:

@@ -10,7 +10,7 @@ import typer
 from tandem.app.reports import ErrorLine
 from tandem.cli.boundary import DONE, NEEDS_A_PERSON
 from tandem.cli.options import DEFAULT_CONFIG, ConfigOption, JsonOption, LimitOption
-from tandem.cli.output import counted, document, print_json, print_lines
+from tandem.cli.output import counted, document, print_json, print_lines, print_report
 from tandem.cli.running import conduct
 from tandem.core.errors import ConfigError
 
@@ -68,10 +68,7 @@ def retry(
 
     settings = load_config(config)
     report = conduct(lambda watch: errors.retry_errors(settings, errors.Wanted(code, entity, record)))
-    if json:
-        print_json(document(report))
-    else:
-        print_lines([f"{counted(report.records, 'record')} will be planned again with the next pass."])
+    print_report(report, [f"{counted(report.records, 'record')} will be planned again with the next pass."], json=json)
 
 
 _EVERY = 10_000_000

@@ -8,7 +8,7 @@ import typer
 
 from tandem.app.reports import MatchLine, MatchReport, SettleReport
 from tandem.cli.options import DEFAULT_CONFIG, ConfigOption, JsonOption, LimitOption
-from tandem.cli.output import counted, document, print_json, print_lines
+from tandem.cli.output import counted, print_json, print_lines, print_report
 
 CauseOption = Annotated[str | None, typer.Option("--cause", help="Only matches held for this reason, as listed.")]
 OfCauseOption = Annotated[str, typer.Option("--cause", help="The reason for which they are held, as listed.")]
@@ -43,7 +43,7 @@ def list_matches(
     from tandem.app.settings import load_config
 
     report = matches.matches(load_config(config), limit, cause=cause, only_open=not everything)
-    print_json(document(report)) if json else print_lines(_list_lines(report))
+    print_report(report, _list_lines(report), json=json)
 
 
 @matches_app.command("settle")
@@ -59,7 +59,8 @@ def settle(
     from tandem.app import matches
     from tandem.app.settings import load_config
 
-    _show(matches.settle(load_config(config), cause, rule, size=people, is_applied=apply), json=json)
+    report = matches.settle(load_config(config), cause, rule, size=people, is_applied=apply)
+    print_report(report, _settle_lines(report), json=json)
 
 
 @matches_app.command("export")
@@ -83,11 +84,8 @@ def import_matches(
     from tandem.app import matches
     from tandem.app.settings import load_config
 
-    _show(matches.import_decisions(load_config(config), file, is_applied=apply), json=json)
-
-
-def _show(report: SettleReport, *, json: bool) -> None:
-    print_json(document(report)) if json else print_lines(_settle_lines(report))
+    report = matches.import_decisions(load_config(config), file, is_applied=apply)
+    print_report(report, _settle_lines(report), json=json)
 
 
 def _list_lines(report: MatchReport) -> Iterator[str]:

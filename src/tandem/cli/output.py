@@ -41,6 +41,14 @@ def print_lines(lines: Iterable[str]) -> None:
         out.print(line, markup=False)
 
 
+def print_report(report: Any, lines: Iterable[str], *, json: bool) -> None:
+    """A report either way; its `lines` are made only where they are wanted, if they come from a generator."""
+    if json:
+        print_json(document(report))
+    else:
+        print_lines(lines)
+
+
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     """The first column names the row; the others are numbers."""
     table = Table(box=None, pad_edge=False, collapse_padding=True, header_style="bold")

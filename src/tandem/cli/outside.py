@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from tandem.app.reports import OutsideLine, OutsideReport, named_pair
 from tandem.cli.options import DEFAULT_CONFIG, ConfigOption, JsonOption, LimitOption
-from tandem.cli.output import counted, document, print_json, print_lines
+from tandem.cli.output import counted, print_report
 
 
 def outside(config: ConfigOption = DEFAULT_CONFIG, limit: LimitOption = 100, json: JsonOption = False) -> None:
@@ -13,10 +13,7 @@ def outside(config: ConfigOption = DEFAULT_CONFIG, limit: LimitOption = 100, jso
     from tandem.app.settings import load_config
 
     report = queries.outside(load_config(config), limit)
-    if json:
-        print_json(document(report))
-    else:
-        print_lines(_lines(report))
+    print_report(report, _lines(report), json=json)
 
 
 def _lines(report: OutsideReport) -> Iterator[str]:

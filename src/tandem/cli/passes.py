@@ -10,7 +10,7 @@ import typer
 from tandem.app.reports import PlannedAction, PlannedConflict, PlanReport, SyncReport, named_pair
 from tandem.cli.boundary import DONE, NEEDS_A_PERSON
 from tandem.cli.options import DEFAULT_CONFIG, ConfigOption, JsonOption, LimitOption
-from tandem.cli.output import counted, document, print_json, print_lines, shown
+from tandem.cli.output import counted, document, print_json, print_lines, print_report, shown
 from tandem.cli.running import conduct
 
 OnlyOption = Annotated[
@@ -35,10 +35,7 @@ def plan(
 
     settings = load_config(config)
     report = conduct(lambda watch: commands.plan(settings, watch, limit, wish(only, people)))
-    if json:
-        print_json(document(report))
-    else:
-        print_lines(_plan_lines(report))
+    print_report(report, _plan_lines(report), json=json)
 
 
 def sync(
@@ -54,10 +51,7 @@ def sync(
 
     settings = load_config(config)
     report = conduct(lambda watch: commands.sync(settings, watch, wish(only, limit)))
-    if json:
-        print_json(document(report))
-    else:
-        print_lines(_sync_lines(report))
+    print_report(report, _sync_lines(report), json=json)
     raise typer.Exit(NEEDS_A_PERSON if needs_a_person(report) else DONE)
 
 

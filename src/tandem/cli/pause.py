@@ -7,7 +7,7 @@ import typer
 
 from tandem.app.reports import PauseLine, PauseReport
 from tandem.cli.options import DEFAULT_CONFIG, ConfigOption, JsonOption
-from tandem.cli.output import document, print_json, print_lines
+from tandem.cli.output import print_report
 
 EntityOption = Annotated[
     list[str] | None,
@@ -27,7 +27,8 @@ def pause(
     from tandem.app import pauses
     from tandem.app.settings import load_config
 
-    _show(pauses.pause(load_config(config), entity or (), reason), json=json)
+    report = pauses.pause(load_config(config), entity or (), reason)
+    print_report(report, _lines(report), json=json)
 
 
 def resume(config: ConfigOption = DEFAULT_CONFIG, entity: EntityOption = None, json: JsonOption = False) -> None:
@@ -35,19 +36,13 @@ def resume(config: ConfigOption = DEFAULT_CONFIG, entity: EntityOption = None, j
     from tandem.app import pauses
     from tandem.app.settings import load_config
 
-    _show(pauses.resume(load_config(config), entity or ()), json=json)
+    report = pauses.resume(load_config(config), entity or ())
+    print_report(report, _lines(report), json=json)
 
 
 def pause_line(line: PauseLine) -> str:
     why = f": {line.why}" if line.why else ""
     return f"paused  {line.what} since {line.since:%Y-%m-%d %H:%M:%S} UTC by {line.who}{why}"
-
-
-def _show(report: PauseReport, *, json: bool) -> None:
-    if json:
-        print_json(document(report))
-    else:
-        print_lines(_lines(report))
 
 
 def _lines(report: PauseReport) -> Iterator[str]:

@@ -8,7 +8,7 @@ import typer
 from tandem.app.request_reports import MembershipLine, PushReport, RequestLine, Wish
 from tandem.cli.boundary import DONE, NEEDS_A_PERSON
 from tandem.cli.options import DEFAULT_CONFIG, ConfigOption, JsonOption, LimitOption
-from tandem.cli.output import document, print_json, print_lines
+from tandem.cli.output import document, print_json, print_lines, print_report
 from tandem.cli.passes import action_lines
 from tandem.cli.running import conduct
 
@@ -47,10 +47,7 @@ def push(
     settings = load_config(config)
     wish = Wish(record, as_, owner, account, force, resurrect)
     report = conduct(lambda watch: pushing.push(settings, wish, watch))
-    if json:
-        print_json(document(report))
-    else:
-        print_lines(_push_lines(report))
+    print_report(report, _push_lines(report), json=json)
     raise typer.Exit(NEEDS_A_PERSON if report.is_refused else DONE)
 
 

@@ -8,7 +8,7 @@ import typer
 from tandem.app.reports import NewFieldLine, SchemaReport
 from tandem.cli.boundary import DONE, NEEDS_A_PERSON
 from tandem.cli.options import DEFAULT_CONFIG, ConfigOption, JsonOption
-from tandem.cli.output import document, print_json, print_lines
+from tandem.cli.output import print_report
 from tandem.cli.running import conduct
 
 schema_app = typer.Typer(no_args_is_help=True, help="Show and make the fields and objects that the mapping lacks.")
@@ -24,7 +24,7 @@ def plan(config: ConfigOption = DEFAULT_CONFIG, json: JsonOption = False) -> Non
 
     settings = load_config(config)
     report = conduct(lambda watch: schema.plan_schema(settings))
-    _show(report, json=json)
+    print_report(report, _lines(report), json=json)
     raise typer.Exit(NEEDS_A_PERSON if report.fields or report.objects else DONE)
 
 
@@ -44,14 +44,8 @@ def apply(
     from tandem.app.settings import load_config
 
     settings = load_config(config)
-    _show(conduct(lambda watch: schema.apply_schema(settings, track or ())), json=json)
-
-
-def _show(report: SchemaReport, *, json: bool) -> None:
-    if json:
-        print_json(document(report))
-    else:
-        print_lines(_lines(report))
+    report = conduct(lambda watch: schema.apply_schema(settings, track or ()))
+    print_report(report, _lines(report), json=json)
 
 
 def _lines(report: SchemaReport) -> Iterator[str]:

@@ -9,7 +9,7 @@ import typer
 from tandem.app.reports import CheckReport, LeftOutField
 from tandem.cli.boundary import CANNOT_START, DONE
 from tandem.cli.options import DEFAULT_CONFIG, ConfigOption, JsonOption
-from tandem.cli.output import document, print_json, print_lines
+from tandem.cli.output import print_json, print_lines, print_report
 from tandem.cli.running import conduct
 
 ForceOption = Annotated[bool, typer.Option("--force", help="Replace an existing file.")]
@@ -33,10 +33,7 @@ def check(config: ConfigOption = DEFAULT_CONFIG, json: JsonOption = False) -> No
 
     settings = load_config(config)
     report = conduct(lambda watch: commands.check(settings))
-    if json:
-        print_json(document(report))
-    else:
-        print_lines(_check_lines(report))
+    print_report(report, _check_lines(report), json=json)
     raise typer.Exit(DONE if report.is_ok else CANNOT_START)
 
 

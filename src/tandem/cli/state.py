@@ -18,7 +18,7 @@ from tandem.app.reports import (
 from tandem.cli.backfill import filling_line
 from tandem.cli.boundary import DONE, NEEDS_A_PERSON
 from tandem.cli.options import DEFAULT_CONFIG, ConfigOption, JsonOption, LimitOption
-from tandem.cli.output import counted, document, print_json, print_lines, print_table, shown
+from tandem.cli.output import counted, document, print_json, print_lines, print_report, print_table, shown
 from tandem.cli.pause import pause_line
 from tandem.cli.running import conduct
 from tandem.core.record import Side
@@ -139,10 +139,7 @@ def verify(
     if repair:
         _show_repair(conduct(lambda watch: commands.repair(settings, watch, limit)), json=json)
     report = conduct(lambda watch: commands.verify(settings, watch, limit))
-    if json:
-        print_json(document(report))
-    else:
-        print_lines(_verify_lines(report))
+    print_report(report, _verify_lines(report), json=json)
     raise typer.Exit(DONE if report.is_clean else NEEDS_A_PERSON)
 
 
