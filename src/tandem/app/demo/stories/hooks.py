@@ -312,6 +312,52 @@ async def _lists_of(scene: Scene, campaign: str) -> dict[str, set[str]]:
     }
 
 
+_WHO_ATTENDED: Final = """
+[[campaigns]]
+campaign = "Spring Webinar"
+program = {program}
+statuses = ["Attended"]
+create_as = "contact"
+interval_s = 0.01
+"""
+
+
+@story(
+    "campaign-by-status",
+    "A campaign of Dynamics has those members of a Marketo program whose status is asked for",
+    rows=("N47", "N49"),
+)
+async def campaign_by_status(scene: Scene) -> None:
+    campaign = await scene.crm_enter("campaign", name="Spring Webinar")
+    contact = await scene.crm_enter("contact", lastname="Known", emailaddress1="known@story.example")
+    stranger = await scene.marketing_enter(email="visitor@story.example", **_PERSON)
+    await scene.settle()
+    known = await scene.person_of(contact)
+    assert known is not None
+    program = await scene.marketing.create("program", {"name": "Spring Webinar", "channel": "Webinar"})
+
+    async def give_status(name: str, *people: int) -> None:
+        body = {"statusName": name, "input": [{"leadId": person} for person in people]}
+        await scene.rest("POST", f"/rest/v1/programs/{program}/members/status.json", body)
+
+    async def contacts() -> set[str]:
+        return (await _lists_of(scene, campaign)).get(f"Tandem-contacts-{campaign}", set())
+
+    await give_status("Invited", known["id"], stranger)
+    scene.configure(_WHO_ATTENDED.format(program=program))
+    await scene.settle()
+    scene.check("who is invited only is no member", not await contacts())
+    scene.check("and is not made", not await _records_of(scene, "visitor@story.example"))
+    await give_status("Attended", known["id"], stranger)
+    await scene.settle()
+    made = await _records_of(scene, "visitor@story.example")
+    scene.check("who attended and was missing is made as the rule says", [entity for entity, _ in made] == ["contact"])
+    scene.check("both are members", await contacts() == {contact, *(str(row["contactid"]) for _, row in made)})
+    await give_status("Attended On-demand", known["id"])
+    await scene.settle()
+    scene.check("another status ends it", contact not in await contacts() and len(await contacts()) == 1)
+
+
 _CAMPAIGN_LIST: Final = """
 [[custom]]
 table = "campaign"
