@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tandem.connectors.memory import Fault
+from tandem.connectors.memory import Fault, MemorySystem
 from tandem.core.errors import TransientError
 from tandem.core.guard import Rails
 from tandem.core.plan import ConflictKind
 from tandem.core.policy import MergeRule
 from tandem.core.record import CONTACT, LEAD, PERSON, Entity, LinkStatus, RecordId, Side, Value
-from tandem.ports import HoldRow
+from tandem.ports import HoldRow, Refused, Write, WriteResult
 from tandem.runtime.reconcile import reconcile
 from tandem.runtime.sync_pass import PassResult, run_pass
 from tests.builders import World, small_policies
@@ -154,6 +154,40 @@ def test_a_merge_whose_call_goes_wrong_ends_as_if_it_had_not(stage: Stage, side:
     done = target.writes
     stage.sync()
     assert target.writes == done
+
+
+@pytest.mark.parametrize("side", Side)
+def test_a_merge_that_is_refused_is_sent_once_and_again_when_somebody_says_so(
+    stage: Stage, side: Side, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A plug-in that says no says it every time (R1)."""
+    stage.enter("a")
+    stage.enter("b")
+    stage.sync()
+    sent: list[Write] = []
+    real = MemorySystem._merge
+
+    def refuse(system: MemorySystem, entity: Entity, write: Write) -> WriteResult:
+        if system.side is not side:
+            return real(system, entity, write)
+        sent.append(write)
+        return Refused("0x80040265", "a plug-in says no")
+
+    monkeypatch.setattr(MemorySystem, "_merge", refuse)
+    if side is Side.MARKETING:
+        stage.merge("a", "b")
+    else:
+        stage.world.marketing.merge(PERSON, stage.person("a"), stage.person("b"))
+    stage.sync(6)
+    assert len(sent) == 1
+    [held] = stage.holds()
+    assert held.field is None
+    monkeypatch.undo()
+    [row] = stage.world.store.load_rejected(10)
+    stage.world.store.retry_rejected([row.link])
+    stage.sync(4)
+    assert list(stage.people) == ["b"]
+    assert (stage.record("a")["masterid"], stage.record("a")["statecode"]) == ("b", 1)
 
 
 def test_a_merge_while_an_edit_is_under_way_loses_neither(stage: Stage) -> None:

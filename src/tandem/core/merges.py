@@ -9,11 +9,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
+from tandem.core.ceiling import UNTIL_DECIDED_S
 from tandem.core.endings import contents, deleted_in_crm, deleted_in_marketing, paused, tombstone, unchanged
 from tandem.core.mapping import Winner
 from tandem.core.match import TWO_PEOPLE_OF_A_MERGE
 from tandem.core.matching import candidate_of
-from tandem.core.plan import Action, ActionKind, Conflict, ConflictKind, FieldWrite, Hold, LinkPlan, Question
+from tandem.core.plan import MERGED, Action, ActionKind, Conflict, ConflictKind, FieldWrite, Hold, LinkPlan, Question
 from tandem.core.policy import MergeRule
 from tandem.core.read_back import ReadBack
 from tandem.core.record import Link, Presence, Side, State, Unknown, Value
@@ -120,9 +121,18 @@ def merged_away_in_marketing(case: Case, link: Link, merge: Merge) -> LinkPlan:
     assert crm is not None, "the look reads both ends of a link"
     assert marketing is not None, "the look reads both ends of a link"
     can_merge = crm.is_present and survivor is not None and _are_mergeable(case, crm, survivor)
-    if case.policy.merged_in_marketing is MergeRule.CARRY and can_merge:
-        return merge_counterparts(case, link, merge)
-    return deleted_in_marketing(case, link, crm, marketing)
+    if case.policy.merged_in_marketing is not MergeRule.CARRY or not can_merge or survivor is None:
+        return deleted_in_marketing(case, link, crm, marketing)
+    if case.subject.rejected.get(MERGED) == survivor.key.id:
+        return _refused_merge(case, link, survivor)
+    return merge_counterparts(case, link, merge)
+
+
+def _refused_merge(case: Case, link: Link, survivor: State) -> LinkPlan:
+    """Dynamics takes no second try any better: it waits for a person, and Marketo's word of it with it."""
+    reason = f"the merge into {survivor.key.entity} {survivor.key.id} was rejected in {survivor.key.side}"
+    plan = replace(unchanged(case, link), title="hold", crm_version=None, holds=(Hold(None, reason),))
+    return replace(plan, revisit_s=UNTIL_DECIDED_S, changes_link=True)
 
 
 def _are_mergeable(case: Case, loser: State, survivor: State) -> bool:

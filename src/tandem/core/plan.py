@@ -7,6 +7,7 @@ most one action per side, and what could not be decided. ``tandem plan`` prints 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Final
 
 from tandem.core.mapping import Winner
 from tandem.core.record import (
@@ -29,6 +30,10 @@ class ActionKind(StrEnum):
     UPDATE = "update"
     DELETE = "delete"
     MERGE = "merge"
+
+
+MERGED: Final = "@merged"
+"""What a refused merge is remembered under, with the survivor: the same merge is not sent again by itself."""
 
 
 @dataclass(frozen=True, slots=True)

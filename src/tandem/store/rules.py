@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Final
 
 from tandem.core.mapping import Winner
-from tandem.core.plan import ActionKind, Conflict, FieldWrite, Hold, LinkPlan
+from tandem.core.plan import MERGED, ActionKind, Conflict, FieldWrite, Hold, LinkPlan
 from tandem.core.record import (
     UNKNOWN,
     Base,
@@ -145,8 +145,10 @@ Holds = Mapping[str | None, Held]
 def holds_after_rejection(known: Holds, row: JournalRow, outcome: Outcome, now: datetime) -> dict[str | None, Held]:
     """The fields at fault are held with the values that were refused: those the side named, else all of an update's.
     A create refused for no field in particular holds the record, as does a delete, and any change of it is a reason to
-    try again."""
+    try again; a merge is held for its survivor."""
     error = outcome.error or "rejected"
+    if row.action.kind is ActionKind.MERGE:
+        return {**known, None: Held(None, error, now, {MERGED: row.action.survivor}, row.number)}
     if row.action.kind is not ActionKind.UPDATE and not outcome.parked:
         return {**known, None: Held(None, error, now, {}, row.number)}
     refused = {write.pair: write.source for write in row.action.writes}
