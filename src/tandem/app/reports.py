@@ -1,6 +1,6 @@
 """What commands and queries answer: plain data that the command line prints and ``--json`` encodes as it is."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -175,7 +175,7 @@ class SyncReport:
 
     @property
     def writes(self) -> int:
-        return sum(count for name, count in self.counts.items() if name.startswith("applied."))
+        return _writes(self.counts)
 
     @property
     def calls_per_1000_records(self) -> float:
@@ -402,7 +402,7 @@ class RepairReport:
 
     @property
     def writes(self) -> int:
-        return sum(count for name, count in self.counts.items() if name.startswith("applied."))
+        return _writes(self.counts)
 
     @property
     def is_clean(self) -> bool:
@@ -445,3 +445,7 @@ class SettleReport:
     undecided: int
     sample: tuple[MatchLine, ...]
     is_applied: bool
+
+
+def _writes(counts: Mapping[str, int]) -> int:
+    return sum(count for name, count in counts.items() if name.startswith("applied."))

@@ -64,9 +64,7 @@ async def field_of(scene: Scene, contact: str, field: str) -> Any:
 
 
 async def person_id(scene: Scene, contact: str) -> int:
-    person = await scene.person_of(contact)
-    assert person is not None, f"nobody carries the key {contact}"
-    return int(person["id"])
+    return int((await scene.get_person_of(contact))["id"])
 
 
 async def column_of(scene: Scene, contact: str, name: str) -> Any:

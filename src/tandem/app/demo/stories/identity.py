@@ -5,7 +5,7 @@ from collections.abc import Awaitable
 from typing import Any, Final
 
 from tandem.app.demo.stories.registry import story
-from tandem.app.demo.stories.scene import Row, Scene
+from tandem.app.demo.stories.scene import Scene
 
 CARRY: Final = """
 [matching]
@@ -28,23 +28,17 @@ async def _merge_in_marketing(scene: Scene, loser: Any, winner: Any) -> None:
     await scene.marketing_act("merge", winner=int(winner), loser=int(loser))
 
 
-async def _known(scene: Scene, crm_id: str) -> Row:
-    person = await scene.person_of(crm_id)
-    assert person is not None, f"nobody carries the key {crm_id}"
-    return person
-
-
 @story("qualify-with-account", "A lead becomes a contact of a new account, and stays the same person", rows=("N70",))
 async def qualify_with_account(scene: Scene) -> None:
     lead = await scene.crm_enter("lead", lastname="Vries", emailaddress1="vries@story.example", companyname="Vries BV")
     other = await scene.crm_enter("lead", lastname="Zonder", emailaddress1="zonder@story.example")
     await scene.settle()
-    person, alone = await _known(scene, lead), await _known(scene, other)
+    person, alone = await scene.get_person_of(lead), await scene.get_person_of(other)
     await scene.marketing_edit(person["id"], phone="+31 20 1")
     contact = await _qualify(scene, lead, create_account=True, create_opportunity=True)
     plain = await _qualify(scene, other)
     await scene.settle()
-    now, same = await _known(scene, contact), await _known(scene, plain)
+    now, same = await scene.get_person_of(contact), await scene.get_person_of(plain)
     scene.check("the person is the one the lead was", now["id"] == person["id"])
     scene.check("it says that it is a contact", now.get("microsoftType") == "Contact")
     account = (await scene.crm_record("contact", contact) or {}).get("parentcustomerid")
@@ -61,7 +55,7 @@ async def qualify_with_account(scene: Scene) -> None:
 async def qualify_during_write(scene: Scene) -> None:
     lead = await scene.crm_enter("lead", lastname="Halb", emailaddress1="halb@story.example")
     await scene.settle()
-    person = await _known(scene, lead)
+    person = await scene.get_person_of(lead)
     await scene.crm_edit("lead", lead, jobtitle="Buyer")
     await scene.marketing.strike("leads.sync", "drop_after")
     contact = ""
@@ -72,7 +66,7 @@ async def qualify_during_write(scene: Scene) -> None:
 
     await _while(scene.sync(), qualify())
     await scene.settle()
-    now = await _known(scene, contact)
+    now = await scene.get_person_of(contact)
     scene.check("the person is the one the lead was", now["id"] == person["id"])
     scene.check("what was on its way has arrived", now["title"] == "Buyer")
     scene.check("there is one person", len(await scene.people()) == 1)
@@ -82,10 +76,10 @@ async def qualify_during_write(scene: Scene) -> None:
 async def disqualify_reopen(scene: Scene) -> None:
     lead = await scene.crm_enter("lead", lastname="Nein", emailaddress1="nein@story.example")
     await scene.settle()
-    person = await _known(scene, lead)
+    person = await scene.get_person_of(lead)
     await scene.crm_edit("lead", lead, statecode=2)
     await scene.settle()
-    scene.check("the person shows it", (await _known(scene, lead))["leadStatus"] != person["leadStatus"])
+    scene.check("the person shows it", (await scene.get_person_of(lead))["leadStatus"] != person["leadStatus"])
     await scene.marketing_edit(person["id"], phone="+49 30 2")
     await scene.settle()
     scene.check("nothing is written to a closed lead", await _value(scene, "lead", lead, "telephone1") is None)
@@ -103,7 +97,7 @@ async def crm_merge(scene: Scene) -> None:
         for number in range(3)
     ]
     await scene.settle()
-    people = [await _known(scene, contact) for contact in (first, second, third)]
+    people = [await scene.get_person_of(contact) for contact in (first, second, third)]
     await scene.marketing_edit(people[0]["id"], unsubscribed=True)
     await scene.settle()
     await _merge_in_crm(scene, "contact", first, second)
@@ -112,7 +106,7 @@ async def crm_merge(scene: Scene) -> None:
     await scene.settle()
     await _merge_in_crm(scene, "contact", third, late)
     await scene.settle()
-    survivor = await _known(scene, late)
+    survivor = await scene.get_person_of(late)
     scene.check("one person is left", len(await scene.people()) == 1)
     scene.check("it shows the record that survived", survivor["lastName"] == "Late")
     scene.check("the opt-out of the first is on the last", survivor["unsubscribed"])
@@ -127,14 +121,14 @@ async def marketing_merge(scene: Scene) -> None:
     moved = await scene.crm_enter("lead", lastname="Moved", emailaddress1="moved@story.example")
     stranger = await scene.marketing_enter(lastName="Stranger", email="stranger@story.example")
     await scene.settle()
-    loser, winner = await _known(scene, lost), await _known(scene, kept)
+    loser, winner = await scene.get_person_of(lost), await scene.get_person_of(kept)
     await _merge_in_marketing(scene, loser["id"], winner["id"])
-    await _merge_in_marketing(scene, (await _known(scene, moved))["id"], stranger)
+    await _merge_in_marketing(scene, (await scene.get_person_of(moved))["id"], stranger)
     await scene.settle()
     record = await scene.crm_record("contact", lost)
     scene.check("the records are merged too", record is not None and record["merged"] and record["statecode"] == 1)
     scene.check("the survivor took over what it lacked", await _value(scene, "contact", kept, "mobilephone") == "+1 5")
-    scene.check("a person nobody knew takes over the link", (await _known(scene, moved))["id"] == stranger)
+    scene.check("a person nobody knew takes over the link", (await scene.get_person_of(moved))["id"] == stranger)
     scene.check("two people are left", len(await scene.people()) == 2)
 
 
@@ -143,12 +137,12 @@ async def merge_both_at_once(scene: Scene) -> None:
     first = await scene.crm_enter("contact", lastname="First", emailaddress1="first@story.example")
     second = await scene.crm_enter("contact", lastname="Second", emailaddress1="second@story.example")
     await scene.settle()
-    one, two = await _known(scene, first), await _known(scene, second)
+    one, two = await scene.get_person_of(first), await scene.get_person_of(second)
     await scene.marketing_edit(one["id"], phone="+44 7")
     await _merge_in_crm(scene, "contact", first, second)
     await _merge_in_marketing(scene, two["id"], one["id"])
     await scene.settle()
-    survivor = await _known(scene, second)
+    survivor = await scene.get_person_of(second)
     scene.check("one person is left, the one that Marketo kept", [p["id"] for p in await scene.people()] == [one["id"]])
     scene.check("it belongs to the record that Dynamics kept", survivor["id"] == one["id"])
     scene.check("an edit made before is not lost", await _is_kept(scene, second, "+44 7"))
@@ -191,7 +185,7 @@ async def duplicate_candidates(scene: Scene) -> None:
     await scene.marketing_delete(min(others))
     applied = await scene.tandem("matches", "settle", *group, "--apply")
     await scene.settle()
-    linked = await _known(scene, contact)
+    linked = await scene.get_person_of(contact)
     scene.check("the decision was stored", applied.status == 0)
     scene.check("the contact is the person of the rule", int(linked["id"]) == min(twins))
     scene.check("a choice that is gone is not carried out", not await scene.people_of(second))
@@ -202,7 +196,7 @@ async def duplicate_candidates(scene: Scene) -> None:
     table.write_text(table.read_text().replace(f",{max(others)},", f",{max(others)},{max(others)}"))
     await scene.tandem("matches", "import", str(table), "--apply")
     await scene.settle()
-    scene.check("decided in a table", int((await _known(scene, second))["id"]) == max(others))
+    scene.check("decided in a table", int((await scene.get_person_of(second))["id"]) == max(others))
     scene.check("nobody new was made", len(await scene.people()) == 3)
 
 
@@ -215,14 +209,15 @@ async def shared_inbox_address(scene: Scene) -> None:
     lead = await scene.crm_enter("lead", lastname="Lead", emailaddress1="info@story.example")
     nobody = [await scene.crm_enter("contact", lastname=f"Without {number}") for number in range(2)]
     await scene.settle()
-    adopted = await _known(scene, active)
+    adopted = await scene.get_person_of(active)
     scene.check("the active contact is the person who was there", int(adopted["id"]) == form)
     scene.check(
         "what was known of that person is on it", await _value(scene, "contact", active, "telephone1") == "+1 9"
     )
-    people = {(await _known(scene, key))["id"] for key in (closed, active, lead, *nobody)}
+    people = {(await scene.get_person_of(key))["id"] for key in (closed, active, lead, *nobody)}
     scene.check("each record has a person of its own", len(people) == 5)
     scene.check("nobody else was made", len(await scene.people()) == 5)
     scene.check(
-        "an inactive record is shown as such", (await _known(scene, closed))["leadStatus"] != adopted["leadStatus"]
+        "an inactive record is shown as such",
+        (await scene.get_person_of(closed))["leadStatus"] != adopted["leadStatus"],
     )

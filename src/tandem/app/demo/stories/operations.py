@@ -151,7 +151,7 @@ async def drift_repaired(scene: Scene) -> None:
     await scene.settle()
     roles = await opportunities.roles_of(scene, deal)
     user = await _drift(scene, account, deal, visit)
-    await scene.marketing_edit((await _person(scene, contact))["id"], title="Typed")
+    await scene.marketing_edit((await scene.get_person_of(contact))["id"], title="Typed")
     written = (await scene.sync()).writes
     scene.check("the live feed carries the person's edit alone", written == 1)
     found = await scene.verify()
@@ -203,12 +203,6 @@ async def _drift(scene: Scene, account: str, deal: str, visit: str) -> str:
     for role in await scene.records(MARKETING, "opportunityRole"):
         await scene.marketing.delete("opportunityRole", role["marketoGUID"])
     return str(user["externalSalesPersonId"])
-
-
-async def _person(scene: Scene, crm_id: str) -> Row:
-    person = await scene.person_of(crm_id)
-    assert person is not None, f"nobody carries the key {crm_id}"
-    return person
 
 
 async def _refusal(scene: Scene) -> str:

@@ -242,6 +242,16 @@ class Scene:
         assert len(found) <= 1, f"{len(found)} people carry the key {crm_id}"
         return found[0] if found else None
 
+    async def get_person_of(self, crm_id: str) -> Row:
+        """The one person that carries the record's key.
+
+        Raises:
+            AssertionError: nobody does, or several do.
+        """
+        person = await self.person_of(crm_id)
+        assert person is not None, f"nobody carries the key {crm_id}"
+        return person
+
     async def people_with(self, email: str) -> list[Row]:
         return [person for person in await self.people() if str(person.get("email") or "").lower() == email.lower()]
 
