@@ -104,6 +104,8 @@ class Engine:
     """Who alone takes part; None in the whole sync."""
     schemas_seen_at: datetime | None = None
     """When the sides' fields were last compared with the mappings."""
+    is_leased: bool = False
+    """A pass is under way; a plan alone reads without the lease."""
     _marks: "Marks" = field(default_factory=list)
 
     @cached_property
@@ -138,6 +140,11 @@ class Engine:
 
     def begin_read(self) -> ReadNumber:
         return self.store.next_read_number()
+
+    def keep_lease(self) -> None:
+        """What takes long calls this between its parts, so that no other worker takes the sync for abandoned."""
+        if self.is_leased:
+            self.store.renew_lease(self.settings.lease_s, self.clock.now())
 
     def mark_time(self) -> None:
         """Remember, across restarts too, that every reading with a lower number than the next had ended by now."""

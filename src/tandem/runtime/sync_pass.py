@@ -77,6 +77,7 @@ async def run_pass(engine: Engine) -> PassResult:
     ensure_running(engine.store)
     run_id, started_at = engine.ids.new_id(), engine.clock.now()
     await _acquire_lease(engine)
+    engine.is_leased = True
     progress = _Progress(Reception(engine))
     calls = engine.crm.calls, engine.marketing.calls
     error: str | None = None
@@ -86,6 +87,7 @@ async def run_pass(engine: Engine) -> PassResult:
         error = f"{type(failure).__name__}: {failure}"
         raise
     finally:
+        engine.is_leased = False
         finished_at = engine.clock.now()
         _finish(engine, RunSummary(run_id, started_at, finished_at, dict(progress.counts), error), *calls)
     return PassResult(run_id, dict(progress.counts), tuple(progress.questions), started_at, finished_at)
@@ -215,7 +217,7 @@ async def _run_stage(
     """Work a stage off down to a lane; how many rounds it took."""
     fruitless = rounds = 0
     while rounds < rounds_max and fruitless < _MAX_FRUITLESS_ROUNDS and not is_paused(engine.store, crm_entities):
-        engine.store.renew_lease(engine.settings.lease_s, engine.clock.now())
+        engine.keep_lease()
         await _serve_requests(engine, run_id, progress)
         now = engine.clock.now()
         claims = engine.store.claim(marketing_entity, crm_entities, engine.claim_size, now, slowest=slowest)
