@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Final, TypeAlias
 
-from tandem.core.errors import RejectedError
+from tandem.core.errors import AccessError, RejectedError
 from tandem.core.memberships import CampaignRule, CreationRule, Roster, who_comes_and_goes, who_is_made
 from tandem.core.record import CONTACT, LEAD, PERSON, RecordId, RecordKey, Side
 from tandem.core.requests import Ask
@@ -36,7 +36,7 @@ async def follow_memberships(engine: Engine) -> None:
             for ask in await _compare(engine, rule):
                 engine.store.take_request(ask, engine.clock.now())
             trouble = ""
-        except RejectedError as error:
+        except (RejectedError, AccessError) as error:
             trouble = str(error)
             log.warning("membership.was_not_compared", code=error.code)
         engine.store.save_setting(TROUBLE.format(rule=rule.name), trouble)

@@ -127,7 +127,13 @@ class Security:
 
     def as_dict(self) -> dict[str, object]:
         closed = {table: sorted(columns) for table, columns in self._closed_columns.items() if columns}
-        return {"granted": sorted(self._granted), "revoked_columns": closed, "shallow": sorted(self._shallow)}
+        secured = {table: sorted(c for t, c in self._secured if t == table) for table, _ in sorted(self._secured)}
+        return {
+            "granted": sorted(self._granted),
+            "revoked_columns": closed,
+            "secured_columns": secured,
+            "shallow": sorted(self._shallow),
+        }
 
     def change(self, change: Mapping[str, Any]) -> None:
         known = {name for table in self._schema.tables.values() for name, _ in table.privileges.values()}
@@ -136,7 +142,7 @@ class Security:
         close, reopen = self._columns(change, "revoke_columns"), self._columns(change, "grant_columns")
         narrow, widen = _names(change, "narrow", known), _names(change, "widen", known)
         unknown = set(change) - {"grant", "revoke", "revoke_columns", "grant_columns", "user", "administrator"}
-        unknown -= {"narrow", "widen"}
+        unknown -= {"narrow", "widen", "unsecure_columns"}
         if unknown:
             raise ControlError(f"Privileges are changed by grant and revoke, not {', '.join(sorted(unknown))}.")
         self._shallow = (self._shallow | narrow) - widen
@@ -148,6 +154,8 @@ class Security:
         for table, columns in close.items():
             self._secured |= {(table, column) for column in columns}
             self._closed_columns[table] = self._closed_columns.get(table, frozenset()) | columns
+        for table, columns in self._columns(change, "unsecure_columns").items():
+            self._secured -= {(table, column) for column in columns}
         for table, columns in reopen.items():
             self._closed_columns[table] = self._closed_columns.get(table, frozenset()) - columns
 

@@ -48,6 +48,8 @@ def test_a_user_is_told_its_share_of_secured_columns_only(crm: Running) -> None:
     assert own(crm, COLUMNS)["AttributePrivileges"] == [denied]
     crm.set("/privileges", grant_columns={"contact": ["jobtitle"]})
     assert own(crm, COLUMNS)["AttributePrivileges"] == [dict.fromkeys(denied, 4) | {"AttributeId": column}]
+    crm.set("/privileges", unsecure_columns={"contact": ["jobtitle"]})
+    assert own(crm, COLUMNS)["AttributePrivileges"] == []
 
 
 def test_both_take_the_privilege_to_read_users_and_a_user_that_is_there(crm: Running) -> None:

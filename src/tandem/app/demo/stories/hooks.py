@@ -264,6 +264,12 @@ async def campaign_members(scene: Scene) -> None:
     list_id = int(await scene.marketing.create("list", {"name": "Fair visitors"}))
     await scene.marketing_act("add-to-list", list=list_id, ids=[known["id"], stranger])
     scene.configure(_FOLLOWING.format(list_id=list_id))
+    await scene.crm.change_rights(revoke=["prvReadCampaign"])
+    await scene.crm_edit("contact", contact, jobtitle="Guest")
+    await scene.settle()
+    known = await scene.get_person_of(contact)
+    scene.check("without the right to read campaigns the rest goes on", known["title"] == "Guest")
+    await scene.crm.change_rights(grant=["prvReadCampaign"])
     await scene.settle()
     lists = await _lists_of(scene, campaign)
     made = [(entity, str(row[f"{entity}id"])) for entity, row in await _records_of(scene, "visitor@story.example")]

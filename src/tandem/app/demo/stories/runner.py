@@ -195,9 +195,10 @@ async def _give_back(crm: Control, before: Mapping[str, Any]) -> None:
     now = await crm.privileges()
     granted, had = set(now["granted"]), set(before["granted"])
     columns = now["revoked_columns"]
-    if (granted, columns, now["shallow"]) != (had, {}, []):
+    if (granted, columns, now["secured_columns"], now["shallow"]) != (had, {}, {}, []):
         change = {"grant": sorted(had - granted), "revoke": sorted(granted - had)}
-        await crm.change_privileges(**change, grant_columns=columns, widen=now["shallow"])
+        change |= {"grant_columns": columns, "unsecure_columns": now["secured_columns"], "widen": now["shallow"]}
+        await crm.change_privileges(**change)
 
 
 async def _written_by_one_more_pass(scene: Scene) -> int:
