@@ -37,9 +37,9 @@ fast: $(DEVELOPMENT) ## the inner loop: core, laws, and conformance on memory an
 	$(PYTEST) --randomly-seed=$(SEED) -m "not postgresql" $(wildcard tests/core tests/properties tests/conformance)
 
 soak: SEED := $(shell od -An -N3 -tu4 /dev/urandom | tr -d ' ')
-soak: $(DEVELOPMENT) ## the laws with many fresh examples, and the long fault tests; SEED=N repeats a run
+soak: $(DEVELOPMENT) ## the laws with fresh examples, the long fault tests, each rule switched off; SEED=N repeats a run
 	$(PYTEST) --hypothesis-profile=soak --hypothesis-seed=$(SEED) --randomly-seed=$(SEED) --timeout=3600 \
-		-m "soak or not soak" $(wildcard tests/properties tests/faults)
+		-m "soak or not soak" $(wildcard tests/properties tests/faults tests/scenarios/test_rules_switched_off.py)
 
 bench: $(BENCHMARKING) ## costs beside their peers: rows, store, passes; then both connectors, which takes a while
 	$(BIN)/python -m benchmarks

@@ -2,43 +2,24 @@
 
 import json
 import os
-import re
 import subprocess
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.docs import collected
+from tests.docs.parity_page import PAGE, Row, parse
 from tests.ground.repository import ROOT
 
-PAGE = ROOT / "docs" / "parity.md"
 STATUSES = {"same", "better", "not applicable"}
 VENDOR_ARTEFACTS = {"N72", "N103", "N107", "N113", "N114", "N125", "N134"}
 """Plug-in versions, its solution and settings in Dynamics, servers on premises, certificates for Java: nothing else may
 be not applicable."""
 EMULATED = ("emulator", "stage", "Stage")
 """A test that shows a row asserts through the emulators, so its module names them."""
-
-
-@dataclass(frozen=True)
-class Row:
-    number: str
-    status: str
-    text: str
-    tests: tuple[str, ...]
-
-
-def parse(page: str) -> list[Row]:
-    rows = []
-    for line in page.splitlines():
-        if re.match(r"\| N\d+ \|", line):
-            number, _, status, text, tests = (cell.strip() for cell in line.strip("|").split(" |"))
-            rows.append(Row(number, status, text, tuple(re.findall(r"`([^`]+)`", tests))))
-    return rows
 
 
 @pytest.fixture(scope="module")
