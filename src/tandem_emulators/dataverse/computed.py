@@ -47,10 +47,13 @@ class Computed:
         return _FIRST_LAST if found is None else int(found)
 
     def _complete_money(self, table: Table, row: Mapping[str, Any], changes: dict[str, Any]) -> None:
-        """The rate is taken over when an amount is written, and stays with the row until the next one is."""
-        amounts = [name for name in changes if _is_amount(table, name)]
-        if "transactioncurrencyid" in changes:
-            amounts = [name for name in table.stored if _is_amount(table, name) and row.get(name) is not None]
+        """A row has one rate for all its amounts: that of the day when an amount, the currency or the state was last
+        written. Another rate of the currency reaches no row by itself."""
+        written = [name for name in changes if _is_amount(table, name)]
+        if not (written or "transactioncurrencyid" in changes or "statecode" in changes):
+            return
+        amounts = [name for name in table.stored if _is_amount(table, name) and row.get(name) is not None]
+        amounts += [name for name in written if row.get(name) is None]
         if not amounts:
             return
         currency = row.get("transactioncurrencyid")

@@ -32,8 +32,8 @@ def test_a_choice_reads_as_its_label_and_a_yes_no_as_its_own(org: InProcess) -> 
 
 def test_an_amount_has_the_currency_of_its_row(org: InProcess) -> None:
     org.set("/privileges", grant=["prvCreateTransactionCurrency"])
-    euro = org.create("transactioncurrencies", currencyname="Euro", isocurrencycode="EUR", currencysymbol="€")
-    org.emulator.store.update(org.emulator.schema.tables["transactioncurrency"], euro, {"exchangerate": 0.5})
+    names = {"currencyname": "Euro", "isocurrencycode": "EUR", "currencysymbol": "€"}
+    euro = org.create("transactioncurrencies", **names, exchangerate=0.5)
     bind = {"transactioncurrencyid@odata.bind": f"transactioncurrencies({euro})"}
     row = row_of(org, "accounts", "revenue,revenue_base", name="A", revenue=1234.5, **bind)
     assert text(row, "revenue") == "€1,234.50"

@@ -207,16 +207,23 @@ def test_10_the_full_name_follows_the_organisations_convention(settings: InProce
     assert settings.row("contacts", contact)["fullname"] == name
 
 
+def a_currency(org: InProcess, rate: float) -> str:
+    """A person sets it up, with its rate."""
+    values = {"currencyname": "Euro", "isocurrencycode": "EUR", "currencysymbol": "€", "currencyprecision": 2}
+    return str(org.set("/people/create", entity="transactioncurrency", values=values | {"exchangerate": rate})["id"])
+
+
 def set_rate(org: InProcess, currency: str, rate: float) -> None:
-    org.emulator.store.update(org.emulator.schema.tables["transactioncurrency"], currency, {"exchangerate": rate})
+    org.set("/people/edit", entity="transactioncurrency", id=currency, values={"exchangerate": rate})
+
+
+def in_currency(currency: str) -> dict[str, str]:
+    return {"transactioncurrencyid@odata.bind": f"/transactioncurrencies({currency})"}
 
 
 def test_10_amounts_are_kept_in_the_organisations_currency_too(org: InProcess) -> None:
-    values = {"currencyname": "Euro", "isocurrencycode": "EUR", "currencysymbol": "€", "currencyprecision": 2}
-    euro = org.set("/people/create", entity="transactioncurrency", values=values)["id"]
-    set_rate(org, euro, 0.5)
-    bind = {"transactioncurrencyid@odata.bind": f"/transactioncurrencies({euro})"}
-    account = org.create("accounts", name="A", revenue=100.0, **bind)
+    euro = a_currency(org, 0.5)
+    account = org.create("accounts", name="A", revenue=100.0, **in_currency(euro))
     row = org.row("accounts", account)
     assert (row["revenue"], row["revenue_base"], row["exchangerate"]) == (100.0, 200.0, 0.5)
     set_rate(org, euro, 0.25)
@@ -226,3 +233,25 @@ def test_10_amounts_are_kept_in_the_organisations_currency_too(org: InProcess) -
     row = org.row("accounts", account)
     assert (row["revenue_base"], row["exchangerate"]) == (40.0, 0.25)
     assert org.control("POST", "/people/delete", {"entity": "transactioncurrency", "id": euro}).status == 400
+
+
+def test_10_all_amounts_of_a_row_have_its_one_rate(org: InProcess) -> None:
+    euro = a_currency(org, 0.5)
+    account = org.create("accounts", name="A", revenue=100.0, marketcap=30.0, **in_currency(euro))
+    set_rate(org, euro, 0.25)
+    org.api("PATCH", f"accounts({account})", {"revenue": 10.0})
+    row = org.row("accounts", account)
+    assert (row["revenue_base"], row["marketcap_base"], row["exchangerate"]) == (40.0, 120.0, 0.25)
+
+
+def test_10_another_state_takes_the_rate_of_its_day(org: InProcess) -> None:
+    euro = a_currency(org, 0.5)
+    deal = org.create("opportunities", name="A", estimatedvalue=100.0, **in_currency(euro))
+    set_rate(org, euro, 0.25)
+    assert org.row("opportunities", deal)["estimatedvalue_base"] == 200.0
+    org.set("/people/lose", id=deal)
+    row = org.row("opportunities", deal)
+    assert (row["estimatedvalue_base"], row["actualvalue_base"], row["exchangerate"]) == (400.0, 0.0, 0.25)
+    set_rate(org, euro, 0.2)
+    org.set("/people/reopen", id=deal, entity="opportunity")
+    assert org.row("opportunities", deal)["estimatedvalue_base"] == 500.0
