@@ -43,6 +43,7 @@ soak: $(DEVELOPMENT) ## the laws with fresh examples, the long fault tests, each
 
 bench: $(BENCHMARKING) ## costs beside their peers: rows, store, passes; then both connectors, which takes a while
 	$(BIN)/python -m benchmarks
+	$(BIN)/python -m benchmarks growth
 	$(BIN)/python -m benchmarks dynamics
 	$(BIN)/python -m benchmarks marketo
 

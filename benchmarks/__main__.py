@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from benchmarks import dynamics, marketo, matches
+from benchmarks import dynamics, growth, marketo, matches
 from benchmarks.passes import measure_first_copy, measure_quiet_pass
 from benchmarks.rows import load_linked, measure_planning, measure_reading, people_of_their_own
 from benchmarks.stores import measure_store
@@ -41,7 +41,7 @@ async def _measure_rows(stage: Stage, folder: Path) -> list[Line]:
 
 
 def main() -> None:
-    apart = {"marketo": marketo.main, "dynamics": dynamics.main, "matches": matches.main}
+    apart = {"marketo": marketo.main, "dynamics": dynamics.main, "matches": matches.main, "growth": growth.main}
     if sys.argv[1:2] and sys.argv[1] in apart:
         apart[sys.argv[1]](sys.argv[2:])
         return

@@ -88,6 +88,13 @@ class FieldPair:
     infos: tuple[FieldInfo, FieldInfo] | None = field(default=None, compare=False, repr=False)
     """What the two sides said of the fields when the pair was made."""
 
+    _narrowing: Narrowing | None = field(init=False, compare=False, repr=False)
+    """The transform, where it may cut; found out once, because every value asks and a protocol's check is slow."""
+
+    def __post_init__(self) -> None:
+        is_narrowing = isinstance(self.transform, Narrowing)
+        object.__setattr__(self, "_narrowing", self.transform if is_narrowing else None)
+
     def info_on(self, side: Side) -> FieldInfo | None:
         """None for a field that the side's own table does not have: a virtual one, or one of another record."""
         info = self.infos[0 if side is Side.CRM else 1] if self.infos else None
@@ -104,7 +111,7 @@ class FieldPair:
 
     def narrows(self, value: Value, *, to: Side) -> bool:
         """Whether less of `value` arrives on side `to`."""
-        return isinstance(self.transform, Narrowing) and self.transform.narrows(value, to)
+        return self._narrowing is not None and self._narrowing.narrows(value, to)
 
     def carry(self, value: Value, *, to: Side) -> Value:
         """`value` of the other side as side `to` would hold it. Raises NotExpressibleError."""

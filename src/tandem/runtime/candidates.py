@@ -32,7 +32,7 @@ async def find_candidates(engine: Engine, marketing_entity: Entity, works: Seque
         w for w in unlinked if not is_outside(engine.mappings[w.crm_entity], engine.policies[w.crm_entity], w.crm)
     ]
     by_inbox = [work for work in unlinked if in_inbox and work.link is None]
-    by_call = [work for work in unlinked if work not in by_inbox] if len(by_inbox) < len(unlinked) else []
+    by_call = [work for work in unlinked if not in_inbox or work.link is not None]
     if by_inbox:
         _attach(engine, marketing_entity, by_inbox, *_look_up(engine, marketing_entity, by_inbox))
     if by_call:

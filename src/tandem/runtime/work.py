@@ -18,9 +18,9 @@ from tandem.core.subject import Merge
 from tandem.ports import Claim
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Work:
-    """One claim with what was found for it."""
+    """One claim with what was found for it. Equal to itself only: a comparison of all it holds is dear."""
 
     claim: Claim
     crm_entity: Entity
