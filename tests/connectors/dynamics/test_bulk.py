@@ -17,8 +17,8 @@ from tandem.core.record import RecordId, Side, Version
 from tandem.ports import Missing, Refused, Stale, Taken, Write, WriteResult, Written
 from tests.connectors.dynamics.test_wire import CONTACTS
 
-CREATE = "/api/data/v9.2/contacts/Microsoft.Dynamics.CRM.CreateMultiple"
-UPDATE = "/api/data/v9.2/contacts/Microsoft.Dynamics.CRM.UpdateMultiple"
+CREATE = "contacts/Microsoft.Dynamics.CRM.CreateMultiple"
+UPDATE = "contacts/Microsoft.Dynamics.CRM.UpdateMultiple"
 TOO_LONG = (400, "0x80044331", "The length of the 'lastname' attribute exceeded the maximum allowed length of '50'.")
 TAKEN = (412, "0x80040237", "A record with matching key values already exists.")
 NOBODY = (404, "0x80040217", "contact With Id = x Does Not Exist")

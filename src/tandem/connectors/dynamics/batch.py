@@ -26,7 +26,8 @@ class CutShortError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One request. ``items`` is what it counts for the daily entitlement: one, or the records of a bulk message."""
+    """One request. ``path`` is relative to the service root until it is sent. ``items`` is what it counts for the
+    daily entitlement: one, or the records of a bulk message."""
 
     method: str
     path: str

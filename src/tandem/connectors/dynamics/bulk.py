@@ -14,7 +14,7 @@ from itertools import islice
 from typing import Final
 
 from tandem.connectors.dynamics.batch import Part, PartAnswer
-from tandem.connectors.dynamics.client import absolute, fault_of
+from tandem.connectors.dynamics.client import fault_of
 from tandem.connectors.dynamics.errors import Fault, again
 from tandem.connectors.dynamics.reader import COMPARISONS_MAX, FILTER_LENGTH_MAX
 from tandem.connectors.dynamics.single import SingleWrites, check_privilege
@@ -108,7 +108,7 @@ class BulkWrite:
             return [self._singles.part(piece[0])]
         table, kind = self._singles.table, self._singles.kind
         items = b",".join(self._target(number) for number in piece)
-        path = absolute(f"{table.set_name}/{_PREFIX}{_MESSAGES[kind]}")
+        path = f"{table.set_name}/{_PREFIX}{_MESSAGES[kind]}"
         body = b'{"Targets":[' + items + b"]}"
         message = Part("POST", path, {"Content-Type": "application/json"}, body, items=len(piece))
         return [message, *(self._reads(piece) if kind is ActionKind.CREATE else [])]
@@ -122,9 +122,7 @@ class BulkWrite:
         table = self._singles.table
         comparisons = (render_equals(table, "@id", self._singles.id(number)) for number in piece)
         chains = filter_chunks(comparisons, count_max=COMPARISONS_MAX, length_max=FILTER_LENGTH_MAX)
-        return [
-            Part("GET", absolute(f"{table.set_name}?$select={self._shape.select}&$filter={chain}")) for chain in chains
-        ]
+        return [Part("GET", f"{table.set_name}?$select={self._shape.select}&$filter={chain}") for chain in chains]
 
     # --- what came of it
 

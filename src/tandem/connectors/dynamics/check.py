@@ -7,7 +7,7 @@ from typing import Final
 
 import msgspec
 
-from tandem.connectors.dynamics.client import DynamicsClient, absolute
+from tandem.connectors.dynamics.client import DynamicsClient
 from tandem.connectors.dynamics.errors import NOT_TRACKED
 from tandem.connectors.dynamics.own_rights import check_rights
 from tandem.connectors.dynamics.schema import Table
@@ -158,7 +158,7 @@ async def _write_to_nobody(client: DynamicsClient, table: Table, headers: Mappin
     await client.http.request(
         f"update {table.entity}",
         "PATCH",
-        absolute(f"{table.set_name}({_NOBODY})"),
+        client.path(f"{table.set_name}({_NOBODY})"),
         headers={"If-Match": 'W/"0"', "Content-Type": "application/json", **(headers or {})},
         body=b"{}",
     )

@@ -1,10 +1,11 @@
 """Dataverse over HTTP: the headers every call needs, typed JSON answers, and the batch.
 
-Paths are relative to the service root and already encoded; links that the service gave are followed character by
-character. Which error an answer means is decided in ``errors``.
+Paths are relative to the service root and already encoded, in a batch too; links that the service gave are followed
+character by character. Which error an answer means is decided in ``errors``.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Final, TypeVar
 
 import msgspec
@@ -15,7 +16,8 @@ from tandem.connectors.http import HttpClient, Response
 from tandem.core.errors import RejectedError, TransientError, UnknownOutcomeError
 from tandem.core.record import Side
 
-API_ROOT: Final = "/api/data/v9.2/"
+CLOUD_ROOT: Final = "/api/data/v9.2/"
+"""Where the Web API begins in a Dataverse environment."""
 
 # `If-None-Match: null` keeps caches on the way from answering.
 _HEADERS: Final = {
@@ -33,18 +35,19 @@ T = TypeVar("T")
 
 
 class DynamicsClient:
-    """``items_sent`` is what we used of the daily entitlement: every request counts one, in a batch too, and every
-    record of a bulk message."""
+    """``root`` is the path where the Web API begins. ``items_sent`` is what we used of the daily entitlement: every
+    request counts one, in a batch too, and every record of a bulk message."""
 
-    def __init__(self, http: HttpClient) -> None:
+    def __init__(self, http: HttpClient, root: str = CLOUD_ROOT) -> None:
         self.http = http
+        self.root = root
         self.items_sent = 0
 
     async def get(self, operation: str, path: str, *, prefer: str = "") -> Response:
         """`path` is relative to the service root, or a path from the host's root as a link gave it."""
         headers = {**_HEADERS, "Prefer": prefer} if prefer else _HEADERS
         self.items_sent += 1
-        return await self.http.request(operation, "GET", absolute(path), headers=headers, timeout_s=_READ_TIMEOUT_S)
+        return await self.http.request(operation, "GET", self.path(path), headers=headers, timeout_s=_READ_TIMEOUT_S)
 
     async def get_json(self, operation: str, path: str, kind: type[T]) -> T:
         response = await self.get(operation, path)
@@ -55,7 +58,7 @@ class DynamicsClient:
         headers = {**_HEADERS, "Content-Type": "application/json"}
         self.items_sent += 1
         await self.http.request(
-            operation, "POST", absolute(path), headers=headers, body=body, is_write=True, timeout_s=_READ_TIMEOUT_S
+            operation, "POST", self.path(path), headers=headers, body=body, is_write=True, timeout_s=_READ_TIMEOUT_S
         )
 
     async def put(self, operation: str, path: str, body: bytes) -> None:
@@ -63,7 +66,7 @@ class DynamicsClient:
         headers = {**_HEADERS, "Content-Type": "application/json", "MSCRM.MergeLabels": "true"}
         self.items_sent += 1
         await self.http.request(
-            operation, "PUT", absolute(path), headers=headers, body=body, is_write=True, timeout_s=_READ_TIMEOUT_S
+            operation, "PUT", self.path(path), headers=headers, body=body, is_write=True, timeout_s=_READ_TIMEOUT_S
         )
 
     async def get_fresh(self, operation: str, paths: Sequence[str]) -> list[PartAnswer]:
@@ -77,7 +80,7 @@ class DynamicsClient:
         answers: list[PartAnswer] = []
         for start in range(0, len(paths), READ_BATCH_SIZE):
             chunk = paths[start : start + READ_BATCH_SIZE]
-            parts = [Part("GET", absolute(path), headers or {}) for path in chunk]
+            parts = [Part("GET", path, headers or {}) for path in chunk]
             answers += await self.send_batch(operation, parts, is_write=False, timeout_s=_READ_TIMEOUT_S)
         for answer in answers:
             fault = fault_of(answer)
@@ -98,9 +101,9 @@ class DynamicsClient:
         response = await self.http.request(
             operation,
             "POST",
-            f"{API_ROOT}$batch",
+            self.path("$batch"),
             headers=headers,
-            body=render_batch(parts),
+            body=render_batch([replace(part, path=self.path(part.path)) for part in parts]),
             is_write=is_write,
             timeout_s=timeout_s,
         )
@@ -114,9 +117,9 @@ class DynamicsClient:
             raise kind(text, side=Side.CRM, operation=operation, code="batch") from error
         return answers
 
-
-def absolute(path: str) -> str:
-    return path if path.startswith("/") else API_ROOT + path
+    def path(self, path: str) -> str:
+        """From the host's root, as links are already."""
+        return path if path.startswith("/") else self.root + path
 
 
 def fault_of(answer: PartAnswer) -> Fault | None:

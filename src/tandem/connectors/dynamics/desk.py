@@ -12,7 +12,7 @@ from urllib.parse import quote
 import msgspec
 
 from tandem.connectors.dynamics.batch import Part
-from tandem.connectors.dynamics.client import API_ROOT, DynamicsClient, absolute, fault_of
+from tandem.connectors.dynamics.client import DynamicsClient, fault_of
 from tandem.connectors.dynamics.errors import NOT_FOUND, Fault, classify, classify_write
 from tandem.connectors.dynamics.schema import Column, Table
 from tandem.connectors.dynamics.side_effects import SideEffects
@@ -139,7 +139,7 @@ class DynamicsDesk:
     async def ensure_list(self, campaign: RecordId, new: MemberList, name: str) -> None:
         body = {"listname": name, "createdfromcode": _MEMBER_CODES[new.entity], "type": False}
         await self._create(f"lists({new.id})", body, "create list")
-        member = {"@odata.id": f"{self._origin}{API_ROOT}lists({new.id})"}
+        member = {"@odata.id": f"{self._origin}{self._client.path(f'lists({new.id})')}"}
         path = f"campaigns({campaign})/campaignlist_association/$ref"
         fault = await self._send("add the list to the campaign", self._part("POST", path, member))
         if fault is not None and fault.code != _DUPLICATE:
@@ -180,7 +180,7 @@ class DynamicsDesk:
 
     def _part(self, method: str, path: str, body: Mapping[str, Any], headers: Mapping[str, str] | None = None) -> Part:
         sent = {"Content-Type": "application/json", **(headers or {})}
-        return self._side_effects.on(Part(method, absolute(path), sent, msgspec.json.encode(body)))
+        return self._side_effects.on(Part(method, path, sent, msgspec.json.encode(body)))
 
     async def _send(self, operation: str, part: Part) -> Fault | None:
         """As a batch of one, whose every answer is told apart: refused, not begun, or unknown."""

@@ -8,7 +8,7 @@ from uuid import UUID
 import msgspec
 
 from tandem.connectors.dynamics.batch import Part, PartAnswer
-from tandem.connectors.dynamics.client import absolute, fault_of
+from tandem.connectors.dynamics.client import fault_of
 from tandem.connectors.dynamics.errors import classify_write
 from tandem.connectors.dynamics.schema import Table
 from tandem.connectors.dynamics.wire import render_record
@@ -27,7 +27,7 @@ def merge_part(table: Table, write: Write, set_names: Mapping[str, str]) -> Part
     if write.values:
         nobody = _named(table, str(UUID(int=0)))
         body["UpdateContent"] = msgspec.Raw(render_record(table, write.values, set_names, nobody))
-    return Part("POST", absolute("Merge"), {"Content-Type": "application/json"}, msgspec.json.encode(body))
+    return Part("POST", "Merge", {"Content-Type": "application/json"}, msgspec.json.encode(body))
 
 
 def merge_result(write: Write, answer: PartAnswer) -> WriteResult:

@@ -7,7 +7,7 @@ back as the service stored them.
 from collections.abc import Collection, Mapping, Sequence
 
 from tandem.connectors.dynamics.batch import Part, PartAnswer
-from tandem.connectors.dynamics.client import absolute, fault_of
+from tandem.connectors.dynamics.client import fault_of
 from tandem.connectors.dynamics.errors import Fault, access_remedy, classify_write, missing_privilege
 from tandem.connectors.dynamics.schema import Table
 from tandem.connectors.dynamics.wire import RowShape, render_record
@@ -53,12 +53,12 @@ class SingleWrites:
     def part(self, number: int) -> Part:
         write = self.writes[number]
         if self.kind is ActionKind.DELETE:
-            path = absolute(f"{self.table.set_name}({self.id(number)})")
+            path = f"{self.table.set_name}({self.id(number)})"
             return Part("DELETE", path, {"If-Match": write.version or "*"})
         condition = {"If-None-Match": "*"} if self.kind is ActionKind.CREATE else {"If-Match": write.version or "*"}
         headers = {"Content-Type": "application/json", "Prefer": "return=representation", **condition}
         select = self.shapes.of(self.table, write.values).select
-        path = absolute(f"{self.table.set_name}({self.id(number)})?$select={select}")
+        path = f"{self.table.set_name}({self.id(number)})?$select={select}"
         return Part("PATCH", path, headers, self.body(number))
 
     def body(self, number: int, also: Mapping[str, str] | None = None) -> bytes:
