@@ -143,6 +143,51 @@ async def opportunity_won_reopened(scene: Scene) -> None:
     scene.check("none is made in Dynamics from Marketo", "Only in Marketo" not in names)
 
 
+BOTH_CURRENCIES: Final = f"""{SETTINGS}
+[[entities.opportunity.fields]]
+crm = "@expected_revenue"
+remove = true
+[[entities.opportunity.fields]]
+crm = "@amount_base"
+marketing = "expectedRevenue"
+"""
+"""The amount as it was entered, and beside it the same in the organisation's own currency."""
+
+
+@story(
+    "opportunity-currencies",
+    "A deal in euros of an organisation in dollars shows both amounts, at the rate that Dynamics has for the deal",
+    settings=BOTH_CURRENCIES,
+    rows=("N132",),
+)
+async def opportunity_currencies(scene: Scene) -> None:
+    names = {"currencyname": "Euro", "isocurrencycode": "EUR", "currencysymbol": "€", "currencyprecision": 2}
+    euro = await scene.crm_enter("transactioncurrency", **names, exchangerate=0.8)
+    in_euro = {"transactioncurrencyid": customer("transactioncurrency", euro)}
+    deal = await scene.crm_enter("opportunity", name="Abroad", estimatedvalue=1000.0, **in_euro)
+    home = await scene.crm_enter("opportunity", name="At home", estimatedvalue=1000.0)
+    await scene.settle()
+
+    async def shows(id_: str, amount: int, base: int) -> bool:
+        row = await scene.crm_record("opportunity", id_) or {}
+        of_dynamics = row["actualvalue_base"] if row["statecode"] else row["estimatedvalue_base"]
+        return of_dynamics == base and _holds(await opportunity_of(scene, id_), amount=amount, expectedRevenue=base)
+
+    scene.check("a deal in dollars has one amount, twice", await shows(home, 1000, 1000))
+    scene.check("one in euros has its own, and that in dollars", await shows(deal, 1000, 1250))
+    await scene.crm_edit("transactioncurrency", euro, exchangerate=0.5)
+    await scene.crm_edit("opportunity", deal, name="Still abroad")
+    await scene.settle()
+    scene.check("another rate changes no deal, nor does a new name", await shows(deal, 1000, 1250))
+    await scene.crm_edit("opportunity", deal, estimatedvalue=600.0)
+    await scene.settle()
+    scene.check("another amount takes the rate of its day", await shows(deal, 600, 1200))
+    await scene.crm_edit("transactioncurrency", euro, exchangerate=0.4)
+    await scene.crm_act("win", id=deal, values={"actualrevenue": 500.0})
+    await scene.settle()
+    scene.check("won, what came of it counts, in both", await shows(deal, 500, 1250))
+
+
 @story(
     "opportunity-customer",
     "The customer of an opportunity: a company, a contact with and without a company, or both",
