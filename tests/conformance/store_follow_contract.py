@@ -1,7 +1,7 @@
 """What a link shows of other records makes it due when that moves, in the transaction in which it moves."""
 
 from tandem.core.plan import Follow
-from tandem.core.record import LinkStatus
+from tandem.core.record import LinkStatus, Version
 from tandem.ports import JournalState, Store
 from tests.conformance.store_world import (
     EMAIL,
@@ -15,6 +15,7 @@ from tests.conformance.store_world import (
     commit,
     contact,
     finish,
+    link_of,
     person,
 )
 
@@ -45,6 +46,15 @@ class FollowContract:
         assert [found.link for found in claim(store)] == [shows]
         commit(store, again(shows), again(parent, moved=("",)))
         assert [found.link for found in claim(store)] == [moved]
+
+    def test_who_is_woken_is_read_again(self, store: Store) -> None:
+        """Nothing that a record shows of another one moves its own version."""
+        parent = a_link(store, account("acme"), person("9"))
+        a_link(store, contact("c"), person("1"), crm_version=Version("7"), follows=(Follow(account("acme"), "name"),))
+        a_link(store, contact("d"), person("2"), crm_version=Version("8"), follows=(Follow(account("acme"), EMAIL),))
+        commit(store, again(parent, moved=("name",), changes_link=False))
+        assert [found.link.crm_version for found in claim(store) if found.link] == [None]
+        assert link_of(store, contact("d")).crm_version == "8"
 
     def test_what_a_link_shows_is_the_last_plans(self, store: Store) -> None:
         parent = a_link(store, account("acme"), person("9"))

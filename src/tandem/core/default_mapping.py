@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from tandem.core.mapping import Direction
+from tandem.core.mapping import Direction, Watch
 from tandem.core.record import (
     ACCOUNT,
     COMPANY,
@@ -44,7 +44,7 @@ class DefaultPair:
     opt_out: bool = False
     parents: tuple[Entity, ...] = ()
     can_be_emptied: bool = True
-    watches: tuple[str, Entity, str] | None = None
+    watches: tuple[Watch, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,7 +230,7 @@ _OPPORTUNITY: Final = (
         "externalCompanyId",
         direction=Direction.TO_MARKETING,
         parents=(ACCOUNT,),
-        watches=("contactid", CONTACT, "parentcustomerid|externalCompanyId"),
+        watches=(Watch("contactid", CONTACT, "parentcustomerid|externalCompanyId"),),
     ),
 )
 """The six pairs of the native sync, with the amount that is right before and after the opportunity is closed (N132)."""

@@ -1,21 +1,27 @@
 """Records that show a field of another one: when that moves, they are due.
 
 A plan says which of its pairs moved by agreement, and what each of its records shows of others; the store wakes who
-shows what moved, there or with the outcome of a write, in the same transaction.
+shows what moved, there or with the outcome of a write, in the same transaction. What crm itself shows of another
+record (a path that is read there) moves when that one's own row does, whatever becomes of it in marketing; as the
+version of who shows it stays, it must be read again.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
+from typing import Final
 
 from tandem.core.mapping import EntityMapping
 from tandem.core.plan import LinkPlan, Plan
-from tandem.core.record import Entity, LinkStatus, Side
+from tandem.core.record import Entity, Link, LinkStatus, Side, State
 from tandem.core.subject import Rules, Subject
 from tandem.core.values import same
 
 PLACE = ""
 """Stands among the pairs for the record's place in marketing, which changes when people are merged there."""
+
+_MADE_OF: Final[Mapping[str, tuple[str, ...]]] = {"fullname": ("firstname", "lastname")}
+"""Columns that Dynamics makes of others, which are mapped rather than they."""
 
 
 def shown_pairs(mappings: Iterable[EntityMapping]) -> dict[Entity, frozenset[str]]:
@@ -27,9 +33,8 @@ def shown_pairs(mappings: Iterable[EntityMapping]) -> dict[Entity, frozenset[str
         for pair in mapping.pairs:
             for parent in pair.parents if pair.through or pair.parent_by is Side.MARKETING else ():
                 shown[parent].add(pair.through or PLACE)
-            if pair.watches:
-                _, parent, name = pair.watches
-                shown[parent].add(name)
+            for watch in pair.watches:
+                shown[watch.entity].add(watch.what)
     return {entity: frozenset(pairs) for entity, pairs in shown.items()}
 
 
@@ -52,11 +57,33 @@ def _stamped(link: LinkPlan, subject: Subject, rules: Rules) -> LinkPlan:
 def _moved(
     link: LinkPlan, subject: Subject, shown: frozenset[str], mappings: Mapping[Entity, EntityMapping]
 ) -> tuple[str, ...]:
-    before = subject.link
-    if not shown or before is None or not link.changes_link or len(before.base.crm) != len(link.base.crm):
+    before, mapping = subject.link, mappings[link.crm_entity]
+    if not shown or before is None or len(before.base.crm) != len(link.base.crm):
         return ()
-    halves = zip(mappings[link.crm_entity].names, before.base.crm, link.base.crm, strict=True)
+    columns = tuple(_columns_moved(before, subject, shown.difference(mapping.names, (PLACE,)), mapping))
+    if not link.changes_link:
+        return columns
+    halves = zip(mapping.names, before.base.crm, link.base.crm, strict=True)
     moved = [name for name, old, new in halves if name in shown and not same(old, new)]
     has_ended = link.status is LinkStatus.TOMBSTONE and before.status is not LinkStatus.TOMBSTONE
     has_moved = before.marketing not in (None, link.marketing) or has_ended
-    return (*moved, *((PLACE,) if PLACE in shown and has_moved else ()))
+    return (*columns, *moved, *((PLACE,) if PLACE in shown and has_moved else ()))
+
+
+def _columns_moved(before: Link, subject: Subject, columns: Iterable[str], mapping: EntityMapping) -> Iterator[str]:
+    """The columns that may hold something else than before: those that are mapped are compared, the others move with
+    any change of the row."""
+    crm = subject.crm
+    if crm is None or not crm.is_present or (crm.version is not None and crm.version == before.crm_version):
+        return
+    yield from (column for column in columns if _has_moved(column, before, crm, mapping))
+
+
+def _has_moved(column: str, before: Link, crm: State, mapping: EntityMapping) -> bool:
+    places = {pair.crm: place for place, pair in enumerate(mapping.pairs)}
+    names = (column,) if column in places else _MADE_OF.get(column, (column,))
+    if not places.keys() >= set(names):
+        return True
+    present = mapping.crm_values(crm.values)
+    return any(not same(before.base.crm[places[name]], present[places[name]]) for name in names)
+

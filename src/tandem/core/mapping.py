@@ -7,10 +7,15 @@ places at which each pair finds its values, so that the merge never looks a name
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from typing import Protocol, runtime_checkable
+from typing import Final, Protocol, runtime_checkable
 
 from tandem.core.record import Entity, Side, Value, Values
 from tandem.core.schema import FieldInfo
+
+
+AT_ITS_END: Final = "@id"
+"""A field ``lookup.@id`` is the id of the record that the lookup leads to, whatever table that is of; so is one that
+begins like this."""
 
 
 class NotExpressibleError(ValueError):
@@ -54,17 +59,27 @@ class Winner(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Watch:
+    """What a value depends on besides its record: ``by`` is the column that names a record of another ``entity``, and
+    ``what`` a pair of that one's mapping, or a column of its table (``core.following``)."""
+
+    by: str
+    entity: Entity
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
 class FieldPair:
     """One line of a mapping.
 
     ``crm`` is a column's logical name, or a *virtual* one that Tandem itself supplies: ``@id`` (the record's GUID),
-    ``@type`` (Lead or Contact), ``@deleted`` (true once the record is gone).
+    ``@type`` (Lead or Contact), ``@deleted`` (true once the record is gone), or a *path*: ``lookup.column`` is a column
+    of the record that a lookup leads to, ``lookup.@name`` its name.
     ``parents`` names the crm entities whose record the value is the id of (an owner is a user or a team): the value
     waits until that record is linked, and goes over as the id it has on the side ``parent_by``: its GUID, or what
     Marketo calls it.
-    ``through`` names the pair of the parent's own mapping whose value this one shows (a path, ``lookup.column``).
-    ``watches``: the crm column that names a record of another entity, that entity, and the pair of its mapping on which
-    the value depends too: when that moves, the record is looked at again.
+    ``through``: of a path, the pair of the parent's own mapping whose value this one shows; without it the side itself
+    reads what the path leads to. ``watches``: when that moves, the record is looked at again.
     ``opt_out`` marks a field whose true must never be weakened (R8); ``only_if_empty`` fills, never replaces.
     ``can_be_emptied`` is False where Marketo keeps a value for ever (a person cannot lose its company).
     ``may_be_hidden``: the crm column reads as empty to who has no right to it, so an empty reading tells nothing.
@@ -83,7 +98,7 @@ class FieldPair:
     can_be_emptied: bool = True
     may_be_hidden: bool = False
     through: str = ""
-    watches: tuple[str, Entity, str] | None = None
+    watches: tuple[Watch, ...] = ()
 
     infos: tuple[FieldInfo, FieldInfo] | None = field(default=None, compare=False, repr=False)
     """What the two sides said of the fields when the pair was made."""
@@ -96,10 +111,16 @@ class FieldPair:
         object.__setattr__(self, "_narrowing", self.transform if is_narrowing else None)
 
     def info_on(self, side: Side) -> FieldInfo | None:
-        """None for a field that the side's own table does not have: a virtual one, or one of another record."""
+        """None for a field that the side does not describe: a virtual one, or one of a parent's mapping."""
         info = self.infos[0 if side is Side.CRM else 1] if self.infos else None
-        is_own = info is not None and info.native_type != "virtual" and "." not in self.field_on(side)
-        return info if is_own else None
+        is_described = info is not None and info.native_type != "virtual" and not (self.through and side is Side.CRM)
+        return info if is_described else None
+
+    @property
+    def crm_field(self) -> str:
+        """What crm is asked for: the parent's id, under a name for each pair, where ``through`` shows it."""
+        lookup, _, column = self.crm.partition(".")
+        return f"{lookup}.{AT_ITS_END}.{column}" if self.through else self.crm
 
     @property
     def name(self) -> str:
@@ -143,7 +164,7 @@ class EntityMapping:
     matched_by: tuple[str, ...] | None = None
     key_parts: tuple[str, ...] = ()
     has_paths: bool = False
-    """Some pair shows a field of another record."""
+    """Some pair shows a field of a parent's mapping."""
 
     @property
     def dedupe_fields(self) -> tuple[str, ...]:
@@ -183,7 +204,7 @@ def compile_mapping(
 ) -> EntityMapping:
     """The mapping with its shapes: each field once, in the order of the pairs, the extras (fields the planner reads
     but does not carry, such as ``originatingleadid``) behind them."""
-    crm_fields = tuple(dict.fromkeys([*(pair.crm for pair in pairs), *crm_extras]))
+    crm_fields = tuple(dict.fromkeys([*(pair.crm_field for pair in pairs), *crm_extras]))
     dedupe = [dedupe_field] if dedupe_field else []
     marketing_fields = tuple(
         dict.fromkeys([*(pair.marketing for pair in pairs), key_field, *dedupe, *marketing_extras])
@@ -194,7 +215,7 @@ def compile_mapping(
         pairs=tuple(pairs),
         crm_fields=crm_fields,
         marketing_fields=marketing_fields,
-        crm_places=tuple(crm_fields.index(pair.crm) for pair in pairs),
+        crm_places=tuple(crm_fields.index(pair.crm_field) for pair in pairs),
         marketing_places=tuple(marketing_fields.index(pair.marketing) for pair in pairs),
         key_field=key_field,
         dedupe_field=dedupe_field,

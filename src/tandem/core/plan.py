@@ -106,8 +106,8 @@ class Hold:
 
 @dataclass(frozen=True, slots=True)
 class Follow:
-    """What a record shows of another one: the pair `pair` of the crm record `parent`; its place in marketing with an
-    empty name. When that moves, the record is due."""
+    """What a record shows of another one: the pair `pair` of the crm record `parent`, or a column of its table; its
+    place in marketing with an empty name. When that moves, the record is due."""
 
     parent: RecordKey
     pair: str = ""
@@ -172,7 +172,7 @@ class LinkPlan:
     follows: tuple[Follow, ...] | None = None
     """None where the mapping shows nothing of other records."""
     moved: tuple[str, ...] = ()
-    """Pairs that others may show, whose agreed value is another one with this plan."""
+    """What others may show of it and is another one with this plan: pairs by their agreed value, columns by the row."""
     question: Question | None = None
     changes_link: bool = True
     """False where nothing about the link, its base or its version changed: only the inbox rows go."""

@@ -44,6 +44,8 @@ class FieldInfo:
     is_searchable: bool = False
     is_secured: bool = False
     """Shown as empty to callers without a right of their own to this field (Dataverse column security)."""
+    shows: tuple[tuple[Entity, str], ...] = ()
+    """Of a path: the columns of other tables, one of which it shows for each record."""
 
     def is_like(self, other: "FieldInfo") -> bool:
         """Whether a pair made with the other one fits this one too. A column that was closed to us in between would

@@ -77,6 +77,8 @@ class Subject:
     settled: tuple[Settled, ...] = ()
     refs: tuple[InboxRef, ...] = ()
     follows: tuple[Follow, ...] | None = None
+    crm_is_base: bool = False
+    """The crm end was not read, as its version still stands for the base: what is no pair of it is not known."""
     unresolved: frozenset[str] = frozenset()
     """Pairs that show a field of another record which is not known yet; their crm value is that record's id."""
     asked: Asked | None = None

@@ -102,7 +102,7 @@ async def _read_ends(engine: Engine, works: Sequence[Work]) -> None:
             if state is not None and (_is_usable(state, work.link) or not work.needs_reading):
                 _set_end(work, side, state)
             elif side is Side.CRM and (known := _known_crm(engine, work)):
-                work.crm = known
+                work.crm, work.crm_is_base = known, True
             elif work.needs_reading and (key := _key_to_read(engine, work, side)):
                 wanted[side, key.entity][key.id].append(work)
     for (side, entity), by_id in wanted.items():
@@ -258,6 +258,7 @@ def _to_subject(engine: Engine, work: Work, is_complete: bool) -> Subject:
         crm_entity=work.crm_entity,
         link=work.link,
         crm=work.crm,
+        crm_is_base=work.crm_is_base,
         marketing=work.marketing,
         candidates=free,
         dedupe_taken=is_taken or work.crm_is_taken,

@@ -8,7 +8,7 @@ is planned.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from tandem.core.following import PLACE
@@ -81,16 +81,17 @@ def name_parents(subject: Subject, mapping: EntityMapping, parents: Parents) -> 
         if _is_named_otherwise(pair)
         for key in _keys_of(pair, crm.values[place])
     )
-    follows += tuple(_watched(mapping, crm.values))
+    follows += tuple(_watched(mapping, crm.values, parents.mappings))
     follows += (Follow(subject.key_owner, PLACE),) if subject.key_owner else ()
-    return replace(subject, crm=replace(crm, values=values), follows=follows, unresolved=unresolved)
+    known = None if subject.crm_is_base else follows
+    return replace(subject, crm=replace(crm, values=values), follows=known, unresolved=unresolved)
 
 
-def _watched(mapping: EntityMapping, values: Values) -> Iterator[Follow]:
-    """What the value of a pair depends on besides the record itself."""
-    for column, parent, name in (pair.watches for pair in mapping.pairs if pair.watches):
-        if isinstance(named := mapping.crm_value(values, column), str):
-            yield Follow(RecordKey(Side.CRM, parent, RecordId(named)), name)
+def _watched(mapping: EntityMapping, values: Values, synced: Container[Entity]) -> Iterator[Follow]:
+    """What the values depend on besides the record itself; nothing tells of tables that are not synced."""
+    for watch in (watch for pair in mapping.pairs for watch in pair.watches if watch.entity in synced):
+        if isinstance(named := mapping.crm_value(values, watch.by), str):
+            yield Follow(RecordKey(Side.CRM, watch.entity, RecordId(named)), watch.what)
 
 
 def _is_named_otherwise(pair: FieldPair) -> bool:

@@ -25,6 +25,7 @@ class Work:
     claim: Claim
     crm_entity: Entity
     crm: State | None = None
+    crm_is_base: bool = False
     marketing: State | None = None
     found_by_key: list[State] = field(default_factory=list)
     found_by_dedupe: list[State] = field(default_factory=list)

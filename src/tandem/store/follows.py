@@ -25,7 +25,8 @@ def replace_follows(tx: Transaction, following: Mapping[LinkNumber, Sequence[Fol
 
 
 def wake(tx: Transaction, moved: Mapping[RecordKey, Collection[str]]) -> None:
-    """Links that show one of these pairs are due. Most syncs have no such links, and ask once."""
+    """Links that show one of these are due, and what they show is read again. Most syncs have no such links, and ask
+    once."""
     if not moved or not tx.connection.execute(select(exists().where(follows.c.sync_id == tx.sync))).scalar_one():
         return
     by_entity: dict[Entity, dict[RecordId, Collection[str]]] = defaultdict(dict)
@@ -35,4 +36,6 @@ def wake(tx: Transaction, moved: Mapping[RecordKey, Collection[str]]) -> None:
         for chunk in in_chunks(parents):
             is_it = (follows.c.sync_id == tx.sync, follows.c.entity == entity, follows.c.record_id.in_(chunk))
             rows = tx.connection.execute(select(follows.c.link, follows.c.record_id, follows.c.pair).where(*is_it))
-            links.make_due(tx, sorted({row.link for row in rows if row.pair in parents[row.record_id]}))
+            woken = sorted({row.link for row in rows if row.pair in parents[row.record_id]})
+            links.forget_versions(tx, woken)
+            links.make_due(tx, woken)

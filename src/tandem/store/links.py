@@ -221,6 +221,13 @@ def make_due(tx: Transaction, numbers: Iterable[LinkNumber], lane: Lane = Lane.N
         tx.connection.execute(update(links).where(is_it).values(news))
 
 
+def forget_versions(tx: Transaction, numbers: Sequence[LinkNumber]) -> None:
+    """No version stands for the base of these: they are read before they are planned."""
+    for chunk in in_chunks(numbers):
+        is_it = and_(links.c.sync_id == tx.sync, links.c.number.in_(chunk))
+        tx.connection.execute(update(links).where(is_it).values(crm_version=None))
+
+
 def forget_base(tx: Transaction, pairs: Mapping[LinkNumber, Sequence[str]]) -> None:
     forgetting = {number: names for number, names in pairs.items() if names}
     rows = [

@@ -450,6 +450,7 @@ class MemoryStore(MemoryBackfills, MemoryBacklog, MemoryHistory, MemoryRequests,
 
     def _wake_followers(self, parent: RecordKey, pairs: Collection[str]) -> None:
         for number in list(find_followers(self.state, parent, pairs)):
+            self._put_link(replace(self._link(number), crm_version=None), self.state.links[number].crm_entity)
             self._make_due(number)
 
     def _save_rest(self, number: LinkNumber, planned: LinkPlan, now: datetime) -> None:
