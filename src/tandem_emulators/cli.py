@@ -31,6 +31,9 @@ CertificateOption = Annotated[
     str | None,
     typer.Option(help="PEM file with the application's key and certificate; a new pair is written if it is missing."),
 ]
+OnPremisesOption = Annotated[
+    bool, typer.Option("--on-premises", help="A server on premises, signed in to with AD FS, in place of the cloud.")
+]
 OverlapOption = Annotated[int | None, typer.Option(min=0, help="Population of the other service (default: the same).")]
 ParentOption = Annotated[bool, typer.Option("--die-with-parent", help="Stop when standard input ends.")]
 LagOption = Annotated[float | None, typer.Option(min=0, help="Longest time, in s, until an activity shows in a feed.")]
@@ -55,11 +58,13 @@ def dataverse(
     tls: TlsOption = False,
     ca_file: CaFileOption = None,
     app_certificate: CertificateOption = None,
+    on_premises: OnPremisesOption = False,
     die_with_parent: ParentOption = False,
     set_: SetOption = None,
 ) -> None:
     """Serve the Dataverse Web API and the sign-in service in front of it."""
-    options = replace(_options(people, seed, db, latency_ms, limits, None, set_), app_certificate=app_certificate)
+    switches = [f"on_premises={str(on_premises).lower()}", *(set_ or [])]
+    options = replace(_options(people, seed, db, latency_ms, limits, None, switches), app_certificate=app_certificate)
     _run("dataverse", options, Serving(port, control, die_with_parent, tls, ca_file))
 
 

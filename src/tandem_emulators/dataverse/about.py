@@ -1,7 +1,8 @@
 """What the service says about itself and about the caller."""
 
+from tandem_emulators.dataverse.deployment import Deployment
 from tandem_emulators.dataverse.message import NAMESPACE
-from tandem_emulators.dataverse.organization import VERSION, Organization
+from tandem_emulators.dataverse.organization import Organization
 from tandem_emulators.dataverse.security import Caller
 from tandem_emulators.dataverse.store import Row
 
@@ -15,12 +16,15 @@ def who_am_i(organization: Organization, caller: Caller, root: str) -> Row:
     }
 
 
-def version(root: str) -> Row:
-    return {"@odata.context": f"{root}$metadata#{NAMESPACE}RetrieveVersionResponse", "Version": VERSION}
+def version(deployment: Deployment, root: str) -> Row:
+    return {"@odata.context": f"{root}$metadata#{NAMESPACE}RetrieveVersionResponse", "Version": deployment.release}
 
 
-def current_organization(organization: Organization, base_url: str, root: str, *, is_newer: bool) -> Row:
-    """Newer builds add the type and list the endpoints as pairs (sheet section 6.5)."""
+def current_organization(
+    organization: Organization, deployment: Deployment, base_url: str, root: str, *, is_newer: bool
+) -> Row:
+    """Newer builds add the type and list the endpoints as pairs (sheet section 6.5). A server on premises is in no
+    tenant, data centre or environment."""
     endpoints = {
         "WebApplication": f"{base_url}/",
         "OrganizationService": f"{base_url}/XRMServices/2011/Organization.svc",
@@ -29,11 +33,8 @@ def current_organization(organization: Organization, base_url: str, root: str, *
     detail: Row = {
         "OrganizationId": organization.organization_id,
         "FriendlyName": "Contoso",
-        "OrganizationVersion": VERSION,
-        "EnvironmentId": organization.environment_id,
-        "DatacenterId": organization.id_of("datacenter"),
-        "Geo": "NA",
-        "TenantId": organization.tenant_id,
+        "OrganizationVersion": deployment.release,
+        **({} if deployment.is_on_premises else _place_in_the_cloud(organization)),
         "UrlName": organization.url_name,
         "UniqueName": organization.unique_name,
         "State": "Enabled",
@@ -44,6 +45,15 @@ def current_organization(organization: Organization, base_url: str, root: str, *
         detail |= {"OrganizationType": _kind_of(organization), "Endpoints": pairs}
     context = f"{root}$metadata#{NAMESPACE}RetrieveCurrentOrganizationResponse"
     return {"@odata.context": context, "Detail": detail}
+
+
+def _place_in_the_cloud(organization: Organization) -> Row:
+    return {
+        "EnvironmentId": organization.environment_id,
+        "DatacenterId": organization.id_of("datacenter"),
+        "Geo": "NA",
+        "TenantId": organization.tenant_id,
+    }
 
 
 def organization_info(organization: Organization, solutions: str, root: str) -> Row:

@@ -9,6 +9,7 @@ from urllib.parse import unquote_plus
 
 from tandem_emulators.dataverse import about, errors, initialize_from, own_rights, record_counts
 from tandem_emulators.dataverse.call import JSON, Call, json_reply
+from tandem_emulators.dataverse.deployment import Deployment
 from tandem_emulators.dataverse.file_columns import FileColumns
 from tandem_emulators.dataverse.keys import resolve_key
 from tandem_emulators.dataverse.message import OF_ROW, OF_SET, UNBOUND
@@ -27,7 +28,8 @@ from tandem_emulators.kit.http import Reply, Request
 
 __all__ = ["JSON", "ROOT", "Call", "WebApi", "split_path"]
 
-ROOT = re.compile(r"/api/data/v9\.[012]/")
+ROOT = re.compile(r"(?:/\w+)?/api/data/v9\.[012]/")
+"""Of any deployment: which of these paths are served is decided before."""
 _SEGMENT = re.compile(r"((?:[^/(']|'(?:[^']|'')*'|\((?:[^()']|'(?:[^']|'')*')*\))+)(?:/|$)")
 _KEYED = re.compile(r"(\w+)\((.*)\)")
 _URL_MAX = 32_768
@@ -54,6 +56,7 @@ class WebApi:
         self,
         schema: Schema,
         organization: Organization,
+        deployment: Deployment,
         reader: Reader,
         writer: Writer,
         counters: Counters,
@@ -61,6 +64,7 @@ class WebApi:
     ) -> None:
         self._schema = schema
         self._organization = organization
+        self._deployment = deployment
         self._reader = reader
         self._writer = writer
         self._counters = counters
@@ -149,12 +153,14 @@ class WebApi:
         if name == "WhoAmI":
             return json_reply(about.who_am_i(self._organization, call.caller, call.root))
         if name == "RetrieveVersion":
-            return json_reply(about.version(call.root))
+            return json_reply(about.version(self._deployment, call.root))
         if name == "RetrieveOrganizationInfo":
             solutions = self._writer.settings.solutions
             return json_reply(about.organization_info(self._organization, solutions, call.root))
         is_newer = self._writer.settings.newer_organization_detail
-        detail = about.current_organization(self._organization, call.request.base_url, call.root, is_newer=is_newer)
+        detail = about.current_organization(
+            self._organization, self._deployment, call.request.base_url, call.root, is_newer=is_newer
+        )
         return json_reply(detail)
 
     # Entity sets.

@@ -25,7 +25,7 @@ _REASONS = {200: "OK", 201: "Created", 204: "No Content", 304: "Not Modified", 4
 _REASONS |= {403: "Forbidden", 404: "Not Found", 405: "Method Not Allowed", 412: "Precondition Failed"}
 _REASONS |= {429: "Too Many Requests", 500: "Internal Server Error", 501: "Not Implemented", 503: "Service Unavailable"}
 
-_REFERENCED = re.compile(r"/api/data/v9\.[012]/(\$(?!batch$)[\w.-]+)(?=/|$)")
+_REFERENCED = re.compile(r"(?:/\w+)?/api/data/v9\.[012]/(\$(?!batch$)[\w.-]+)(?=/|$)")
 
 References = Mapping[str, str]
 Serve = Callable[[Request, References], Reply]

@@ -10,9 +10,11 @@ from urllib.parse import urlsplit
 import msgspec
 
 from tandem_emulators.dataverse import errors
+from tandem_emulators.dataverse.adfs import Adfs
 from tandem_emulators.dataverse.api import JSON, ROOT, WebApi
 from tandem_emulators.dataverse.batch import Batch
 from tandem_emulators.dataverse.client_assertion import ensure_certificate
+from tandem_emulators.dataverse.deployment import Deployment
 from tandem_emulators.dataverse.entra import Entra
 from tandem_emulators.dataverse.environment import Environment
 from tandem_emulators.dataverse.errors import ODataError
@@ -68,6 +70,7 @@ class DataverseEmulator(Emulator):
         "account_state": ("enabled", *ACCOUNT_STATES),
         "application_state": ("registered", "secret_expired", "no_consent"),
         "user_state": ("enabled", "disabled", "no_role", "not_member"),
+        "adfs": ("2012r2", "2016", "2019"),
     }
     least: ClassVar[Mapping[str, float]] = {
         **dict.fromkeys(("servers", "requests_limit", "execution_limit_ms", "concurrency_limit", "limits_window_s"), 1),
@@ -92,16 +95,24 @@ class DataverseEmulator(Emulator):
         self.limits = Limits(self.clock, self.settings)
         self.servers = WebServers(self.organization.organization_id)
         self.certificate = ensure_certificate(options.app_certificate) if options.app_certificate else None
-        self.entra = Entra(self.organization, self.clock, self.settings, self.certificate)
+        self.deployment = Deployment(self.organization, self.settings)
+        self.sign_in = self._sign_in()
         reader = Reader(self.schema, self.store, self.clock, self.security, self.settings)
         writer = Writer(self.schema, self.store, self.clock, self.security, self.settings, self.organization)
         install_rules(writer)
         self.webhooks = Webhooks(self.store, self.organization, self.clock, self.settings)
         writer.events.listeners.append(self.webhooks.heard)
-        self.environment = Environment(self.organization, changes, self.settings, self.entra, self.webhooks)
+        self.environment = Environment(self.organization, changes, self.settings, self.sign_in.tokens, self.webhooks)
         self.definitions = build_metadata_api(changes, self.security, self.settings, self.clock)
-        self.api = WebApi(self.schema, self.organization, reader, writer, self.counters, self.definitions)
+        self.api = WebApi(
+            self.schema, self.organization, self.deployment, reader, writer, self.counters, self.definitions
+        )
         self.person = PersonAtWork(writer, Messages(reader, writer))
+
+    def _sign_in(self) -> Entra | Adfs:
+        if self.deployment.is_on_premises:
+            return Adfs(self.organization, self.clock, self.settings)
+        return Entra(self.organization, self.clock, self.settings, self.certificate)
 
     def announcement(self, url: str) -> dict[str, object]:
         organization = self.organization
@@ -109,8 +120,8 @@ class DataverseEmulator(Emulator):
         return {
             "service": self.service,
             "url": url,
-            "authority": url,
-            "tenant_id": organization.tenant_id,
+            "authority": self.sign_in.authority(url),
+            "tenant_id": None if self.deployment.is_on_premises else organization.tenant_id,
             "client_id": organization.client_id,
             "client_secret": organization.client_secret,
             "username": organization.username,
@@ -125,13 +136,13 @@ class DataverseEmulator(Emulator):
     # Requests.
 
     def operation(self, request: Request) -> str:
-        return Entra.operation(request.path) or self.api.operation(request)
+        return self.sign_in.operation(request.path) or self.api.operation(request)
 
     def admit(self, request: Request, operation: str) -> Reply | None:
         if operation in ("token", "identity"):
             return None
         visit = request.prepared = self._visit(request)
-        if visit.user_id is None or not request.path.startswith("/api/"):
+        if visit.user_id is None or self.deployment.is_on_premises or not request.path.startswith("/api/"):
             return None
         refused = self.limits.enter(visit.user_id, visit.server)
         if refused is None:
@@ -140,17 +151,17 @@ class DataverseEmulator(Emulator):
         return self._dressed(refusal(refused, request.headers), request, visit)
 
     def _visit(self, request: Request) -> "_Visit":
-        grant = self.entra.tokens.grant_of(request.headers.get("authorization", ""))
+        grant = self.sign_in.tokens.grant_of(request.headers.get("authorization", ""))
         return _Visit(grant.user_id if grant else None, self.servers.choose(request, self.settings.servers))
 
     def handle(self, request: Request, operation: str) -> Reply:
         if operation in ("token", "identity"):
-            return self.entra.handle(request)
-        if not request.path.startswith("/api/data/"):
+            return self.sign_in.handle(request)
+        if not self.deployment.is_api(request.path):
             return json_reply(
                 {"Message": f"No HTTP resource was found that matches the request URI '{request.path}'."}, 404
             )
-        if ROOT.match(request.path + "/") is None:
+        if not self.deployment.serves(request.path + "/"):
             return json_reply({"Message": "The API version of the request URI is not supported."}, 404)
         if not request.path.endswith("/") and ROOT.fullmatch(request.path + "/"):
             request.path += "/"
@@ -170,9 +181,7 @@ class DataverseEmulator(Emulator):
         self.webhooks.settle()
 
     def _challenge(self, request: Request) -> Reply:
-        base = request.base_url
-        uri = f"{base}/{self.organization.tenant_id}/oauth2/authorize"
-        challenge = f"Bearer authorization_uri={uri}, resource_id={base}/"
+        challenge = self.sign_in.challenge(request.base_url)
         return Reply(401, self.settings.challenge_body.encode(), {"www-authenticate": challenge})
 
     def _as_member(self, request: Request, user_id: str, operation: str) -> Reply:
@@ -224,6 +233,8 @@ class DataverseEmulator(Emulator):
                 raise ConnectionDroppedError("reset" if rule.action == "reset" else "")
             if rule is not None and rule.action == "drop_after":
                 lost.append(rule)
+            if not self.deployment.serves(part.path + "/"):
+                return fail(errors.segment_not_found(part.path.strip("/").partition("/")[0]))
             try:
                 caller_of_part = self._caller_of_part(part, request, caller)
             except ODataError as error:
@@ -247,7 +258,7 @@ class DataverseEmulator(Emulator):
         return reply
 
     def _dressed(self, reply: Reply, request: Request, visit: "_Visit") -> Reply:
-        if visit.user_id is not None:
+        if visit.user_id is not None and not self.deployment.is_on_premises:
             reply.headers |= self.limits.headers(visit.user_id, visit.server)
             reply.headers["x-ms-dop-hint"] = str(self.settings.dop_hint)
         secure = request.base_url.startswith("https:")
@@ -297,7 +308,7 @@ class DataverseEmulator(Emulator):
         if (method, path) == ("GET", "/limits"):
             return self.limits.as_dict()
         if (method, path) == ("POST", "/tokens/revoke"):
-            self.entra.tokens.revoke_all()
+            self.sign_in.tokens.revoke_all()
             return {"revoked": True}
         answer = self.environment.act(method, path, arguments)
         return answer if answer is not None else super().control_action(path, method, arguments)

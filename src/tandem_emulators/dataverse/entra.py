@@ -58,6 +58,13 @@ class Entra:
             return "token"
         return "identity" if discovery.is_document(path) else None
 
+    def authority(self, base_url: str) -> str:
+        return base_url
+
+    def challenge(self, base_url: str) -> str:
+        uri = f"{base_url}/{self._organization.tenant_id}/oauth2/authorize"
+        return f"Bearer authorization_uri={uri}, resource_id={base_url}/"
+
     def handle(self, request: Request) -> Reply:
         try:
             if match := _TOKEN.fullmatch(request.path):

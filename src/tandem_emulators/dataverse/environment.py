@@ -13,10 +13,10 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from tandem_emulators.dataverse.entra import Entra
 from tandem_emulators.dataverse.organization import Organization
 from tandem_emulators.dataverse.schema_changes import SchemaChanges
 from tandem_emulators.dataverse.settings import Settings
+from tandem_emulators.dataverse.tokens import Tokens
 from tandem_emulators.dataverse.webhooks import Webhooks
 from tandem_emulators.kit.errors import ControlError
 from tandem_emulators.kit.snapshots import Snapshots
@@ -59,7 +59,7 @@ class Environment:
     organization: Organization
     changes: SchemaChanges
     settings: Settings
-    entra: Entra
+    tokens: Tokens
     webhooks: Webhooks
     _snapshots: Snapshots = field(default_factory=Snapshots)
 
@@ -152,7 +152,7 @@ class Environment:
                 for table in self.schema.tables.values():
                     self.changes.touch(table)
         if self.settings.copy_ends_sign_ins:
-            self.entra.tokens.revoke_all()
+            self.tokens.revoke_all()
         self.webhooks.reload()
         self._after(wanted.administration_mode, wanted.background_operations)
         return self._description()

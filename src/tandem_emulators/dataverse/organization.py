@@ -6,7 +6,6 @@ from random import Random
 from uuid import UUID, uuid5
 
 NAMESPACE = UUID("5b6a2c1e-6d0f-4f0a-9a35-3f3f6f1f2a77")
-VERSION = "9.2.24104.198"
 
 
 @dataclass

@@ -10,6 +10,10 @@ class Settings:
     limits: str = "published"
     # Which environment of the tenant this is; it decides the organisation's own ids. Read at the start only.
     environment: str = "production"
+    # A server on premises in place of an environment of the cloud. Read at the start only.
+    on_premises: bool = False
+    # Which AD FS signs users in on premises, by its Windows Server: 2012r2, 2016 or 2019.
+    adfs: str = "2019"
     token_lifetime_s: int = 3599
     # enabled, locked, password_expired, disabled, needs_mfa or must_enrol_mfa: what Entra thinks of the user.
     account_state: str = "enabled"

@@ -7,6 +7,7 @@ import hashlib
 from base64 import urlsafe_b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import jwt
 import msgspec
@@ -44,6 +45,17 @@ class Tokens:
     def revoke_all(self) -> None:
         self._grants.clear()
 
+    def grant(self, claims: Mapping[str, Any], user_id: str) -> str:
+        """An access token with these claims, good for the user until its `exp`."""
+        token = self.signed(claims)
+        self._grants[token] = Grant(user_id, claims["exp"])
+        return token
+
+    def refresh_token(self, user_id: str) -> str:
+        token = hashlib.sha256(f"{user_id}/{self._issued}/refresh".encode()).hexdigest()
+        self._refresh_tokens[token] = user_id
+        return token
+
     def answer(
         self, form: Mapping[str, str], user_id: str, resource: str, *, is_v2: bool, delegated: bool
     ) -> dict[str, object]:
@@ -53,8 +65,7 @@ class Tokens:
         claims = {"aud": resource, **self._identity(user_id), **times, "azp" if is_v2 else "appid": form["client_id"]}
         if delegated:
             claims["upn"] = self._organization.username
-        token = self._signed(claims)
-        self._grants[token] = Grant(user_id, now + lifetime)
+        token = self.grant(claims, user_id)
         numbers = {"expires_in": lifetime, "ext_expires_in": lifetime}
         answer: dict[str, object] = {"token_type": "Bearer", **numbers}
         if not is_v2:
@@ -71,13 +82,11 @@ class Tokens:
         extras: dict[str, object] = {"scope": scope}
         identity = self._identity(user_id)
         if not is_v2 or "offline_access" in asked:
-            refresh = hashlib.sha256(f"{user_id}/{self._issued}/refresh".encode()).hexdigest()
-            self._refresh_tokens[refresh] = user_id
-            extras["refresh_token"] = refresh
+            extras["refresh_token"] = self.refresh_token(user_id)
         if "openid" in asked:
             issuer = f"{self._organization.tenant_id}/v2.0"
             claims = {"aud": form["client_id"], "iss": issuer, "sub": identity["oid"], **identity, **times}
-            extras["id_token"] = self._signed({**claims, "preferred_username": self._organization.username})
+            extras["id_token"] = self.signed({**claims, "preferred_username": self._organization.username})
         if form.get("client_info"):
             info = msgspec.json.encode({"uid": identity["oid"], "utid": identity["tid"]})
             extras["client_info"] = urlsafe_b64encode(info).rstrip(b"=").decode()
@@ -86,7 +95,7 @@ class Tokens:
     def _identity(self, user_id: str) -> dict[str, str]:
         return {"tid": self._organization.tenant_id, "oid": self._organization.object_id_of(user_id)}
 
-    def _signed(self, claims: Mapping[str, object]) -> str:
+    def signed(self, claims: Mapping[str, object]) -> str:
         """The number in it makes each token different."""
         self._issued += 1
         return jwt.encode({**claims, "jti": str(self._issued)}, self._organization.client_secret, algorithm="HS256")

@@ -192,6 +192,9 @@ class WriteRequests:
         if not is_absolute and not call.in_batch and "@odata.context" not in body:
             text = f"Invalid URI: the '@odata.id' must be an absolute URI, not '{value[:200]}'."
             raise errors.payload_error(table.set_name, text)
+        if self.writer.settings.on_premises and value.startswith("http") and not value.startswith(call.root):
+            text = f"The URI '{value[:200]}' is not valid because it is not based on '{call.root}'."
+            raise errors.payload_error(table.set_name, text)
         return value
 
     def _resolve(self, call: Call, table: Table, navigation: Navigation, value: str | None) -> str:
