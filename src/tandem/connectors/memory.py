@@ -6,7 +6,7 @@ can be made to look a field up. Faults are scripted per write call: see ``Fault`
 """
 
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -239,7 +239,7 @@ class MemoryConnector:
     async def fetch_identity(self) -> Mapping[str, str]:
         return {"system": f"memory {self.side}"}
 
-    async def fetch_schema(self, entity: Entity) -> EntitySchema:
+    async def fetch_schema(self, entity: Entity, paths: Collection[str] = ()) -> EntitySchema:
         return self.schemas.get(entity, EntitySchema(entity, {}))
 
     async def check_access(self, entities: Sequence[Entity], features: Sequence[Feature] = ()) -> Sequence[Access]:

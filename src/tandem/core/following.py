@@ -86,4 +86,3 @@ def _has_moved(column: str, before: Link, crm: State, mapping: EntityMapping) ->
         return True
     present = mapping.crm_values(crm.values)
     return any(not same(before.base.crm[places[name]], present[places[name]]) for name in names)
-

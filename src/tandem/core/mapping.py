@@ -12,7 +12,6 @@ from typing import Final, Protocol, runtime_checkable
 from tandem.core.record import Entity, Side, Value, Values
 from tandem.core.schema import FieldInfo
 
-
 AT_ITS_END: Final = "@id"
 """A field ``lookup.@id`` is the id of the record that the lookup leads to, whatever table that is of; so is one that
 begins like this."""

@@ -1,6 +1,6 @@
 """One side over its API, and what passes between it and the runtime."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -172,7 +172,8 @@ class Connector(Protocol):
     async def fetch_identity(self) -> Mapping[str, str]:
         """What pins this side: ``organization_id`` ... or ``munchkin_id``; compared at each start."""
 
-    async def fetch_schema(self, entity: Entity) -> EntitySchema: ...
+    async def fetch_schema(self, entity: Entity, paths: Collection[str] = ()) -> EntitySchema:
+        """With those of `paths` (``lookup.field``) that lead to a field, read-only, by these names. Crm side only."""
 
     async def check_access(self, entities: Sequence[Entity], features: Sequence[Feature] = ()) -> Sequence[Access]:
         """Try what the sync needs, one line each: to read `entities`, and the rights that `features` take. Nothing is
@@ -215,7 +216,8 @@ class Connector(Protocol):
     def fetch_changes(self, entity: Entity, cursor: Cursor | None, fields: Sequence[str]) -> AsyncIterator[Page]:
         """Yield pages from `cursor`, or from the start of a full read (None) and then the changes since it began.
 
-        A field named ``lookup.field`` reads as its lookup: what that leads to is the caller's business.
+        A field named ``lookup.field`` is one of the record that the lookup leads to, ``lookup.@name`` what that is
+        called, and ``lookup.@id`` its id, also with more behind it: what is made of that is the caller's business.
         Each page's cursor resumes behind it, in the middle of a full read too. A record may come twice; it never goes
         missing. Our own writes come back. Each ``anext`` does its reading inside the call, so that a read number taken
         before it is older than what the page holds. Ends when the feed is read to its end for now; a feed that is not

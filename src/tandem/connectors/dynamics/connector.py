@@ -7,6 +7,7 @@ for the feed, for reading by id or value, and for writing. What Dataverse is lik
 import asyncio
 from collections import defaultdict
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from types import MappingProxyType
 from urllib.parse import urlsplit
@@ -20,11 +21,12 @@ from tandem.connectors.dynamics.errors import classify_response
 from tandem.connectors.dynamics.feed import ChangeFeed
 from tandem.connectors.dynamics.opportunities import ACCOUNTS, CONNECTION_ROLE, ROLE_NAMES, view_of
 from tandem.connectors.dynamics.pace import ServicePace, first_rule
+from tandem.connectors.dynamics.paths import LookupEnds, paths_in
 from tandem.connectors.dynamics.role_names import RoleNames
 from tandem.connectors.dynamics.schema import Table, load_set_name, load_table
 from tandem.connectors.dynamics.side_effects import USUAL, SideEffects
 from tandem.connectors.dynamics.tracking import track_changes
-from tandem.connectors.dynamics.views import Facts, Lens
+from tandem.connectors.dynamics.views import Facts, FindFacts, Lens
 from tandem.connectors.dynamics.wire import RowShape
 from tandem.connectors.dynamics.writer import Writer, batch_size
 from tandem.connectors.http import HttpClient
@@ -94,6 +96,7 @@ class DynamicsConnector:
         self._organization = check.SameOrganization(self._client, clock)
         self._clock = clock
         self._role_names = RoleNames(self._client, clock)
+        self._ends = LookupEnds(self._client, self._table)
         self._page_size = page_size
         self._settle_s = settle_s
         self._sign_in_calls = 0
@@ -121,12 +124,14 @@ class DynamicsConnector:
     async def fetch_identity(self) -> Mapping[str, str]:
         return await self._organization.fetch()
 
-    async def fetch_schema(self, entity: Entity) -> EntitySchema:
+    async def fetch_schema(self, entity: Entity, paths: Collection[str] = ()) -> EntitySchema:
         """Read anew each time, and kept for the other methods."""
         view = view_of(entity)
         async with self._loading[view.table]:
             self._tables.pop(view.table, None)
-        return view.schema(entity, (await self._table(entity)).schema())
+        table = await self._table(entity)
+        schema = view.schema(entity, table.schema())
+        return replace(schema, fields={**schema.fields, **await self._ends.describe(table, paths)})
 
     async def check_access(self, entities: Sequence[Entity], features: Sequence[Feature] = ()) -> Sequence[Access]:
         return await check.check_access(self._client, self._table, entities, features, self._side_effects)
@@ -193,7 +198,10 @@ class DynamicsConnector:
         return ChangeFeed(self._client, self._clock, table, columns, page_size=self._page_size, salt=salt)
 
     def _lens(self, entity: Entity, fields: Sequence[str]) -> Lens:
-        return Lens(view_of(entity), fields, {ACCOUNTS: self._find_accounts, ROLE_NAMES: self._find_role_names})
+        paths = paths_in(fields)
+        facts: dict[str, FindFacts] = {ACCOUNTS: self._find_accounts, ROLE_NAMES: self._find_role_names}
+        facts |= self._ends.finders(entity, paths.values())
+        return Lens(view_of(entity), fields, facts, {name: path.derived() for name, path in paths.items()})
 
     async def _find_accounts(self, ids: Sequence[str]) -> Facts:
         """The companies of contacts, by the contacts' ids."""

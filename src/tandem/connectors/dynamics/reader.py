@@ -40,6 +40,21 @@ async def fetch_pairs(
     return [found.get(i) or Reading(i, presence=Presence.GONE) for i in ids]
 
 
+async def find_by_ids(client: DynamicsClient, shape: RowShape, ids: Sequence[str]) -> list[Reading]:
+    """The rows that are there, in one call for some nine thousand ids: chains of ``eq``, a hundred to a batch."""
+    table = shape.table
+    operation = f"find {table.entity} by @id"
+    comparisons = (render_equals(table, "@id", id_) for id_ in dict.fromkeys(ids) if is_guid(id_))
+    chains = filter_chunks(comparisons, count_max=COMPARISONS_MAX, length_max=FILTER_LENGTH_MAX)
+    paths = [f"{table.set_name}?$select={shape.select}&$filter={chain}" for chain in chains]
+    found: list[Reading] = []
+    for answer in await client.get_many(operation, paths):
+        if fault := fault_of(answer):
+            raise classify(fault, operation)
+        found += shape.parse_page(answer.body, operation).readings
+    return found
+
+
 async def find_records(
     client: DynamicsClient, shape: RowShape, by: str, values: Sequence[Value], *, page_size: int
 ) -> list[Reading]:

@@ -100,6 +100,8 @@ class Table:
     can_be_tracked: bool = False
     is_intersect: bool = False
     """The table of pairs behind a many-to-many relationship: its rows come and go, and never change."""
+    primary_name: str = ""
+    """The column that its rows are shown by."""
 
     @property
     def type_name(self) -> str:
@@ -107,7 +109,7 @@ class Table:
         return "User" if self.entity == USER else self.entity.capitalize()
 
     def column(self, name: str) -> Column:
-        """A path (``lookup.column``) is its first lookup: what that leads to is looked up by who asked for it.
+        """``lookup.@id`` is the lookup, and so is what begins like it.
 
         Raises: RejectedError, which names the column.
         """
@@ -121,10 +123,12 @@ class Table:
         """The JSON name of a column's value.
 
         A customer column may point to an account or a contact, and its value alone does not say to which. Its
-        read-only shadow ``accountid`` holds the account and is empty for a contact, so that one is read instead.
+        read-only shadow ``accountid`` holds the account and is empty for a contact, so that one is read instead, but
+        where it is asked for as ``lookup.@id``.
         """
         column = self.column(name)
-        if column.type == "Customer" and "accountid" in self.columns and self.primary_id != "accountid":
+        has_shadow = column.type == "Customer" and "accountid" in self.columns and self.primary_id != "accountid"
+        if has_shadow and "." not in name:
             return "_accountid_value"
         return self.filter_name(name)
 
@@ -149,7 +153,7 @@ async def load_table(client: DynamicsClient, entity: Entity) -> Table:
         cast: f"{root}/Attributes/Microsoft.Dynamics.CRM.{cast}AttributeMetadata?{q}" for cast, q in _CASTS.items()
     }
     paths = [
-        f"{root}?$select=LogicalName,EntitySetName,PrimaryIdAttribute,ChangeTrackingEnabled,"
+        f"{root}?$select=LogicalName,EntitySetName,PrimaryIdAttribute,PrimaryNameAttribute,ChangeTrackingEnabled,"
         "CanChangeTrackingBeEnabled,IsIntersect",
         f"{root}/Attributes?$select=MetadataId,LogicalName,AttributeType,AttributeTypeName,SourceType,DisplayName,"
         "IsValidForCreate,IsValidForRead,"
@@ -183,6 +187,7 @@ async def load_table(client: DynamicsClient, entity: Entity) -> Table:
         },
         can_be_tracked=definition.can_be_tracked.is_allowed and not definition.is_intersect,
         is_intersect=definition.is_intersect,
+        primary_name=definition.primary_name or "",
     )
 
 
@@ -279,6 +284,7 @@ class _Managed(msgspec.Struct):
 class _Definition(msgspec.Struct):
     set_name: str = msgspec.field(name="EntitySetName")
     primary_id: str = msgspec.field(name="PrimaryIdAttribute")
+    primary_name: str | None = msgspec.field(name="PrimaryNameAttribute", default=None)
     is_tracked: bool = msgspec.field(name="ChangeTrackingEnabled", default=True)
     can_be_tracked: _Managed = msgspec.field(name="CanChangeTrackingBeEnabled", default_factory=_Managed)
     is_intersect: bool = msgspec.field(name="IsIntersect", default=False)

@@ -8,6 +8,7 @@ can be mapped. A row that does not belong to a view is not there for whoever rea
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import Final, Protocol, TypeAlias
 
 from tandem.core.record import Entity, Presence, Value
@@ -16,7 +17,7 @@ from tandem.ports import Page, Reading
 
 Row: TypeAlias = Mapping[str, Value]
 Facts: TypeAlias = Mapping[str, Value]
-"""What other rows say: a value by the id of the row."""
+"""What other rows say: a value by the id of the row, or by ``id.column`` where they say several things."""
 
 
 class FindFacts(Protocol):
@@ -56,12 +57,20 @@ class View:
 
 
 class Lens:
-    """A view for one list of fields: the columns to ask the table for, and what its readings come to."""
+    """A view for one list of fields: the columns to ask the table for, and what its readings come to. `more` are
+    derived columns of these fields alone."""
 
-    def __init__(self, view: View, fields: Sequence[str], facts: Mapping[str, FindFacts]) -> None:
+    def __init__(
+        self,
+        view: View,
+        fields: Sequence[str],
+        facts: Mapping[str, FindFacts],
+        more: Mapping[str, Derived] = MappingProxyType({}),
+    ) -> None:
         self._fields = tuple(fields)
-        self._derived = {name: view.derived[name] for name in fields if name in view.derived}
-        plain = [name for name in fields if name not in view.derived]
+        known = {**view.derived, **more}
+        self._derived = {name: known[name] for name in fields if name in known}
+        plain = [name for name in fields if name not in known]
         needed = [name for column in self._derived.values() for name in column.needs]
         self.columns: Final = tuple(dict.fromkeys([*plain, *needed, *view.tells]))
         self._view = view
@@ -84,23 +93,24 @@ class Lens:
             return readings
         rows = [dict(zip(self.columns, r.values, strict=True)) if r.values else None for r in readings]
         rows = [row if row is not None and self._view.belongs(row) else None for row in rows]
-        facts = {name: await self._ask(column, rows) for name, column in self._derived.items()}
+        asked = dict.fromkeys(column.asks for column in self._derived.values() if column.asks)
+        facts = {each: await self._ask(*each, rows) for each in asked}
         return [self._reading(reading, row, facts) for reading, row in zip(readings, rows, strict=True)]
 
-    async def _ask(self, column: Derived, rows: Sequence[Row | None]) -> Facts:
-        if column.asks is None:
-            return {}
-        by, name = column.asks
+    async def _ask(self, by: str, name: str, rows: Sequence[Row | None]) -> Facts:
         ids = dict.fromkeys(str(row[by]) for row in rows if row is not None and row[by] is not None)
         return await self._facts[name](list(ids)) if ids else {}
 
-    def _reading(self, reading: Reading, row: Row | None, facts: Mapping[str, Facts]) -> Reading:
+    def _reading(self, reading: Reading, row: Row | None, facts: Mapping[tuple[str, str], Facts]) -> Reading:
         if reading.presence is not Presence.PRESENT:
             return reading
         if row is None:
             return Reading(reading.id, presence=Presence.GONE)
-        values = (
-            self._derived[name].compute(row, facts[name]) if name in self._derived else row[name]
-            for name in self._fields
-        )
+        values = (self._value(name, row, facts) for name in self._fields)
         return Reading(reading.id, tuple(values), reading.version)
+
+    def _value(self, name: str, row: Row, facts: Mapping[tuple[str, str], Facts]) -> Value:
+        column = self._derived.get(name)
+        if column is None:
+            return row[name]
+        return column.compute(row, facts[column.asks] if column.asks else {})

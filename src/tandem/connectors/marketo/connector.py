@@ -1,7 +1,7 @@
 """The Marketo side as the runtime sees it: ``ports.Connector`` over the REST API. Facts of the API are in README.md."""
 
 import re
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Final
@@ -158,7 +158,7 @@ class MarketoConnector:
 
     # --- shape
 
-    async def fetch_schema(self, entity: Entity) -> EntitySchema:
+    async def fetch_schema(self, entity: Entity, paths: Collection[str] = ()) -> EntitySchema:
         kept = self._schemas.get(entity)
         if kept is not None and self._clock.now() - kept[0] < SCHEMA_KEPT:
             return kept[1]

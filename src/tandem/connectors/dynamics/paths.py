@@ -1,0 +1,113 @@
+"""What a lookup leads to: ``lookup.column`` and ``lookup.@name``, read with the record that the lookup belongs to.
+
+A change feed takes no ``$expand``, and an annotation with the name would come with one for every other column (ADR 31).
+So the rows at the lookups' ends are asked for by their ids, those of a whole page in one call. A lookup that may lead
+to several tables does not say to which: its tables are asked one after the other for the rows that are still missing.
+"""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Final
+
+from tandem.connectors.dynamics.client import DynamicsClient
+from tandem.connectors.dynamics.reader import find_by_ids
+from tandem.connectors.dynamics.schema import Table
+from tandem.connectors.dynamics.views import Derived, Facts, FindFacts, Row
+from tandem.connectors.dynamics.wire import RowShape
+from tandem.core.errors import RejectedError
+from tandem.core.mapping import AT_ITS_END
+from tandem.core.record import Entity, Value
+from tandem.core.schema import FieldInfo, FieldKind
+
+NAME: Final = "@name"
+"""Stands for the column that Dynamics shows a row of the table by."""
+
+
+@dataclass(frozen=True, slots=True)
+class Path:
+    lookup: str
+    column: str
+
+    @property
+    def by(self) -> str:
+        return f"{self.lookup}.{AT_ITS_END}"
+
+    def derived(self) -> Derived:
+        def shown(row: Row, facts: Facts) -> Value:
+            return facts.get(f"{row[self.by]}.{self.column}")
+
+        info = FieldInfo(f"{self.lookup}.{self.column}", self.column, FieldKind.OTHER, "virtual", is_writable=False)
+        return Derived(info, (self.by,), shown, asks=(self.by, self.lookup))
+
+
+def paths_in(fields: Iterable[str]) -> dict[str, Path]:
+    """The fields that show what a lookup leads to; its id is a column of the row itself."""
+    parts = {name: name.partition(".") for name in fields if "." in name}
+    return {name: Path(p[0], p[2]) for name, p in parts.items() if not p[2].startswith(AT_ITS_END)}
+
+
+class LookupEnds:
+    """The rows that lookups lead to."""
+
+    def __init__(self, client: DynamicsClient, table_of: Callable[[Entity], Awaitable[Table]]) -> None:
+        self._client = client
+        self._table_of = table_of
+
+    async def describe(self, table: Table, paths: Iterable[str]) -> dict[str, FieldInfo]:
+        """Those of `paths` that lead to a column: one that can be read, of one type in all tables that have it."""
+        found = {name: await self._describe(table, name, path) for name, path in paths_in(paths).items()}
+        return {name: info for name, info in found.items() if info is not None}
+
+    async def _describe(self, table: Table, name: str, path: Path) -> FieldInfo | None:
+        infos = [
+            replace(there.columns[column].info(), shows=((there.entity, column),))
+            async for there in self._ends(table, path.lookup)
+            if (column := _column_of(there, path.column))
+        ]
+        if len({(info.kind, *sorted(info.choices.items()), *info.targets) for info in infos}) != 1:
+            return None
+        return replace(
+            infos[0],
+            name=name,
+            is_writable=False,
+            is_searchable=False,
+            is_secured=any(info.is_secured for info in infos),
+            max_length=max((info.max_length for info in infos if info.max_length), default=None),
+            shows=tuple(end for info in infos for end in info.shows),
+        )
+
+    def finders(self, entity: Entity, paths: Iterable[Path]) -> dict[str, FindFacts]:
+        """By lookup: the columns that are wanted of the rows at its ends, by ``id.column``."""
+        columns: dict[str, list[str]] = {}
+        for path in paths:
+            columns.setdefault(path.lookup, []).append(path.column)
+        return {lookup: partial(self._find, entity, lookup, wanted) for lookup, wanted in columns.items()}
+
+    async def _find(self, entity: Entity, lookup: str, columns: Sequence[str], ids: Sequence[str]) -> Facts:
+        facts: dict[str, Value] = {}
+        missing = list(ids)
+        async for there in self._ends(await self._table_of(entity), lookup):
+            known = {column: name for column in columns if (name := _column_of(there, column))}
+            if not known or not missing:
+                continue
+            found = await find_by_ids(self._client, RowShape(there, list(known.values())), missing)
+            for reading in found:
+                facts |= {f"{reading.id}.{column}": v for column, v in zip(known, reading.values, strict=True)}
+            missing = [id_ for id_ in missing if id_ not in {reading.id for reading in found}]
+        return facts
+
+    async def _ends(self, table: Table, lookup: str) -> AsyncIterator[Table]:
+        """The tables that a lookup may lead to, as far as the Web API shows them."""
+        column = table.columns.get(lookup)
+        for target in column.targets if column else ():
+            try:
+                yield await self._table_of(Entity(target))
+            except RejectedError:
+                continue
+
+
+def _column_of(table: Table, column: str) -> str:
+    """Empty where the table has none that can be read."""
+    name = table.primary_name if column == NAME else column
+    return name if name in table.columns and table.columns[name].is_readable else ""
