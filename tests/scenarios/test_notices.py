@@ -26,6 +26,7 @@ async def test_the_first_copy_and_the_days_failures_are_told_once_without_values
         await stage.sync()
         await stage.sync()
         assert receiver.titles == ["Tandem: the first copy is done"]
+        assert "contact 1, systemuser 8" in receiver.got[0]["message"]
 
         notify(stage, receiver, "digest_every_h = 0.000001\n")
         stage.crm.fault("contacts.update", "status", status=400, times=1, body=REFUSAL)

@@ -40,7 +40,7 @@ async def first_copy(scene: Scene) -> None:
     scene.check("the product's own proof agrees", (await scene.verify()).is_clean)
 
 
-@story("edits-both-ways", "An edit on either side arrives on the other")
+@story("edits-both-ways", "An edit on either side arrives on the other", rows=("N7",))
 async def edits_both_ways(scene: Scene) -> None:
     contact, person = await _in_step(scene, jobtitle="Clerk")
     await scene.crm_edit("contact", contact, jobtitle="Director")

@@ -107,11 +107,21 @@ async def connection_pairs(scene: Scene) -> None:
     rows=("N11", "N15", "N30", "N132"),
 )
 async def opportunity_won_reopened(scene: Scene) -> None:
-    deal = await scene.crm_enter("opportunity", name="Win me", estimatedvalue=1000.0, closeprobability=60)
+    company = await scene.crm_enter("account", name="Buyers Ltd")
+    deal = await scene.crm_enter(
+        "opportunity",
+        name="Win me",
+        estimatedvalue=1000.0,
+        closeprobability=60,
+        customerid=customer("account", company),
+    )
     await scene.settle()
+    found, record = await opportunity_of(scene, deal), await scene.crm_record("opportunity", deal) or {}
+    scene.check("it names its owner", _holds(found, externalSalesPersonId=str(record["ownerid"]).lower()))
+    scene.check("and its company", _holds(found, externalCompanyId=company))
     scene.check(
         "while it is open, the amount is the estimate",
-        _holds(await opportunity_of(scene, deal), stage="Open", amount=1000, expectedRevenue=600, isClosed=False),
+        _holds(found, stage="Open", amount=1000, expectedRevenue=600, isClosed=False),
     )
     await scene.crm_act("win", id=deal, values={"actualrevenue": 900.0})
     await scene.settle()
@@ -131,6 +141,8 @@ async def opportunity_won_reopened(scene: Scene) -> None:
         "opened again, the estimate counts, and Dynamics prevails over what was typed in Marketo",
         _holds(await opportunity_of(scene, deal), stage="Open", amount=1000, isWon=False, name="Win me again"),
     )
+    recorded = [line for line in scene.conflicts(deal) if line.marketing == "Typed in Marketo"]
+    scene.check("what had been typed in Marketo is recorded", len(recorded) == 1)
     lost = await scene.crm_enter("opportunity", name="Lose me", estimatedvalue=500.0)
     await scene.crm_act("lose", id=lost, status=4)
     await scene.marketing.create("opportunity", {"name": "Only in Marketo", "externalOpportunityId": "from-marketo"})

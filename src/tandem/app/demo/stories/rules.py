@@ -327,7 +327,8 @@ async def _active_users(scene: Scene) -> list[str]:
 @story(
     "opt-out-conflict",
     "Marketo wins for leads and Dynamics for contacts, but nobody wins over an opt-out",
-    rows=("N13", "N14", "N15"),
+    settings='[[entities.lead.fields]]\ncrm = "mobilephone"\nwinner = "crm"\n',
+    rows=("N13", "N14"),
 )
 async def opt_out_conflict(scene: Scene) -> None:
     people = {
@@ -337,8 +338,9 @@ async def opt_out_conflict(scene: Scene) -> None:
     account = await scene.crm_enter("account", name="Dynamics decides")
     await scene.settle()
     for entity, id_ in people.items():
-        await scene.crm_edit(entity, id_, jobtitle="Crm", donotbulkemail=True)
-        await scene.marketing_edit((await _person(scene, id_))["id"], title="Marketing", phone="+1")
+        await scene.crm_edit(entity, id_, jobtitle="Crm", mobilephone="+2", donotbulkemail=True)
+        edits = {"title": "Marketing", "phone": "+1", "mobilePhone": "+1"}
+        await scene.marketing_edit((await _person(scene, id_))["id"], **edits)
     company = await scene.company_of(account)
     assert company is not None
     await scene.marketing_edit(int(company["id"]), "company", company="Marketo tries")
@@ -351,6 +353,10 @@ async def opt_out_conflict(scene: Scene) -> None:
         scene.check(f"an opt-out arrives whoever wins ({entity})", person.get("unsubscribed") is True)
         values = [(line.crm, line.marketing) for line in scene.conflicts(id_)]
         scene.check(f"both values are recorded ({entity})", ("Crm", "Marketing") in values)
+    scene.check(
+        "where its field says otherwise, Dynamics prevails for a lead",
+        (await _person(scene, people["lead"])).get("mobilePhone") == "+2",
+    )
     scene.check(
         "Dynamics decides about companies", (await scene.company_of(account) or {})["company"] == "Dynamics decided"
     )
