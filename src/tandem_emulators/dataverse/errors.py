@@ -370,6 +370,11 @@ def restricted_delete() -> ODataError:
     return ODataError(405, "0x80040227", text)
 
 
+def team_owns_records(team_id: str) -> ODataError:
+    text = f"Can't delete a team which owns records. Reassign the records and try again (TeamId = {team_id})."
+    return ODataError(400, "0x8004830e", text)
+
+
 def privilege_missing(user_id: str, privilege: tuple[str, str], code: int, table: str, label: str) -> ODataError:
     name, privilege_id = privilege
     text = (

@@ -52,3 +52,14 @@ class Ownership:
             "owningteam": owner if kind == "team" else None,
             "owningbusinessunit": found.get("businessunitid") or self.organization.business_unit_id,
         }
+
+    def require_nothing_owned(self, table: Table, record_id: str) -> None:
+        """Before a user or a team goes, somebody else has to own its records."""
+        if table.name not in ("systemuser", "team") or not self._owns_anything(record_id):
+            return
+        raise errors.team_owns_records(record_id) if table.name == "team" else errors.restricted_delete()
+
+    def _owns_anything(self, owner: str) -> bool:
+        owned = [table for table in self.schema.tables.values() if table.is_user_owned]
+        found = (f'SELECT 1 FROM "{table.name}" WHERE "ownerid" = ? LIMIT 1' for table in owned)
+        return any(self.store.connection.execute(sql, (owner,)).fetchone() for sql in found)

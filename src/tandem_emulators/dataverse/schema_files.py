@@ -34,7 +34,7 @@ _TABLE_FILES = (
     "asyncoperation",
 )
 _EXTRA_COLUMNS = {"account": "account.sales-columns", "contact": "contact.sales-columns"}
-# Rows of these are never deleted, so what points to them never loses its link.
+# What points to rows of these goes on naming them when one is deleted, such as the user who made a record.
 _PERMANENT = frozenset({"systemuser", "businessunit", "transactioncurrency", "organization", "owner", "team"})
 # Keys that are not named after their table; activities share the name of theirs.
 _KEYS_NAMED_OTHERWISE = {"owner": "ownerid", "task": "activityid", "opportunityclose": "activityid"}

@@ -215,7 +215,7 @@ class Store:
 
 
 def _is_watched(relation: Relationship) -> bool:
-    """A deletion looks for the children of these; users, units and currencies are never deleted here."""
+    """A deletion looks for the children of these; what names a user, a team, a unit or a currency goes on naming it."""
     return relation.parent not in _PERMANENT
 
 

@@ -106,9 +106,10 @@ class Writer:
 
     def delete(self, caller: Caller, table: Table, record_id: str) -> None:
         self._require(caller, table, "Delete", "Delete")
-        self._existing(table, record_id)
-        if table.name == "systemuser":
+        row = self._existing(table, record_id)
+        if table.name == "systemuser" and not row.get("isdisabled"):
             raise errors.not_supported("Delete", table.name)
+        self.ownership.require_nothing_owned(table, record_id)
         self.remove(caller, table, record_id)
 
     # The same without a body to read: qualification, merging and cascades write stored columns.

@@ -97,9 +97,38 @@ def test_5_10_a_person_assigns(org: InProcess) -> None:
     assert owner_of(org, "contacts", contact) == user
 
 
-def test_5_3_users_are_not_deleted(org: InProcess) -> None:
-    refused = org.control("POST", "/people/delete", {"entity": "systemuser", "id": users(org)[0]})
-    assert refused.status == 400
+def delete(org: InProcess, entity: str, record_id: str) -> tuple[int, str]:
+    answer = org.control("POST", "/people/delete", {"entity": entity, "id": record_id})
+    return answer.status, answer.raw.decode()
+
+
+def test_5_3_a_user_goes_once_it_is_disabled_and_owns_nothing(fresh: InProcess) -> None:
+    leaver, heir = users(fresh)[:2]
+    contact = fresh.create("contacts", lastname="Grey")
+    fresh.set("/people/assign", entity="contact", id=contact, owner=leaver)
+    assert delete(fresh, "systemuser", leaver)[0] == 400
+    fresh.set("/people/edit", entity="systemuser", id=leaver, values={"isdisabled": True})
+    status, text = delete(fresh, "systemuser", leaver)
+    assert (status, "is associated with another object" in text) == (400, True)
+    for owned in ("account", "contact", "lead", "opportunity", "connection", "campaign", "list", "team"):
+        for row in fresh.control("GET", f"/records/{owned}?limit=5000").body["records"]:
+            if row.get("ownerid") == leaver:
+                fresh.set("/people/assign", entity=owned, id=row[f"{owned}id"], owner=heir)
+    link = fresh.get("systemusers?$select=fullname", Prefer="odata.track-changes").body["@odata.deltaLink"]
+    assert delete(fresh, "systemuser", leaver) == (200, '{"deleted":1}')
+    assert fresh.get(f"systemusers({leaver})").status == 404
+    [gone] = fresh.get(link).rows
+    assert (gone["id"], gone["reason"]) == (leaver, "deleted")
+    assert fresh.row("contacts", contact)["_ownerid_value"] == heir
+
+
+def test_5_3_a_team_goes_once_it_owns_nothing(fresh: InProcess) -> None:
+    team = fresh.set("/people/create", entity="team", values={"name": "Leaving"})["id"]
+    contact = fresh.create("contacts", lastname="Grey", **{"ownerid@odata.bind": f"/teams({team})"})
+    status, text = delete(fresh, "team", team)
+    assert (status, "Can't delete a team which owns records" in text) == (400, True)
+    fresh.set("/people/assign", entity="contact", id=contact, owner=users(fresh)[0])
+    assert delete(fresh, "team", team)[0] == 200
 
 
 # Duplicates.
