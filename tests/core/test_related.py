@@ -1,8 +1,10 @@
 """Lookups and paths of custom tables: which become links, which are shown as text, and why one cannot be shown."""
 
+from typing import Any
+
 from tandem.core.default_mapping import DefaultMapping, DefaultPair
 from tandem.core.following import shown_pairs
-from tandem.core.mapping import Direction
+from tandem.core.mapping import Direction, Watch
 from tandem.core.mapping_resolver import ResolvedMapping, resolve_mapping
 from tandem.core.record import CONTACT, PERSON, Entity, Side
 from tandem.core.related import Related
@@ -71,11 +73,49 @@ def test_a_path_shows_a_plain_column_by_its_own_type() -> None:
     assert session.mapping.pairs[1].through == "new_name|title"
 
 
-def test_a_path_through_a_table_or_column_that_is_not_synced_is_left_out_with_the_remedy() -> None:
+def described(schema: EntitySchema, path: str, *, of: str, **more: Any) -> EntitySchema:
+    """The schema with what crm says of a path to a column of the table `of`."""
+    shows = ((Entity(of), path.partition(".")[2]),)
+    info = FieldInfo(path, "Shown", FieldKind.TEXT, "String", is_writable=False, shows=shows, **more)
+    return EntitySchema(schema.entity, {**schema.fields, path: info})
+
+
+def test_a_path_to_a_table_or_column_that_is_not_synced_is_read_with_the_record() -> None:
+    schema = table(SESSION, ("new_eventid", "new_event"), ("new_roomid", "new_room"))
+    for path, of in (("new_roomid.new_name", "new_room"), ("new_eventid.new_capacity", "new_event")):
+        session = resolve(described(schema, path, of=of), chain(), shown=path)
+        pair = session.mapping.pairs[1]
+        lookup, column = path.split(".")
+        assert (pair.crm, pair.through, pair.direction) == (path, "", Direction.TO_MARKETING)
+        assert pair.watches == (Watch(f"{lookup}.@id", Entity(of), column),)
+        assert session.mapping.crm_fields == ("@id", path, f"{lookup}.@id")
+        assert session.mapping.paths == (path,)
+
+
+def test_a_path_to_a_column_that_is_synced_is_not_read() -> None:
+    path = "new_eventid.new_name"
+    schema = described(table(SESSION, ("new_eventid", "new_event")), path, of="new_event")
+    session = resolve(schema, chain(), shown=path)
+    assert session.mapping.pairs[1].through == "new_name|title"
+    assert session.mapping.crm_fields == ("@id", "new_eventid.@id.new_name"), "the id, whose record's base is shown"
+    assert session.mapping.paths == ()
+
+
+def test_a_second_link_that_a_path_would_be_is_left_out_even_if_crm_could_read_it() -> None:
+    path = "new_eventid.new_contactid"
+    lookups = (("new_contactid", "contact"), ("new_eventid", "new_event"))
+    schema = described(table(SESSION, *lookups), path, of="new_event")
+    session = resolve(schema, chain(), person="new_contactid", other=path)
+    assert [pair.crm for pair in session.mapping.pairs] == ["@id", "new_contactid"]
+    assert [left.crm_field for left in session.left_out] == [path]
+
+
+def test_a_path_that_leads_to_nothing_is_left_out_with_the_remedy() -> None:
     schema = table(SESSION, ("new_eventid", "new_event"), ("new_roomid", "new_room"))
     for path, reason, remedy in (
-        ("new_roomid.new_name", "of which 0 are synced", "[[custom]] table"),
-        ("new_eventid.new_capacity", "new_capacity of new_event is not synced", "Map new_capacity"),
+        ("new_roomid.new_name", "new_name is no column of new_room", "Correct the name"),
+        ("new_eventid.new_capacity", "new_capacity is no column of new_event", "Correct the name"),
+        ("new_roomid.new_houseid.new_name", "new_room, which maps no new_houseid.new_name", "settings of new_room"),
         ("new_name.new_contactid", "new_name is no lookup", "logical name"),
         ("new_gone.new_name", "new_gone is no lookup", "logical name"),
     ):

@@ -41,6 +41,7 @@ from tandem.core.policy import EntityPolicy
 from tandem.core.record import PERSON, Entity, Side
 from tandem.core.schema import EntitySchema, NewField
 from tandem.core.transforms import Ways
+from tandem.core.wanted_pairs import paths_wanted
 from tandem.ports import Connector, Store
 from tandem.runtime.backfill import read_anew
 from tandem.runtime.engine import UNBOUNDED, Engine, News, PassSettings
@@ -211,7 +212,7 @@ async def resolve(
         if target not in described:
             is_there = not default.is_custom or await marketing.has_entity(target)
             described[target] = await marketing.fetch_schema(target) if is_there else None
-        schema = await crm.fetch_schema(entity)
+        schema = await crm.fetch_schema(entity, paths_wanted(default, overrides[entity]))
         resolved[entity] = resolve_mapping(
             default,
             schema,

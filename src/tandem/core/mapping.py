@@ -172,6 +172,11 @@ class EntityMapping:
             return self.matched_by
         return (self.dedupe_field,) if self.dedupe_field else ()
 
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """The columns at the ends of lookups that crm itself reads."""
+        return tuple(pair.crm for pair in self.pairs if "." in pair.crm and not pair.through)
+
     def fields_on(self, side: Side) -> tuple[str, ...]:
         return self.crm_fields if side is Side.CRM else self.marketing_fields
 

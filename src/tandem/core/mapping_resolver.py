@@ -13,10 +13,18 @@ from typing import Final
 from tandem.core.default_mapping import KEY_COLUMN, OWN_PERSON_KEY, DefaultMapping
 from tandem.core.errors import ConfigError
 from tandem.core.left_out import LeftOut, missing_column, why_closed
-from tandem.core.mapping import Direction, EntityMapping, FieldPair, Transform, compile_mapping
+from tandem.core.mapping import (
+    AT_ITS_END,
+    Direction,
+    EntityMapping,
+    FieldPair,
+    Transform,
+    Watch,
+    compile_mapping,
+)
 from tandem.core.new_fields import LINK, field_to_make, label_for, missing_field, new_field
 from tandem.core.record import COMPANY, PERSON, Entity, Side
-from tandem.core.related import NotShown, Related, find_shown, link_of
+from tandem.core.related import Related, find_shown, link_of, why_not_shown
 from tandem.core.schema import EntitySchema, FieldInfo, FieldKind, FieldLink, NewField, NewObject
 from tandem.core.transforms import Identity, TooLong, Unpairable, Ways, transform_for
 from tandem.core.wanted_pairs import BY_NUMBER, NAMED_TRANSFORMS, FieldOverride, WantedPair, wanted_pairs
@@ -123,15 +131,17 @@ class _Resolver:
         self._ways = ways
         self._hidden = hidden
         self._links: dict[str, FieldLink] = {}
+        self._ends: dict[str, None] = {}
 
     def add(self, line: WantedPair) -> None:
         if line.pair.crm == KEY_COLUMN and self._default.marketing_entity == PERSON:
             line = self._with_person_key(line)
         if "." in line.pair.crm:
-            line = self._with_path(line)
+            shown = self._with_path(line)
+            if shown is None:
+                return
+            line = shown
         crm = self._crm.get(line.pair.crm)
-        if line.through == "" and "." in line.pair.crm:
-            return
         if crm is None and line.said.create_column_as is not None:
             self._columns.append(_new_column(line.said, line.said.create_column_as))
         if crm is None or not crm.is_readable:
@@ -176,7 +186,7 @@ class _Resolver:
             key_field=self._key_field,
             dedupe_field=self._default.dedupe_field,
             key_parts=self._default.key_parts,
-            crm_extras=[name for name in self._default.crm_extras if self._is_readable(name)],
+            crm_extras=[*(name for name in self._default.crm_extras if self._is_readable(name)), *self._ends],
             marketing_extras=[found.name for name in person_extras if (found := self._marketing.find(name, ""))],
         )
         return ResolvedMapping(
@@ -216,17 +226,12 @@ class _Resolver:
         """Marketo takes one link to a person or a company, and one to a custom object (marketo-rest 4.4)."""
         return any(_is_standard(link) == _is_standard(other) for other in self._links.values())
 
-    def _with_path(self, line: WantedPair) -> WantedPair:
-        """The line with what its path shows, whose values are of that column's kind; unchanged where it is left out."""
-        if self._default.marketing_entity == PERSON:
-            self._leave_out(
-                line, "people show their own columns only", "Map the column in Dynamics, or remove the pair."
-            )
-            return line
-        shown = find_shown(line.pair.crm, self._crm, self._related)
-        if isinstance(shown, NotShown):
-            self._leave_out(line, shown.reason, shown.remedy)
-            return line
+    def _with_path(self, line: WantedPair) -> WantedPair | None:
+        """The line with what its path shows, whose values are of that column's kind; None where it is left out."""
+        is_person = self._default.marketing_entity == PERSON
+        shown = find_shown(line.pair.crm, self._crm, self._related) if not is_person else None
+        if shown is None:
+            return self._with_what_crm_shows(line)
         link = shown.link if not line.pair.native_type else None
         if link is not None and self._has_link_like(link):
             self._leave_out(
@@ -234,10 +239,21 @@ class _Resolver:
                 "a custom object has one link of this kind",
                 "Show a column that is no link, or take one link out.",
             )
-            return line
+            return None
         self._crm[line.pair.crm] = shown.info
         pair = replace(line.pair, parents=(shown.parent,), direction=Direction.TO_MARKETING)
         return replace(line, pair=pair, link=link, through=shown.pair)
+
+    def _with_what_crm_shows(self, line: WantedPair) -> WantedPair | None:
+        """A path that crm reads with the record, which is due when the row at its end moves."""
+        info = self._crm.get(line.pair.crm)
+        if info is None:
+            self._leave_out(line, *why_not_shown(line.pair.crm, self._crm))
+            return None
+        at_its_end = f"{line.pair.crm.partition('.')[0]}.{AT_ITS_END}"
+        self._ends[at_its_end] = None
+        watches = tuple(Watch(at_its_end, entity, column) for entity, column in info.shows)
+        return replace(line, pair=replace(line.pair, direction=Direction.TO_MARKETING, watches=watches))
 
     def _with_person_key(self, line: WantedPair) -> WantedPair:
         """The standard key where the instance describes it, else a field of our own."""

@@ -3,6 +3,7 @@
 A link field of a custom object leads to a person, a company, or a custom object without links of its own, one of each
 kind (marketo-rest 4.4). So a child of a child cannot name its parent by a link: it links to the person that a path
 (``lookup.column``) leads to, column by column through tables that are synced themselves, and names its parent by key.
+Where a path leads elsewhere, or the record is a person, Dynamics is asked what stands at its end.
 """
 
 from collections.abc import Mapping
@@ -41,31 +42,34 @@ class Shown:
     link: FieldLink | None
 
 
-@dataclass(frozen=True, slots=True)
-class NotShown:
-    reason: str
-    remedy: str
-
-
-def find_shown(path: str, columns: Mapping[str, FieldInfo], related: Mapping[Entity, Related]) -> Shown | NotShown:
-    """What `path` (``lookup.column``; the column may be a path itself) shows, as the tables before this one are
-    mapped."""
+def find_shown(path: str, columns: Mapping[str, FieldInfo], related: Mapping[Entity, Related]) -> Shown | None:
+    """What `path` (``lookup.column``; the column may be a path itself) shows of a table that is synced before this
+    one, where its lookup leads to one such table, which maps the column."""
     name, _, rest = path.partition(".")
     lookup = columns.get(name)
-    if lookup is None or not lookup.targets:
-        return NotShown(f"{name} is no lookup of the table", "Begin the path with the lookup's logical name.")
-    parents = [Entity(target) for target in lookup.targets if target in related]
+    parents = [Entity(target) for target in lookup.targets if target in related] if lookup else []
     if len(parents) != 1:
-        return NotShown(
-            f"the lookup {name} leads to {', '.join(lookup.targets)}, of which {len(parents)} are synced before this",
-            "A path goes through one table that is synced: add a [[custom]] table for it above this one.",
-        )
+        return None
     there = related[parents[0]]
     pair = next((pair for pair in there.mapping.pairs if pair.crm == rest), None)
     info = there.columns.get(rest)
-    if pair is None or info is None:
-        return NotShown(f"{rest} of {parents[0]} is not synced", f"Map {rest} in the settings of {parents[0]} too.")
-    return Shown(parents[0], pair.name, info, there.links.get(rest))
+    return None if pair is None or info is None else Shown(parents[0], pair.name, info, there.links.get(rest))
+
+
+def why_not_shown(path: str, columns: Mapping[str, FieldInfo]) -> tuple[str, str]:
+    """Why `path` leads to nothing, and the remedy."""
+    name, _, rest = path.partition(".")
+    lookup = columns.get(name)
+    if lookup is None or not lookup.targets:
+        return f"{name} is no lookup of the table", "Begin the path with the lookup's logical name."
+    tables = " or ".join(lookup.targets)
+    if "." in rest:
+        remedy = f"Map {rest} in the settings of {tables}, above this table, or end the path at its first column."
+        return f"{name} leads to {tables}, which maps no {rest} before this", remedy
+    return (
+        f"{rest} is no column of {tables} that can be read and is of one type",
+        "Correct the name, or remove the pair.",
+    )
 
 
 def link_of(

@@ -61,6 +61,12 @@ class WantedPair:
     through: str = ""
 
 
+def paths_wanted(default: DefaultMapping, overrides: Sequence[FieldOverride]) -> tuple[str, ...]:
+    """The columns that stand at the end of a lookup."""
+    named = [*(pair.crm for pair in default.pairs), *(said.crm for said in overrides)]
+    return tuple(dict.fromkeys(name for name in named if "." in name))
+
+
 def wanted_pairs(default: DefaultMapping, overrides: Sequence[FieldOverride]) -> list[WantedPair]:
     lines = {pair.crm: WantedPair(pair, FieldOverride(pair.crm)) for pair in default.pairs}
     seen: set[str] = set()
@@ -94,6 +100,11 @@ def _overridden(where: str, said: FieldOverride, line: WantedPair | None) -> Wan
         pair = replace(line.pair, marketing=said.marketing, label="", native_type=said.create_as or "")
     else:
         pair = replace(line.pair, native_type=said.create_as or line.pair.native_type)
+    if "." in said.crm and (said.create_column_as or said.is_key or said.is_own or said.opt_out):
+        raise ConfigError(
+            f"{where} is a column of another record, which Tandem only reads: take create_column_as, is_key, is_own and"
+            " opt_out out."
+        )
     if said.opt_out is not None:
         pair = replace(pair, opt_out=said.opt_out)
     if said.direction is not None:
@@ -107,7 +118,8 @@ def _overridden(where: str, said: FieldOverride, line: WantedPair | None) -> Wan
 
 
 def _allowed_direction(where: str, wanted: Direction, pair: DefaultPair) -> Direction:
-    if wanted is not Direction.TO_MARKETING and (pair.crm.startswith("@") or pair.parents):
+    is_read_only = pair.crm.startswith("@") or "." in pair.crm
+    if wanted is not Direction.TO_MARKETING and (is_read_only or pair.parents):
         raise ConfigError(f"{where} can only go to_marketing.")
     return wanted
 

@@ -35,7 +35,8 @@ async def look_at_schemas_when_due(engine: Engine) -> None:
 
 async def look_at_schema(engine: Engine, side: Side, entity: Entity) -> None:
     """Raises: SchemaChangedError."""
-    compare(engine, side, entity, await engine.connector(side).fetch_schema(entity))
+    paths = engine.mappings[entity].paths if side is Side.CRM else ()
+    compare(engine, side, entity, await engine.connector(side).fetch_schema(entity, paths))
 
 
 def compare(engine: Engine, side: Side, entity: Entity, present: EntitySchema) -> None:

@@ -8,8 +8,9 @@ import asyncio
 from collections import defaultdict
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
+from typing import Final
 from urllib.parse import urlsplit
 
 from tandem.connectors.dynamics import check, reader, sweep
@@ -38,6 +39,10 @@ from tandem.core.plan import ActionKind
 from tandem.core.record import CONNECTION, CONTACT, Cursor, Entity, Presence, RecordId, Side, Value
 from tandem.core.schema import EntitySchema, NewField, NewObject
 from tandem.ports import Access, Clock, Page, Reading, Sweep, Write, WriteResult
+
+_RECENT: Final = timedelta(minutes=10)
+"""At the start every table is described once, however many others show columns of it."""
+_LONG_AGO: Final = datetime.min.replace(tzinfo=UTC)
 
 
 class DynamicsConnector:
@@ -96,11 +101,12 @@ class DynamicsConnector:
         self._organization = check.SameOrganization(self._client, clock)
         self._clock = clock
         self._role_names = RoleNames(self._client, clock)
-        self._ends = LookupEnds(self._client, self._table)
+        self._ends = LookupEnds(self._client, self._table, self._recent_table)
         self._page_size = page_size
         self._settle_s = settle_s
         self._sign_in_calls = 0
         self._tables: dict[Entity, Table] = {}
+        self._read_at: dict[Entity, datetime] = {}
         self._set_names: dict[str, str] = {}
         self._loading: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
@@ -242,8 +248,17 @@ class DynamicsConnector:
         async with self._loading[name]:
             if name not in self._tables:
                 self._tables[name] = await load_table(self._client, name)
+                self._read_at[name] = self._clock.now()
                 self._set_names[name] = self._tables[name].set_name
             return self._tables[name]
+
+    async def _recent_table(self, entity: Entity) -> Table:
+        """The table as it is now: what is known for long is read again."""
+        name = view_of(entity).table
+        async with self._loading[name]:
+            if self._clock.now() - self._read_at.get(name, _LONG_AGO) > _RECENT:
+                self._tables.pop(name, None)
+        return await self._table(entity)
 
     async def _set_name(self, entity: str) -> str:
         async with self._loading[entity]:

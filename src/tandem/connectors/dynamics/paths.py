@@ -8,7 +8,7 @@ to several tables does not say to which: its tables are asked one after the othe
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Final
+from typing import Final, TypeAlias
 
 from tandem.connectors.dynamics.client import DynamicsClient
 from tandem.connectors.dynamics.reader import find_by_ids
@@ -22,6 +22,9 @@ from tandem.core.schema import FieldInfo, FieldKind
 
 NAME: Final = "@name"
 """Stands for the column that Dynamics shows a row of the table by."""
+
+
+TableOf: TypeAlias = Callable[[Entity], Awaitable[Table]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +51,12 @@ def paths_in(fields: Iterable[str]) -> dict[str, Path]:
 
 
 class LookupEnds:
-    """The rows that lookups lead to."""
+    """The rows that lookups lead to. `described` gives a table as it is now, `table_of` as it is known."""
 
-    def __init__(self, client: DynamicsClient, table_of: Callable[[Entity], Awaitable[Table]]) -> None:
+    def __init__(self, client: DynamicsClient, table_of: TableOf, described: TableOf) -> None:
         self._client = client
         self._table_of = table_of
+        self._described = described
 
     async def describe(self, table: Table, paths: Iterable[str]) -> dict[str, FieldInfo]:
         """Those of `paths` that lead to a column: one that can be read, of one type in all tables that have it."""
@@ -62,7 +66,7 @@ class LookupEnds:
     async def _describe(self, table: Table, name: str, path: Path) -> FieldInfo | None:
         infos = [
             replace(there.columns[column].info(), shows=((there.entity, column),))
-            async for there in self._ends(table, path.lookup)
+            async for there in _ends(self._described, table, path.lookup)
             if (column := _column_of(there, path.column))
         ]
         if len({(info.kind, *sorted(info.choices.items()), *info.targets) for info in infos}) != 1:
@@ -87,7 +91,7 @@ class LookupEnds:
     async def _find(self, entity: Entity, lookup: str, columns: Sequence[str], ids: Sequence[str]) -> Facts:
         facts: dict[str, Value] = {}
         missing = list(ids)
-        async for there in self._ends(await self._table_of(entity), lookup):
+        async for there in _ends(self._table_of, await self._table_of(entity), lookup):
             known = {column: name for column in columns if (name := _column_of(there, column))}
             if not known or not missing:
                 continue
@@ -97,14 +101,15 @@ class LookupEnds:
             missing = [id_ for id_ in missing if id_ not in {reading.id for reading in found}]
         return facts
 
-    async def _ends(self, table: Table, lookup: str) -> AsyncIterator[Table]:
-        """The tables that a lookup may lead to, as far as the Web API shows them."""
-        column = table.columns.get(lookup)
-        for target in column.targets if column else ():
-            try:
-                yield await self._table_of(Entity(target))
-            except RejectedError:
-                continue
+
+async def _ends(table_of: TableOf, table: Table, lookup: str) -> AsyncIterator[Table]:
+    """The tables that a lookup may lead to, as far as the Web API shows them."""
+    column = table.columns.get(lookup)
+    for target in column.targets if column else ():
+        try:
+            yield await table_of(Entity(target))
+        except RejectedError:
+            continue
 
 
 def _column_of(table: Table, column: str) -> str:
