@@ -34,12 +34,13 @@ _HEAD = (
 _TAIL = "</Schema></edmx:DataServices></edmx:Edmx>"
 
 
-def render_csdl(schema: Schema, *, annotated: bool = False) -> bytes:
-    """The document; `annotated` adds descriptions and capabilities, as `?annotations=true` does."""
+def render_csdl(schema: Schema, *, annotated: bool = False, without: frozenset[str] = frozenset()) -> bytes:
+    """The document; `annotated` adds descriptions and capabilities, as `?annotations=true` does. `without` are
+    messages that are not served."""
     parts = [_HEAD]
     for table in schema.tables.values():
         parts += _entity_type(schema, table, annotated=annotated)
-    operations = load_operations()
+    operations = _left(load_operations(), without)
     parts += _complex_types(operations["complex_types"])
     for kind in ("Action", "Function"):
         parts += _operations(schema, kind, operations[f"{kind.lower()}s"])
@@ -52,6 +53,13 @@ def load_operations() -> dict[str, Any]:
     file = resources.files("tandem_emulators.dataverse").joinpath("data", "operations.json")
     found: dict[str, Any] = msgspec.json.decode(file.read_bytes())
     return found
+
+
+def _left(operations: Mapping[str, Any], without: frozenset[str]) -> dict[str, Any]:
+    answers = {f"{name}Response" for name in without}
+    kinds = {kind: [one for one in operations[kind] if one["name"] not in without] for kind in ("actions", "functions")}
+    types = {name: of for name, of in operations["complex_types"].items() if name not in answers}
+    return {**kinds, "complex_types": types}
 
 
 def _tag(name: str, attributes: Mapping[str, str | None], content: str = "") -> str:

@@ -13,6 +13,8 @@ from tandem_emulators.dataverse.settings import Settings
 _CLOUD_RELEASE, _SERVER_RELEASE = "9.2.24104.198", "9.1.32.7"
 _CLOUD_VERSIONS, _SERVER_VERSIONS = "[012]", "[01]"
 
+CLOUD_MESSAGES = frozenset({"CreateMultiple", "UpdateMultiple", "UpsertMultiple", "DeleteMultiple", "Restore"})
+
 
 class Deployment:
     def __init__(self, organization: Organization, settings: Settings) -> None:

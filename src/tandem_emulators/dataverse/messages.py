@@ -1,7 +1,7 @@
 """The messages there are: name, what it is bound to, who carries it out.
 
-A new message gets a line in `_table`, or in `_bulk`; everything else follows from it: its URL, its name for faults and
-counters, how many records it counts for.
+A new message gets a line in `_table`; everything else follows from it: its URL, its name for faults and counters,
+how many records it counts for.
 """
 
 from collections.abc import Iterator, Mapping
@@ -10,6 +10,7 @@ from typing import Any
 from tandem_emulators.dataverse import errors
 from tandem_emulators.dataverse.bulk import Bulk, count_targets
 from tandem_emulators.dataverse.bulk_delete import BulkDelete
+from tandem_emulators.dataverse.deployment import CLOUD_MESSAGES
 from tandem_emulators.dataverse.duplicate_rules import DuplicateRules
 from tandem_emulators.dataverse.marketing_lists import MarketingLists
 from tandem_emulators.dataverse.merge import Merge
@@ -25,8 +26,9 @@ from tandem_emulators.dataverse.writing import Writer
 
 class Messages:
     def __init__(self, reader: Reader, writer: Writer) -> None:
-        table = _table(reader, writer) + (() if writer.settings.on_premises else _bulk(writer))
-        self._messages = {(message.binding, message.name): message for message in table}
+        left_out = CLOUD_MESSAGES if writer.settings.on_premises else frozenset[str]()
+        there = [message for message in _table(reader, writer) if message.name not in left_out]
+        self._messages = {(message.binding, message.name): message for message in there}
 
     def __iter__(self) -> Iterator[Message]:
         return iter(self._messages.values())
@@ -53,10 +55,14 @@ class Messages:
 
 
 def _table(reader: Reader, writer: Writer) -> tuple[Message, ...]:
-    lists, teams, rules = MarketingLists(writer), Teams(writer), DuplicateRules(writer)
+    bulk, lists, teams, rules = Bulk(writer), MarketingLists(writer), Teams(writer), DuplicateRules(writer)
     bin_ = RecycleBin(writer)
     lead, team, list_, rule = (frozenset({name}) for name in ("lead", "team", "list", "duplicaterule"))
     return (
+        Message("CreateMultiple", "create_multiple", bulk.create, OF_SET, records=count_targets),
+        Message("UpdateMultiple", "update_multiple", bulk.update, OF_SET, records=count_targets),
+        Message("UpsertMultiple", "upsert_multiple", bulk.upsert, OF_SET, records=count_targets),
+        Message("DeleteMultiple", "delete_multiple", bulk.delete, OF_SET, records=count_targets),
         Message("BulkDelete", "bulk_delete", BulkDelete(writer).run),
         Message("Merge", "merge", Merge(writer).run, records=_two),
         Message("QualifyLead", "qualify", Qualification(reader, writer).run, OF_ROW, lead),
@@ -71,17 +77,6 @@ def _table(reader: Reader, writer: Writer) -> tuple[Message, ...]:
         Message("Restore", "restore", bin_.run, OF_SET),
         Message("PublishDuplicateRule", "publish", rules.publish, OF_ROW, rule),
         Message("UnpublishDuplicateRule", "unpublish_duplicate_rule", rules.unpublish),
-    )
-
-
-def _bulk(writer: Writer) -> tuple[Message, ...]:
-    """In the cloud only."""
-    bulk = Bulk(writer)
-    return (
-        Message("CreateMultiple", "create_multiple", bulk.create, OF_SET, records=count_targets),
-        Message("UpdateMultiple", "update_multiple", bulk.update, OF_SET, records=count_targets),
-        Message("UpsertMultiple", "upsert_multiple", bulk.upsert, OF_SET, records=count_targets),
-        Message("DeleteMultiple", "delete_multiple", bulk.delete, OF_SET, records=count_targets),
     )
 
 

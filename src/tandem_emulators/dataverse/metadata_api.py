@@ -12,6 +12,7 @@ import msgspec
 
 from tandem_emulators.dataverse import errors, schema_errors
 from tandem_emulators.dataverse.csdl import render_csdl
+from tandem_emulators.dataverse.deployment import CLOUD_MESSAGES
 from tandem_emulators.dataverse.errors import ODataError
 from tandem_emulators.dataverse.metadata import SETS, Metadata, parse_key, split_segment
 from tandem_emulators.dataverse.metadata_changes import MetadataChanges
@@ -113,7 +114,8 @@ class MetadataApi:
         annotated = asked or dict(request.query()).get("annotations", "").lower() == "true"
         key = (self.schema.version, annotated)
         if key not in self._csdl:
-            self._csdl = {key: render_csdl(self.schema, annotated=annotated)}
+            without = CLOUD_MESSAGES if self.settings.on_premises else frozenset[str]()
+            self._csdl = {key: render_csdl(self.schema, annotated=annotated, without=without)}
         return Reply(200, self._csdl[key], {"content-type": "application/xml", "odata-version": "4.0"})
 
     # Reading what may be stale, and changing.
