@@ -39,6 +39,7 @@ SAFE_KEYS: Final = frozenset(
 EventFormat = Literal["console", "json"]
 
 _EVENT: Final = re.compile(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)+")
+_COUNTER: Final = re.compile(r"[a-z][a-z0-9_-]*(\.[a-z][a-z0-9_-]*)+")
 _HARMLESS: Final = re.compile(
     r"\b[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}\b"  # an id
     r"|\b[0-9a-f]{12}4[0-9a-f]{3}[89ab][0-9a-f]{15}\b"  # a random one, as one word
@@ -117,7 +118,7 @@ def _is_known(key: str, value: object) -> bool:
     """Yes and no tell nothing of anybody, and neither does a number under a dotted name, which is a counter's."""
     if value is None or isinstance(value, bool):
         return True
-    return key in SAFE_KEYS or (isinstance(value, int | float) and _EVENT.fullmatch(key) is not None)
+    return key in SAFE_KEYS or (isinstance(value, int | float) and _COUNTER.fullmatch(key) is not None)
 
 
 def _places(trace: TracebackType | None) -> list[str]:

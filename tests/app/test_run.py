@@ -16,6 +16,7 @@ from tandem.config.model import Config
 from tandem.core.errors import (
     AccessError,
     ConfigError,
+    LeaseLostError,
     PausedError,
     SchemaChangedError,
     TandemError,
@@ -104,6 +105,12 @@ async def test_refused_access_is_tried_again_later(stage: Stage) -> None:
     await stage.run(lambda: stage.passes == 3)
     assert stage.rests[:2] == [run_loop.REFUSED_S, run_loop.REFUSED_S]
     assert len(stage.opened) == 1
+
+
+async def test_a_sync_that_another_process_works_on_is_no_trouble(stage: Stage) -> None:
+    stage.passing = lambda number: LeaseLostError("another process is working on this sync") if number < 3 else None
+    await stage.run(lambda: stage.passes == 3)
+    assert stage.rests[:2] == [0.01, 0.01]
 
 
 async def test_a_paused_sync_is_asked_again_at_each_interval(stage: Stage) -> None:

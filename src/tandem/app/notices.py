@@ -77,7 +77,7 @@ class Notices:
         try:
             await self.tell(now, failure, questions)
         except StoreError as error:  # what was told is looked up again
-            log.warning("notice.was_not_noted", error=type(error).__name__)
+            log.warning("notice.was_not_noted", error_type=type(error).__name__)
 
     async def tell(self, now: datetime, failure: TandemError | None = None, questions: Sequence[str] = ()) -> None:
         told = load_told(self.store, now)
@@ -98,7 +98,7 @@ class Notices:
             _mark(told, notice, now)
         else:
             told.failed_at = now
-            log.warning("notice.was_refused", notice=notice.event)
+            log.warning("notice.was_refused", kind=notice.event)
 
 
 # --- what there is to tell

@@ -84,7 +84,7 @@ class RunLoop:
                 if self._proven is None:
                     raise
                 pause = REFUSED_S
-                log.warning("sync.was_not_opened", error=type(error).__name__)
+                log.warning("sync.was_not_opened", error_type=type(error).__name__)
             await self._rest(pause)
 
     def _prove(self, setup: Setup) -> None:
@@ -96,7 +96,7 @@ class RunLoop:
 
     def _fall_back(self, proven: Config, error: ConfigError) -> float:
         """New settings that do not work are left for those before; if these no longer work either, wait."""
-        log.error("settings.were_refused", reason=str(error))
+        log.error("settings.were_refused", error_type=type(error).__name__)
         note_trouble(proven, str(error))
         if self.config is proven:
             return REFUSED_S
@@ -136,9 +136,12 @@ class RunLoop:
         except TransientError as error:
             failure, pause = error, max(pause, min(error.retry_after_s or 0.0, OTHER_SIDE_S))
             log.warning("side.became_unavailable", side=str(error.side), operation=error.operation)
-        except (AccessError, RejectedError, LeaseLostError) as error:
+        except LeaseLostError:
+            log.info("pass.was_left", state="held elsewhere")
+            return pause
+        except (AccessError, RejectedError) as error:
             failure, pause = error, max(pause, REFUSED_S)
-            log.error("pass.was_refused", error=type(error).__name__)
+            log.error("pass.was_refused", error_type=type(error).__name__)
         if notices is not None:
             notices.look(setup.engine.clock.now(), failure, questions)
         return pause
