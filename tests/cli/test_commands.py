@@ -95,6 +95,10 @@ class TestSync:
         answers("sync", replace(PASS, is_first_copy=True))
         assert "Calls per 1,000 records: 5.0" in tandem("sync", "--config", config).stdout
 
+    def test_a_pilot_is_not_called_the_first_copy(self, config: Path, answers: Answers) -> None:
+        answers("sync", replace(PASS, is_first_copy=True))
+        assert "Pilot (the first 5) done" in tandem("sync", "--config", config, "--limit", "5").stdout
+
     @pytest.mark.parametrize(
         "report", [replace(PASS, guard=("Delete 900 people?",)), replace(PASS, counts={"rejected": 1})]
     )

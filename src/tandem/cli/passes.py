@@ -50,8 +50,9 @@ def sync(
     from tandem.app.settings import load_config
 
     settings = load_config(config)
-    report = conduct(lambda watch: commands.sync(settings, watch, wish(only, limit)))
-    print_report(report, _sync_lines(report), json=json)
+    pilot = wish(only, limit)
+    report = conduct(lambda watch: commands.sync(settings, watch, pilot))
+    print_report(report, _sync_lines(report, f"Pilot ({pilot})" if pilot else ""), json=json)
     raise typer.Exit(NEEDS_A_PERSON if needs_a_person(report) else DONE)
 
 
@@ -135,8 +136,8 @@ def _conflict_line(conflict: PlannedConflict) -> str:
     )
 
 
-def _sync_lines(report: SyncReport) -> Iterator[str]:
-    name = "First copy" if report.is_first_copy else "Pass"
+def _sync_lines(report: SyncReport, pilot: str = "") -> Iterator[str]:
+    name = pilot or ("First copy" if report.is_first_copy else "Pass")
     calls = report.crm_calls + report.marketing_calls
     did = f"{counted(report.records, 'record')}, {report.writes:,} written, {counted(calls, 'call')}"
     yield f"{name} done in {report.seconds:.1f} s: {did}."
