@@ -63,9 +63,9 @@ def test_a_deletion_against_an_edit_is_a_conflict_and_deletes_nothing(side: Side
     assert [action.kind for action in link.actions if action.kind is ActionKind.DELETE] == []
 
 
-def test_a_link_ends_once_both_are_gone() -> None:
+def test_a_link_ends_once_both_are_gone_and_nothing_waits_any_more() -> None:
     link = planned(subject(ada_linked(), gone(crm_key()), gone(person_key())), policies=POLICIES)
-    assert (link.status, link.actions) == (LinkStatus.TOMBSTONE, ())
+    assert (link.status, link.actions, link.holds) == (LinkStatus.TOMBSTONE, (), ())
 
 
 def test_a_value_that_was_refused_at_the_create_is_recorded_when_its_person_is_deleted() -> None:

@@ -33,7 +33,8 @@ def severed(link: Link, size: int) -> Link:
 
 
 def deleted_in_marketing(case: Case, link: Link, crm: State, marketing: State) -> LinkPlan:
-    """Never a licence to create: the link stays as a tombstone, and what crm edited meanwhile is recorded."""
+    """Never a licence to create: the link stays as a tombstone, and what crm edited meanwhile is recorded. Where both
+    are gone nobody has to be told of anything."""
     where = f"merged into person {marketing.merged_into}" if marketing.merged_into else "deleted"
     conflicts: tuple[Conflict, ...] = ()
     if crm.is_present:
@@ -43,7 +44,9 @@ def deleted_in_marketing(case: Case, link: Link, crm: State, marketing: State) -
             return _deletion(case, link, crm)
         if case.policy.deleted_in_marketing is DeleteRule.FLAG and is_gone and not _is_flagged(case, crm):
             return replace(_flagging_in_crm(case, link, crm), conflicts=conflicts)
-    return tombstone(case, link, f"{where} in marketing; its record in crm is no longer carried over", conflicts)
+    ended = tombstone(case, link, f"{where} in marketing; its record in crm is no longer carried over", conflicts)
+    is_left = crm.is_present or marketing.merged_into is not None
+    return ended if is_left else replace(ended, holds=())
 
 
 def _is_flagged(case: Case, crm: State) -> bool:
