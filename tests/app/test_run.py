@@ -113,6 +113,17 @@ async def test_a_sync_that_another_process_works_on_is_no_trouble(stage: Stage) 
     assert stage.rests[:2] == [0.01, 0.01]
 
 
+async def test_what_cannot_be_served_from_the_start_ends_the_loop(stage: Stage) -> None:
+    @asynccontextmanager
+    async def unserved(*_: object) -> AsyncIterator[None]:
+        raise ConfigError("webhooks.listen: the address is in use")
+        yield
+
+    with pytest.raises(ConfigError, match="in use"):
+        await stage.run(lambda: True, beside=unserved)
+    assert stage.passes == 0
+
+
 async def test_a_paused_sync_is_asked_again_at_each_interval(stage: Stage) -> None:
     stage.passing = lambda number: PausedError("paused") if number < 5 else None
     await stage.run(lambda: stage.passes == 5)

@@ -74,7 +74,6 @@ class RunLoop:
             pause = 0.0
             try:
                 async with opened(self.config, self.observer, creates_fields=True) as setup:
-                    self._prove(setup)
                     await self._pass_until_reopening(setup)
             except ConfigError as error:
                 if self._proven is None:
@@ -109,6 +108,7 @@ class RunLoop:
         notices = open_notices(self.config, store, clock.now())
         try:
             async with self.beside(setup, self.config, self.wake.set):
+                self._prove(setup)
                 while not self.stop.is_set():
                     self.wake.clear()
                     pause = await self._pass(setup, notices)
