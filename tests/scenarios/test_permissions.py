@@ -147,6 +147,20 @@ async def test_what_flow_steps_and_campaigns_lack_is_named_and_does_not_stop_the
     assert [name for name in sorted(named) if name not in told] == []
 
 
+async def test_what_lookups_lead_to_must_be_readable(stage: Stage) -> None:
+    shown = "[[entities.contact.fields]]\ncrm = '{}'\nmarketing = 'currency'\ncreate_as = 'string'\n"
+    stage.configure(shown.format("transactioncurrencyid.isocurrencycode"))
+    assert await failures(stage) == []
+    with stage.crm.revoked("prvReadTransactionCurrency"):
+        (line,) = await failures(stage)
+    stage.configure(shown.format("transactioncurrencyid.isocode"))
+    (left,) = [left for left in (await stage.check()).left_out if left.crm_field == "transactioncurrencyid.isocode"]
+    stage.configure()
+    assert "prvReadTransactionCurrency" in line.remedy
+    assert line.is_required
+    assert "isocode is no column of transactioncurrency" in left.reason
+
+
 @pytest.mark.parity("N80")
 async def test_check_shows_the_columns_that_may_not_be_read_or_written(stage: Stage, tmp_path: Path) -> None:
     stage.crm.control("privileges", {"revoke_columns": {"contact": ["jobtitle", "fax"]}})

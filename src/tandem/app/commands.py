@@ -1,14 +1,14 @@
 """What the command line can ask for: check, plan, sync, run; verify and repair are re-exported."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import TypeVar
 
 from tandem.app.build import Setup, connected, opened, resolve
 from tandem.app.notices import open_notices
 from tandem.app.passing import make_pass
-from tandem.app.permissions import features_in_use
+from tandem.app.permissions import SHOWN, features_in_use
 from tandem.app.pilots import PilotWish
 from tandem.app.planning import make_plan
 from tandem.app.proof import repair, verify
@@ -24,7 +24,9 @@ from tandem.app.run_loop import Beside, RunLoop, nothing_beside
 from tandem.config.model import Config
 from tandem.config.policies import default_mappings, policies
 from tandem.core.errors import AccessError, SchemaChangedError, TandemError, TransientError
-from tandem.core.mapping_resolver import distinct_new_fields
+from tandem.core.mapping_resolver import ResolvedMapping, distinct_new_fields
+from tandem.core.record import Entity
+from tandem.ports import Connector
 from tandem.telemetry import get_logger
 
 _SETTLE_WAIT_S = 300.0
@@ -51,6 +53,7 @@ async def check(config: Config) -> CheckReport:
         if not all(line.is_ok for line in access if line.is_required):
             return CheckReport(tuple(access), (), ())
         resolved = await resolve(config, crm, marketing)
+        access += await _check_ends(config, crm, resolved)
     fields = tuple(f"{field.name} ({field.native_type})" for field in distinct_new_fields(resolved.values()))
     left_out = tuple(
         LeftOutField(
@@ -65,6 +68,19 @@ async def check(config: Config) -> CheckReport:
         for item in (*mapping.left_out, *mapping.narrowed)
     )
     return CheckReport(tuple(access), fields, left_out)
+
+
+async def _check_ends(config: Config, crm: Connector, resolved: Mapping[Entity, ResolvedMapping]) -> list[AccessLine]:
+    """The rights to what lookups lead to: which tables those are, only Dynamics knows."""
+    pairs = [pair for item in resolved.values() for pair in item.mapping.pairs if pair.crm in item.mapping.paths]
+    tables = dict.fromkeys(watch.entity for pair in pairs for watch in pair.watches)
+    features = [feature for feature in features_in_use(config, tables) if feature.name == SHOWN]
+    lines = await crm.check_access((), features) if tables else ()
+    return [
+        AccessLine(str(crm.side), line.what, line.is_ok, line.remedy, line.is_required)
+        for line in lines
+        if any(feature.title in line.what for feature in features)
+    ]
 
 
 async def plan(

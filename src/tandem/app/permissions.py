@@ -3,12 +3,12 @@
 ``python -m tandem.app.permissions`` prints the page ``docs/how-to/permissions.md``.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
 from tandem.config.model import Config
-from tandem.config.policies import directions
+from tandem.config.policies import default_mappings, directions, field_overrides
 from tandem.core.permissions import (
     ACTIVITY,
     COMPANY,
@@ -24,9 +24,13 @@ from tandem.core.permissions import (
 )
 from tandem.core.policy import DeleteRule, MergeRule
 from tandem.core.record import CONTACT, LEAD, Side
+from tandem.core.wanted_pairs import paths_wanted
 
 CUSTOM_TABLE: Final = "<custom table>"
 """In the page, where the settings name the table."""
+SHOWN_TABLE: Final = "<table that a lookup leads to>"
+"""In the page; which one that is, Dynamics tells."""
+SHOWN: Final = "shown"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +72,11 @@ def _has_stakeholders(config: Config) -> bool:
 
 def _has_custom_tables(config: Config) -> bool:
     return bool(config.custom)
+
+
+def _shows_lookups(config: Config) -> bool:
+    defaults, overrides = default_mappings(config), field_overrides(config)
+    return any(paths_wanted(defaults[entity], said) for entity, said in overrides.items())
 
 
 def _serves_webhooks(config: Config) -> bool:
@@ -145,6 +154,12 @@ _TABLE: Final = (
         _has_custom_tables,
     ),
     _Line(
+        Feature(
+            SHOWN, "Columns of what a lookup leads to are shown (crm = 'lookup.column')", rights("Read", SHOWN_TABLE)
+        ),
+        _shows_lookups,
+    ),
+    _Line(
         Feature("fields", "Fields that the mapping needs are made in Marketo", (), (NEW_FIELDS,), is_required=False),
         _always,
     ),
@@ -199,19 +214,16 @@ _TABLE: Final = (
 )
 
 
-def features_in_use(config: Config) -> tuple[Feature, ...]:
-    """What the settings ask for, with the tables they name."""
-    return tuple(_named(line.feature, config) for line in _TABLE if line.is_wanted(config))
+def features_in_use(config: Config, shown: Iterable[str] = ()) -> tuple[Feature, ...]:
+    """What the settings ask for, with the tables they name, and those that lookups are `shown` of."""
+    tables = {CUSTOM_TABLE: tuple(table.table for table in config.custom), SHOWN_TABLE: tuple(shown)}
+    return tuple(_named(line.feature, tables) for line in _TABLE if line.is_wanted(config))
 
 
-def _named(feature: Feature, config: Config) -> Feature:
-    tables = [table.table for table in config.custom]
+def _named(feature: Feature, tables: Mapping[str, tuple[str, ...]]) -> Feature:
     crm: list[Right] = []
     for right in feature.crm:
-        if right.table == CUSTOM_TABLE:
-            crm += rights(right.kind, *tables)
-        else:
-            crm.append(right)
+        crm += rights(right.kind, *tables.get(right.table, (right.table,)))
     return Feature(feature.name, feature.title, tuple(crm), feature.marketing, feature.is_required)
 
 

@@ -64,8 +64,8 @@ PAGE_TAIL: Final = f"""
   `crm.time_zone`, and a day from Marketo is its midnight there. A time *independent of zones* stays what the clock on
   the wall showed, a *date only* stays that day. Seconds are whole.
 - **Lookups** go as the GUID of the record they lead to, lower case; owners and companies as the key of the sales person
-  or company. In a custom object a lookup may also show a column of the record it leads to: name the pair
-  `lookup.column`, such as `ownerid.fullname` ([Show custom tables](../how-to/show-custom-tables-in-marketo.md)).
+  or company. `ownerid.@name` is the name of that record, `campaignid.typecode` a column of it, which goes as its own
+  type does; both to Marketo only ([Show what a lookup leads to](../how-to/show-lookups-by-name.md)).
 - **Calculated, rollup and formula columns** are read like others and go to Marketo only. Dynamics does not tell that a
   computed value has changed, so it follows with the record's next change, or with `tandem backfill`.
 """
@@ -146,7 +146,11 @@ def _told(transform: Transform) -> tuple[str, str]:
                 _moment(transform, is_date=transform.marketing_is_date, becomes_date=transform.crm_is_date),
             )
         case Reference():
-            return "the GUID, or what Marketo calls the record", "one way"
+            return (
+                "the GUID, or what Marketo calls the record; its name (`lookup.@name`); a field of it"
+                " (`lookup.column`)",
+                "one way",
+            )
         case _:
             raise AssertionError(f"the page has no words for {type(transform).__name__}")
 

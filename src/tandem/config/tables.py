@@ -15,7 +15,10 @@ from tandem.core.transforms import TooLong
 class FieldConfig(Section):
     """One pair of fields: changes the default pair of this Dynamics column, adds one, or removes it."""
 
-    crm: Name = Field(description="Logical name of the Dynamics column.")
+    crm: Name = Field(
+        description="Logical name of the Dynamics column; lookup.column is a column of the record that a lookup leads"
+        " to, lookup.@name its name."
+    )
     marketing: Name | None = Field(
         default=None, description="REST name of the Marketo field; needed for a column not mapped."
     )
@@ -240,7 +243,7 @@ class CustomFieldConfig(Section):
 
     crm: Name = Field(
         description="Logical name of the Dynamics column, or a path: lookup.column shows a column of the record"
-        " that the lookup leads to, whose table maps that column too."
+        " that the lookup leads to, lookup.@name its name."
     )
     marketing: ObjectName = Field(description="API name of the custom object's field.")
     create_as: (
