@@ -17,6 +17,7 @@ from pydantic_core import PydanticUndefined
 
 from tandem.config.model import Config
 from tandem.config.secrets import KEYRING_SERVICE, SECRET_NAMES, variable_of
+from tandem.config.section import ASKED
 
 PAGE_HEAD: Final = """# Settings
 
@@ -52,7 +53,8 @@ def iter_settings(model: type[BaseModel], above: tuple[str, ...] = ()) -> Iterat
         names, inner = (*above, name), _inner_model(info.annotation)
         description = info.description or ""
         if inner is None:
-            yield Setting(names, _kind(info.annotation), description, _default(info), info.is_required())
+            is_asked = info.is_required() or info.json_schema_extra == ASKED
+            yield Setting(names, _kind(info.annotation), description, _default(info), is_asked)
         else:
             in_list = get_origin(info.annotation) is tuple
             yield Setting(names, "", description, is_required=info.is_required(), in_list=in_list)

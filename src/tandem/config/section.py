@@ -1,6 +1,11 @@
 """What every table of the settings file has in common."""
 
-from pydantic import BaseModel, ConfigDict
+from typing import Final
+
+from pydantic import BaseModel, ConfigDict, JsonValue
+
+ASKED: Final[dict[str, JsonValue]] = {"asked": True}
+"""Marks a setting that nearly everybody must give: it is shown as a required one, though its default is to be unset."""
 
 
 class Section(BaseModel):

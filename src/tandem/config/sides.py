@@ -3,22 +3,44 @@
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, Strict, StrictBool, model_validator
+from pydantic import Field, Strict, StrictBool, ValidationInfo, field_validator, model_validator
+from pydantic_core import PydanticCustomError
 
-from tandem.config.section import Section
+from tandem.config.section import ASKED, Section
 from tandem.config.words import CALLS_AT_ONCE, CALLS_PER_20_S, Count, Language, Name, Seconds, Share, Url, ZoneName
+
+
+def _is_adfs(authority: str | None) -> bool:
+    """AD FS always answers under this path, and Microsoft's library tells it by that too."""
+    return authority is not None and authority.rpartition("/")[2].lower() == "adfs"
 
 
 class CrmConfig(Section):
     """Where Dynamics 365 is and as whom Tandem signs in."""
 
-    url: Url = Field(description="Address of the environment, such as https://contoso.crm4.dynamics.com.")
-    tenant_id: Name = Field(description="Directory (tenant) id of the app registration in Microsoft Entra.")
-    client_id: Name = Field(description="Application (client) id of the app registration in Microsoft Entra.")
+    url: Url = Field(
+        description="Address of the environment, such as https://contoso.crm4.dynamics.com; on premises that of the"
+        " organisation, such as https://contoso.example.com or https://crm.example.com/contoso."
+    )
+    authority: Url | None = Field(
+        default=None,
+        description="Address of the sign-in service where it is not Microsoft's public one: of a national cloud, or on"
+        " premises of AD FS, such as https://adfs.example.com/adfs.",
+    )
+    tenant_id: Name | None = Field(
+        default=None,
+        validate_default=True,
+        json_schema_extra=ASKED,
+        description="Directory (tenant) id of the app registration in Microsoft Entra. With AD FS there is none: take"
+        " the line out.",
+    )
+    client_id: Name = Field(
+        description="Application (client) id of the app registration in Microsoft Entra, or of the client in AD FS."
+    )
     auth: Literal["client_secret", "certificate", "password"] = Field(
         default="client_secret",
         description="How Tandem signs in: 'client_secret' or 'certificate' as an application user, 'password' as the"
-        " user in username.",
+        " user in username; with AD FS 'password'.",
     )
     certificate_file: Path | None = Field(
         default=None,
@@ -26,9 +48,10 @@ class CrmConfig(Section):
         " relative to this file.",
     )
     username: Name | None = Field(default=None, description="The user to sign in as, with auth = 'password' only.")
-    authority: Url | None = Field(
+    api_version: Literal["v9.0", "v9.1", "v9.2"] | None = Field(
         default=None,
-        description="Address of the token service where it is not Microsoft's public one (national clouds).",
+        description="Version of Dynamics' Web API; unset: v9.2, or v9.1 with AD FS. A server on premises has v9.0 and,"
+        " from its release 9.1 on, v9.1.",
     )
     ca_file: Path | None = Field(
         default=None, description="File of certificates to trust besides the system's; relative to this file."
@@ -58,6 +81,39 @@ class CrmConfig(Section):
         default=True,
         description="false to let duplicate detection rules refuse what Tandem writes, also updates of other columns.",
     )
+
+    @property
+    def is_on_premises(self) -> bool:
+        return _is_adfs(self.authority)
+
+    @property
+    def sign_in(self) -> Literal["adfs", "password", "client_credentials"]:
+        if self.is_on_premises:
+            return "adfs"
+        return "password" if self.auth == "password" else "client_credentials"
+
+    @property
+    def web_api(self) -> str:
+        return self.api_version or ("v9.1" if self.is_on_premises else "v9.2")
+
+    @field_validator("tenant_id")
+    @classmethod
+    def _tenant_is_of_entra(cls, tenant_id: str | None, info: ValidationInfo) -> str | None:
+        is_adfs = _is_adfs(info.data.get("authority"))
+        if tenant_id is None and not is_adfs:
+            raise PydanticCustomError("missing", "")
+        if tenant_id is not None and is_adfs:
+            raise ValueError("take the line out; authority is an AD FS, which has no tenants")
+        return tenant_id
+
+    @model_validator(mode="after")
+    def _adfs_knows_people(self) -> "CrmConfig":
+        if self.is_on_premises and self.auth != "password":
+            raise ValueError(
+                "auth must be 'password', with username, where authority is an AD FS: a server on premises knows"
+                " people, no application users"
+            )
+        return self
 
     @model_validator(mode="after")
     def _password_has_a_user(self) -> "CrmConfig":

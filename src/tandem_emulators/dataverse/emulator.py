@@ -165,6 +165,9 @@ class DataverseEmulator(Emulator):
             return json_reply({"Message": "The API version of the request URI is not supported."}, 404)
         if not request.path.endswith("/") and ROOT.fullmatch(request.path + "/"):
             request.path += "/"
+        if self.deployment.is_on_premises and not self.settings.oauth_enabled:
+            page = f"{self.sign_in.authority(request.base_url)}/ls/?wa=wsignin1.0&wtrealm={request.base_url}/"
+            return Reply(302, headers={"location": page})
         visit: _Visit = request.prepared or self._visit(request)
         if visit.user_id is None:
             reply = self._challenge(request)

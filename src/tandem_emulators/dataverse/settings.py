@@ -14,6 +14,8 @@ class Settings:
     on_premises: bool = False
     # Which AD FS signs users in on premises, by its Windows Server: 2012r2, 2016 or 2019.
     adfs: str = "2019"
+    # Whether the deployment on premises takes tokens; else every call is sent to AD FS's own page.
+    oauth_enabled: bool = True
     token_lifetime_s: int = 3599
     # enabled, locked, password_expired, disabled, needs_mfa or must_enrol_mfa: what Entra thinks of the user.
     account_state: str = "enabled"

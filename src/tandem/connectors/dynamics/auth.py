@@ -1,4 +1,8 @@
-"""Sign-in to Microsoft Entra by Microsoft's own library, turned into one access token that is always fresh.
+"""Sign-in by Microsoft's own library, turned into one access token that is always fresh.
+
+The sign-in service is Microsoft Entra, or for a server on premises the company's own AD FS: there a user signs in by
+password, and what the token is for is said by ``resource``, which every AD FS understands that takes a password; that
+of Windows Server 2016 does not look for it in the scope, where msal puts it by itself.
 
 msal is synchronous and keeps its own time, so it runs in a thread and only ever fetches: when a token is due is decided
 here, on the Clock. All connectors of a process that sign in as the same identity for the same environment share one
@@ -23,12 +27,14 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509 import load_pem_x509_certificate
 
 from tandem.connectors.dynamics.pace import parse_number
+from tandem.connectors.dynamics.refusals import ADFS, ENTRA
 from tandem.connectors.dynamics.transport import Transport
 from tandem.core.errors import AccessError, ConfigError, RemoteError, TransientError
 from tandem.core.record import Side
 from tandem.ports import Clock
 
-AuthMode = Literal["client_credentials", "password"]
+AuthMode = Literal["client_credentials", "password", "adfs"]
+"""``adfs`` is a user's password, at an AD FS."""
 
 PUBLIC_AUTHORITY: Final = "https://login.microsoftonline.com"
 # A token is replaced this long before it ends, so that a slow call does not outlive it; a tenth of a short life.
@@ -40,36 +46,16 @@ _OPERATION: Final = "sign-in"
 # msal trusts the shape of what it reads.
 _UNREADABLE: Final = (ValueError, TypeError, LookupError, AttributeError, RuntimeError, msal.exceptions.MsalError)
 
-_REMEDIES: Final = {
-    50034: "The user of crm.username is not in this tenant. Check crm.username and crm.tenant_id",
-    50053: "The account of crm.username is locked after too many attempts. Wait, or have an admin unlock it",
-    50055: "The password of crm.username has expired. Set a new one in TANDEM_CRM_PASSWORD",
-    50057: "The account of crm.username is disabled. Have an Entra admin enable it",
-    50076: 'The account needs multi-factor sign-in, which a program cannot do. Use auth = "client_secret"',
-    50079: 'The account must enrol for multi-factor sign-in, which a program cannot. Use auth = "client_secret"',
-    50126: "The user name or password is wrong. Check crm.username and TANDEM_CRM_PASSWORD",
-    65001: "The app has no consent in this tenant. Have an Entra admin grant it the Dynamics CRM permission",
-    70011: "The scope was refused. Check crm.url",
-    700016: "The app of crm.client_id is not registered in this tenant. Check crm.client_id and crm.tenant_id",
-    90002: "The tenant was not found. Check crm.tenant_id (Entra > Overview > Tenant ID)",
-    500011: "The environment is not known to this tenant. Check crm.url",
-    7000215: "The client secret is wrong. Set TANDEM_CRM_CLIENT_SECRET to the secret's value, not to its id",
-    7000218: "The app wants a client secret. Set TANDEM_CRM_CLIENT_SECRET",
-    700024: "The certificate's statement came too early or too late. Set this machine's clock",
-    700027: "The certificate of crm.certificate_file has expired or is not the app's. Register it for the app",
-    7000222: "The client secret has expired. Create a new one in the app registration and set TANDEM_CRM_CLIENT_SECRET",
-}
-"""By AADSTS number; sentences without their full stop."""
-
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
     """Who signs in. Secrets are kept out of ``repr``, so that no log or crash report can show them.
 
-    ``certificate_file``: a private key and its certificate as PEM, in the place of a client secret.
+    ``tenant_id`` is of Entra; AD FS has none. ``certificate_file``: a private key and its certificate as PEM, in the
+    place of a client secret.
     """
 
-    tenant_id: str
+    tenant_id: str | None
     client_id: str
     mode: AuthMode
     client_secret: str | None = None
@@ -82,11 +68,13 @@ class Credentials:
 
     def check(self) -> None:
         """Raises: ConfigError."""
-        if self.mode not in ("client_credentials", "password"):
+        if self.mode not in ("client_credentials", "password", "adfs"):
             raise ConfigError('crm.auth must be "client_secret", "certificate" or "password".')
+        if self.mode != "adfs" and not self.tenant_id:
+            raise ConfigError("crm.tenant_id is missing: Microsoft Entra asks for it.")
         if self.mode == "client_credentials" and not (self.client_secret or self.certificate_file):
             raise ConfigError("No proof for Dynamics: set TANDEM_CRM_CLIENT_SECRET, or crm.certificate_file.")
-        if self.mode == "password" and not (self.username and self.password):
+        if self.mode in ("password", "adfs") and not (self.username and self.password):
             raise ConfigError('auth = "password" needs crm.username and TANDEM_CRM_PASSWORD.')
         self.proof()
 
@@ -126,7 +114,7 @@ class _SharedToken:
 
 
 _shared: Final[WeakValueDictionary[tuple[object, ...], _SharedToken]] = WeakValueDictionary()
-"""By authority, credentials, scope and clock. The only state that connectors share."""
+"""By authority, credentials, resource and clock. The only state that connectors share."""
 
 _shared_lock: Final = threading.Lock()
 
@@ -151,11 +139,11 @@ class TokenSource:
     ) -> None:
         credentials.check()
         self._credentials = credentials
-        self._scope = f"{resource}/.default"
+        self._resource = resource
         self._authority = (authority or PUBLIC_AUTHORITY).rstrip("/")
         self._transport = Transport(self._authority, ca_file, on_call)
         self._clock = clock
-        self._shared = _shared_token(self._authority, credentials, self._scope, clock)
+        self._shared = _shared_token(self._authority, credentials, resource, clock)
         self._lock = asyncio.Lock()
 
     async def token(self) -> str:
@@ -191,7 +179,7 @@ class TokenSource:
         """A token and its life in seconds. A new msal application each time: its cache would hand out the token that
         was just refused."""
         try:
-            answer: Mapping[str, Any] = self._ask_entra()
+            answer: Mapping[str, Any] = self._ask()
         except (OSError, http.client.HTTPException) as error:
             if isinstance(getattr(error, "reason", None), ssl.SSLError):
                 text = f"The certificate of {self._authority} is not trusted; name the authority's file in ca_file."
@@ -208,46 +196,50 @@ class TokenSource:
             raise self._refusal({})
         return answer["access_token"], lifetime_s
 
-    def _ask_entra(self) -> Mapping[str, Any]:
+    def _ask(self) -> Mapping[str, Any]:
         who = self._credentials
+        is_adfs = who.mode == "adfs"
+        tenant = "" if is_adfs else f"/{who.tenant_id}"
         # This class for a public client too: without a secret it sends the same, and does not warn on every call.
         app = msal.ConfidentialClientApplication(
             who.client_id,
-            authority=f"{self._transport.https_authority}/{who.tenant_id}",
+            authority=f"{self._transport.https_authority}{tenant}",
             client_credential=who.proof(),
             validate_authority=False,
             instance_discovery=False,
             http_client=self._transport,
+            exclude_scopes=["profile", "offline_access"] if is_adfs else None,
         )
+        if is_adfs:
+            wanted = {"resource": f"{self._resource}/"}
+            return dict(app.acquire_token_by_username_password(who.username, who.password, [], data=wanted))
+        scopes = [f"{self._resource}/.default"]
         if who.mode == "password":
-            answer = app.acquire_token_by_username_password(who.username, who.password, [self._scope])
-        else:
-            answer = app.acquire_token_for_client([self._scope])
-        return dict(answer)
+            return dict(app.acquire_token_by_username_password(who.username, who.password, scopes))
+        return dict(app.acquire_token_for_client(scopes))
 
     def _refusal(self, answer: Mapping[str, Any]) -> RemoteError:
-        """What Entra's answer (or the last HTTP status, where msal swallowed the answer) means."""
-        status, numbers = self._transport.last_status, answer.get("error_codes") or self._transport.last_error_codes
-        number = next((n for n in numbers if n in _REMEDIES), None)
-        if number is None and (status == 429 or status >= 500):
+        """What the service's answer (or the last HTTP status, where msal swallowed the answer) means."""
+        known = ADFS if self._credentials.mode == "adfs" else ENTRA
+        status, number = self._transport.last_status, known.number(answer, self._transport.last_error_codes)
+        is_known = number in known.remedies
+        if not is_known and (status == 429 or status >= 500):
             text = f"The sign-in service at {self._authority} answered {status}."
             wait_s = self._transport.last_retry_after_s
             return TransientError(text, code=str(status), retry_after_s=wait_s, **_where())
-        if number is None and "error" not in answer and status < 400:
+        if not is_known and "error" not in answer and status < 400:
             text = f"The sign-in service at {self._authority} answered no usable token."
             return TransientError(text, code="shape", **_where())
-        if number is None and "error" not in answer:
-            number = 90002  # msal found no sign-in service under the tenant's name.
-        remedy = _REMEDIES.get(number or 0, f"Sign-in was refused ({answer.get('error')}, AADSTS{_first(numbers)})")
-        return AccessError(f"Dynamics sign-in: {remedy}.", code=f"AADSTS{number or _first(numbers)}", **_where())
+        code = f"{known.prefix}{number or ''}"
+        if not is_known and "error" not in answer:
+            code, remedy = known.nobody  # msal found no sign-in service there.
+        else:
+            remedy = known.remedies.get(number or 0, f"Sign-in was refused ({answer.get('error')}, {code})")
+        return AccessError(f"Dynamics sign-in: {remedy}.", code=code, **_where())
 
 
 def _where() -> Any:
     return {"side": Side.CRM, "operation": _OPERATION}
-
-
-def _first(numbers: list[int]) -> str:
-    return str(numbers[0]) if numbers else ""
 
 
 def _reason(error: Exception) -> str:

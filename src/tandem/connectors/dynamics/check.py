@@ -42,7 +42,7 @@ class _Organization(msgspec.Struct):
 
 async def fetch_identity(client: DynamicsClient) -> Mapping[str, str]:
     """A copied or restored environment may keep its organization id, but never its environment id and name."""
-    who = await client.get_json("WhoAmI", "WhoAmI", _WhoAmI)
+    who = await _who_am_i(client)
     identity = {"organization_id": who.organization_id.lower(), "user_id": who.user_id.lower()}
     access_type = "Microsoft.Dynamics.CRM.EndpointAccessType'Default'"
     path = f"RetrieveCurrentOrganization(AccessType={access_type})"
@@ -51,6 +51,21 @@ async def fetch_identity(client: DynamicsClient) -> Mapping[str, str]:
     except RejectedError:
         return identity
     return identity | {name: value for name, value in msgspec.structs.asdict(detail).items() if value}
+
+
+async def _who_am_i(client: DynamicsClient) -> _WhoAmI:
+    """The one question that every Web API answers: where it is refused, there is none.
+
+    Raises: AccessError.
+    """
+    try:
+        return await client.get_json("WhoAmI", "WhoAmI", _WhoAmI)
+    except RejectedError as error:
+        text = (
+            f"There is no Web API under {client.root} of crm.url. Check crm.url, and crm.api_version: a server on "
+            "premises has v9.1 or v9.0."
+        )
+        raise AccessError(text, side=Side.CRM, operation="WhoAmI", code=error.code) from error
 
 
 class SameOrganization:
@@ -96,7 +111,7 @@ async def check_access(
     side_effects: SideEffects = USUAL,
 ) -> list[Access]:
     try:
-        await client.get("WhoAmI", "WhoAmI")
+        await _who_am_i(client)
     except AccessError as error:
         return [Access("Dynamics: sign in (WhoAmI)", is_ok=False, remedy=str(error))]
     lines = [Access("Dynamics: sign in (WhoAmI)", is_ok=True)]

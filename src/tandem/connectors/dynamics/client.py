@@ -10,14 +10,12 @@ from typing import Final, TypeVar
 
 import msgspec
 
+from tandem.connectors.dynamics.address import CLOUD_VERSION
 from tandem.connectors.dynamics.batch import CONTENT_TYPE, CutShortError, Part, PartAnswer, parse_batch, render_batch
 from tandem.connectors.dynamics.errors import Fault, classify, parse_fault
 from tandem.connectors.http import HttpClient, Response
 from tandem.core.errors import RejectedError, TransientError, UnknownOutcomeError
 from tandem.core.record import Side
-
-CLOUD_ROOT: Final = "/api/data/v9.2/"
-"""Where the Web API begins in a Dataverse environment."""
 
 # `If-None-Match: null` keeps caches on the way from answering.
 _HEADERS: Final = {
@@ -38,7 +36,7 @@ class DynamicsClient:
     """``root`` is the path where the Web API begins. ``items_sent`` is what we used of the daily entitlement: every
     request counts one, in a batch too, and every record of a bulk message."""
 
-    def __init__(self, http: HttpClient, root: str = CLOUD_ROOT) -> None:
+    def __init__(self, http: HttpClient, root: str = f"/api/data/{CLOUD_VERSION}/") -> None:
         self.http = http
         self.root = root
         self.items_sent = 0

@@ -11,9 +11,9 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
 from typing import Final
-from urllib.parse import urlsplit
 
 from tandem.connectors.dynamics import check, reader, sweep
+from tandem.connectors.dynamics.address import CLOUD_VERSION, parse_address
 from tandem.connectors.dynamics.auth import AuthMode, Credentials, TokenSource
 from tandem.connectors.dynamics.client import DynamicsClient
 from tandem.connectors.dynamics.columns import create_columns
@@ -33,7 +33,7 @@ from tandem.connectors.dynamics.writer import Writer, batch_size
 from tandem.connectors.http import HttpClient
 from tandem.connectors.pacing import Pacer
 from tandem.core.backfill import Span
-from tandem.core.errors import ConfigError, CursorExpiredError, RejectedError
+from tandem.core.errors import CursorExpiredError, RejectedError
 from tandem.core.permissions import Feature
 from tandem.core.plan import ActionKind
 from tandem.core.record import CONNECTION, CONTACT, Cursor, Entity, Presence, RecordId, Side, Value
@@ -48,7 +48,8 @@ _LONG_AGO: Final = datetime.min.replace(tzinfo=UTC)
 class DynamicsConnector:
     """``at_once_max`` bounds the parallelism that the service recommends. ``own_columns`` are columns that nobody but
     Tandem writes: updates of these alone need no version. ``settle_s`` is how long a lost write may still land: the
-    service's own limit of two minutes. ``certificate_file`` takes the place of a client secret."""
+    service's own limit of two minutes. ``certificate_file`` takes the place of a client secret. ``auth = "adfs"`` is
+    for a server on premises: ``authority`` is its AD FS then, and there is no tenant."""
 
     side = Side.CRM
 
@@ -56,15 +57,16 @@ class DynamicsConnector:
         self,
         *,
         url: str,
-        tenant_id: str,
         client_id: str,
         clock: Clock,
+        tenant_id: str | None = None,
         client_secret: str | None = None,
         username: str | None = None,
         password: str | None = None,
         certificate_file: str | None = None,
         auth: AuthMode = "client_credentials",
         authority: str | None = None,
+        api_version: str = CLOUD_VERSION,
         ca_file: str | None = None,
         at_once_max: int = 16,
         page_size: int = 5000,
@@ -73,10 +75,10 @@ class DynamicsConnector:
         side_effects: SideEffects = USUAL,
     ) -> None:
         """Raises: ConfigError, before anything is sent."""
-        resource = _checked_url(url)
+        address = parse_address(url, is_on_premises=auth == "adfs", api_version=api_version)
         tokens = TokenSource(
             Credentials(tenant_id, client_id, auth, client_secret, username, password, certificate_file),
-            resource=resource,
+            resource=address.origin,
             authority=authority,
             clock=clock,
             ca_file=ca_file,
@@ -85,9 +87,9 @@ class DynamicsConnector:
         self._pacer = pacer = Pacer(clock, rules=[first_rule()], concurrent_max=at_once_max)
         pace = ServicePace(pacer, at_once_max=at_once_max)
         self._http = HttpClient(
-            Side.CRM, resource, tokens, pacer, clock, ca_file=ca_file, classify=classify_response, watch=pace.note
+            Side.CRM, address.origin, tokens, pacer, clock, ca_file=ca_file, classify=classify_response, watch=pace.note
         )
-        self._client = DynamicsClient(self._http)
+        self._client = DynamicsClient(self._http, address.root)
         self._writer = Writer(
             self._client,
             self._set_name,
@@ -97,7 +99,7 @@ class DynamicsConnector:
             side_effects=side_effects,
         )
         self._side_effects = side_effects
-        self.desk = DynamicsDesk(self._client, self._table, side_effects, settle_s, resource)
+        self.desk = DynamicsDesk(self._client, self._table, side_effects, settle_s, address.origin)
         self._organization = check.SameOrganization(self._client, clock)
         self._clock = clock
         self._role_names = RoleNames(self._client, clock)
@@ -268,12 +270,3 @@ class DynamicsConnector:
 
     def _count_sign_in(self) -> None:
         self._sign_in_calls += 1
-
-
-def _checked_url(url: str) -> str:
-    parts = urlsplit(url)
-    if parts.scheme not in ("https", "http") or not parts.hostname or parts.path.strip("/"):
-        raise ConfigError("crm.url must be the environment's address, such as https://contoso.crm.dynamics.com.")
-    if parts.scheme == "http" and parts.hostname not in ("127.0.0.1", "localhost", "::1"):
-        raise ConfigError("crm.url must start with https:// unless it is on this machine.")
-    return f"{parts.scheme}://{parts.netloc}"

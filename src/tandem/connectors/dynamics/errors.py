@@ -54,6 +54,11 @@ ACCESS_REMEDIES: Final = {
 }
 """What a Dynamics admin does about each refusal of access; sentences without their full stop."""
 
+_NO_TOKENS: Final = (
+    "crm.url leads to a page to sign in at. Check crm.url; on premises the deployment must take tokens "
+    "(OAuthClaimsSettings)"
+)
+
 # Rolled back by the database, or refused before it began: the same call may pass later.
 _TRANSIENT_CODES: Final = frozenset(
     {"0x80044150", "0x80044151", "0x80048544", "0x80072324", "0x80072321", "0x80072322", "0x80072326"}
@@ -140,8 +145,10 @@ def parse_fault(status: int, body: bytes, *, retry_after_s: float | None = None,
 
 def classify_response(call: Call, response: Response) -> RemoteError | None:
     """For ``HttpClient``: None where the answer is a success."""
-    if response.status < 400:
+    if response.status < 300:
         return None
+    if response.status < 400:  # To a page for people to sign in at: a server that takes no tokens does that.
+        return _About(call.operation, Fault(response.status)).error(AccessError, _NO_TOKENS)
     fault = parse_fault(
         response.status,
         response.body,
@@ -200,7 +207,10 @@ def access_remedy(fault: Fault) -> str:
     if fault.code in ACCESS_REMEDIES:
         return ACCESS_REMEDIES[fault.code]
     if fault.status == 401:
-        return "The service does not accept the access token. Check crm.url, crm.tenant_id and crm.client_id"
+        return (
+            "The service does not accept the access token. Check crm.url, crm.client_id, and crm.tenant_id or, with "
+            "AD FS, crm.authority"
+        )
     return f"Access was refused ({fault.status} {fault.code}). Check the security role of the user of this connection"
 
 
