@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from tandem.app.demo.stories.registry import Story
 from tandem.app.demo.stories.scene import Scene
-from tandem.app.demo.stories.tables import make_lookup, make_table
+from tandem.app.demo.stories.visits import VISITS, make_table_of_visits
 from tandem.cli.main import app
 from tests.scenarios.emulator_pair import Pair
 from tests.scenarios.golden_text import check_golden, normalised, without_users
@@ -116,8 +116,7 @@ async def people_who_leave_and_enter_the_filter(scene: Scene) -> Names:
 
 
 async def a_record_of_a_custom_table(scene: Scene) -> Names:
-    await make_table(scene, "visit")
-    await make_lookup(scene, "new_visit", "new_VisitorId", "contact")
+    await make_table_of_visits(scene)
     ann = await a_contact(scene, "Ann")
     await scene.settle()
     scene.configure(VISITS)
@@ -127,17 +126,6 @@ async def a_record_of_a_custom_table(scene: Scene) -> Names:
     return {visit: "visit", **await both_names(scene, Ann=ann)}
 
 
-VISITS = """
-[[custom]]
-table = "new_visit"
-object = "visit"
-[[custom.fields]]
-crm = "new_name"
-marketing = "title"
-[[custom.fields]]
-crm = "new_visitorid"
-marketing = "visitor"
-"""
 OPPORTUNITIES = "[entities.opportunity]\nenabled = true\n"
 BUYERS = "[entities.contact]\nfilter = \"jobtitle == 'Buyer'\"\n"
 

@@ -8,24 +8,14 @@ from tandem.app.demo.services import Service
 from tandem.app.demo.stories.admin import Admin
 from tandem.app.demo.stories.judge import find_differences
 from tandem.app.demo.stories.sales_judge import OPPORTUNITIES, OPPORTUNITY_KEY
-from tandem.app.demo.stories.tables import make_lookup, make_table
+from tandem.app.demo.stories.visits import VISITS, VISITS_WATCH, make_table_of_visits
 from tandem.app.demo.stories.watch import Watch
 from tandem.app.demo.world import Pair
 
-SETTINGS: Final = """
+SETTINGS: Final = f"""
 [entities.opportunity]
 enabled = true
-
-[[custom]]
-table = "new_visit"
-object = "visit"
-[[custom.fields]]
-crm = "new_name"
-marketing = "title"
-[[custom.fields]]
-crm = "new_visitorid"
-marketing = "visitor"
-
+{VISITS}
 [[custom]]
 table = "campaign"
 object = "crmCampaign"
@@ -36,7 +26,6 @@ marketing = "campaignName"
 crm = "codename"
 marketing = "campaignCode"
 """
-VISITS: Final = Watch("new_visit", "visit", "crmId", (Pair("new_name", "title"),))
 CAMPAIGNS: Final = Watch(
     "campaign", "crmCampaign", "crmId", (Pair("name", "campaignName"), Pair("codename", "campaignCode"))
 )
@@ -45,9 +34,7 @@ _VISITS_MAX: Final = 200
 
 async def make_visits(crm: Service) -> None:
     """The table, and a visit of every tenth contact."""
-    admin = Admin(crm)
-    await make_table(admin, "visit")
-    await make_lookup(admin, "new_visit", "new_VisitorId", "contact")
+    await make_table_of_visits(Admin(crm))
     contacts = [row["contactid"] for row in await crm.control.records("contact") if not row.get("merged")]
     for number, contact in enumerate(contacts[::10][:_VISITS_MAX]):
         visitor = {"entity": "contact", "id": contact}
@@ -56,7 +43,7 @@ async def make_visits(crm: Service) -> None:
 
 async def judge_the_rest(crm: Service, marketing: Service) -> list[str]:
     """Differences of everything that ``checker`` does not look at."""
-    found = await find_differences(crm.control, marketing.control, (OPPORTUNITIES, VISITS, CAMPAIGNS))
+    found = await find_differences(crm.control, marketing.control, (OPPORTUNITIES, VISITS_WATCH, CAMPAIGNS))
     return sorted(map(str, found))
 
 
