@@ -1,5 +1,6 @@
-"""A table of visits that an admin makes in Dynamics, shown as a custom object: several stories and the full demonstration
-have it beside the tables that are there from the start.
+"""A table of visits that an admin makes in Dynamics, shown as a custom object.
+
+Several stories and the full demonstration have it beside the tables that are there from the start.
 """
 
 from typing import Final
