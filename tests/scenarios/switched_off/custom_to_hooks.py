@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from pytest import MonkeyPatch
+import pytest
 
 from tandem.app import build, commands
 from tandem.app import requests as app_requests
@@ -25,7 +25,7 @@ from tandem.core.memberships import CampaignRule, Roster, who_comes_and_goes
 from tandem.core.plan import LinkPlan, Plan
 from tandem.core.policy import EntityPolicy
 from tandem.core.record import CONTACT, LEAD, USER, Entity, Link, RecordId, RecordKey, Side, State
-from tandem.core.related import NotShown, Related, Shown, find_shown
+from tandem.core.related import Related, Shown, find_shown
 from tandem.core.requests import Ask, Asked, Deed, Request, RequestState, derived_id
 from tandem.core.schema import FieldInfo
 from tandem.core.subject import Case, Rules, Subject
@@ -47,13 +47,13 @@ from tests.scenarios.switched_off.cases import switched_off
 
 
 @switched_off("N36", story="custom-entity-live", notices="its lookup of contacts is to be a link to people")
-def a_custom_record_is_tied_to_nobody(monkeypatch: MonkeyPatch) -> None:
+def a_custom_record_is_tied_to_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(mapping_resolver, "link_of", lambda lookup, related, key_field: None)
 
 
 @switched_off("N36", story="custom-entity-three-levels", notices="all three levels are linked to the event's person")
-def a_custom_table_is_no_parent(monkeypatch: MonkeyPatch) -> None:
-    def shown(path: str, columns: Mapping[str, FieldInfo], related: Mapping[Entity, Related]) -> Shown | NotShown:
+def a_custom_table_is_no_parent(monkeypatch: pytest.MonkeyPatch) -> None:
+    def shown(path: str, columns: Mapping[str, FieldInfo], related: Mapping[Entity, Related]) -> Shown | None:
         standard = {entity: there for entity, there in related.items() if not there.is_custom}
         return find_shown(path, columns, standard)
 
@@ -61,15 +61,15 @@ def a_custom_table_is_no_parent(monkeypatch: MonkeyPatch) -> None:
 
 
 @switched_off("N37", story="custom-entity-three-levels", notices="all three levels are linked to the event's person")
-def a_path_ends_after_two_levels(monkeypatch: MonkeyPatch) -> None:
-    def shown(path: str, columns: Mapping[str, FieldInfo], related: Mapping[Entity, Related]) -> Shown | NotShown:
-        return NotShown("too far away", "") if path.count(".") > 1 else find_shown(path, columns, related)
+def a_path_ends_after_two_levels(monkeypatch: pytest.MonkeyPatch) -> None:
+    def shown(path: str, columns: Mapping[str, FieldInfo], related: Mapping[Entity, Related]) -> Shown | None:
+        return None if path.count(".") > 1 else find_shown(path, columns, related)
 
     monkeypatch.setattr(mapping_resolver, "find_shown", shown)
 
 
 @switched_off("N37", story="custom-entity-three-levels", notices="when the event moves to another person")
-def nobody_follows_who_moves(monkeypatch: MonkeyPatch) -> None:
+def nobody_follows_who_moves(monkeypatch: pytest.MonkeyPatch) -> None:
     def as_it_is(plan: Plan, subjects: Iterable[Subject], rules: Rules) -> Plan:
         return plan
 
@@ -77,7 +77,7 @@ def nobody_follows_who_moves(monkeypatch: MonkeyPatch) -> None:
 
 
 @switched_off("N38", story="custom-entity-limits", notices="a table that may not be read is named")
-def a_table_counts_as_readable(monkeypatch: MonkeyPatch) -> None:
+def a_table_counts_as_readable(monkeypatch: pytest.MonkeyPatch) -> None:
     async def readable(client: object, table_of: object, entity: Entity) -> list[Access]:
         return [Access(f"Dynamics: read {entity}", is_ok=True)]
 
@@ -85,12 +85,12 @@ def a_table_counts_as_readable(monkeypatch: MonkeyPatch) -> None:
 
 
 @switched_off("N38", story="custom-entity-limits", notices="with the privilege that is missing")
-def a_refusal_names_no_privilege(monkeypatch: MonkeyPatch) -> None:
+def a_refusal_names_no_privilege(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(errors, "access_remedy", lambda fault: "Ask an administrator")
 
 
 @switched_off("N39", story="custom-entity-live", notices="and the rest goes on")
-def everything_stops_while_a_table_waits(monkeypatch: MonkeyPatch) -> None:
+def everything_stops_while_a_table_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     def stopped(store: Store, entities: Collection[Entity]) -> bool:
         return bool(quarantined(store)) or is_paused(store, entities)
 
@@ -98,7 +98,7 @@ def everything_stops_while_a_table_waits(monkeypatch: MonkeyPatch) -> None:
 
 
 @switched_off("N39", story="custom-entity-live", notices="switched off, the table is left alone")
-def a_table_cannot_be_taken_out(monkeypatch: MonkeyPatch) -> None:
+def a_table_cannot_be_taken_out(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: dict[str, CustomConfig] = {}
 
     def opened(config: Config, *arguments: Any, **more: Any) -> Any:
@@ -109,7 +109,7 @@ def a_table_cannot_be_taken_out(monkeypatch: MonkeyPatch) -> None:
 
 
 @switched_off("N40", story="custom-entity-live", notices="the plan shows the object that Marketo lacks")
-def the_plan_shows_no_objects(monkeypatch: MonkeyPatch) -> None:
+def the_plan_shows_no_objects(monkeypatch: pytest.MonkeyPatch) -> None:
     report = app_schema._report
 
     def without_objects(needs: app_schema._Needs, *, is_done: bool) -> SchemaReport:
@@ -119,12 +119,12 @@ def the_plan_shows_no_objects(monkeypatch: MonkeyPatch) -> None:
 
 
 @switched_off("N40", story="custom-entity-live", notices="nothing is made by the plan")
-def the_plan_makes_what_it_shows(monkeypatch: MonkeyPatch) -> None:
+def the_plan_makes_what_it_shows(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(app_schema, "plan_schema", app_schema.apply_schema)
 
 
 @switched_off("N41", "N45", story="custom-entity-live", notices="what was there comes in a full load")
-def a_new_table_begins_with_its_next_change(monkeypatch: MonkeyPatch) -> None:
+def a_new_table_begins_with_its_next_change(monkeypatch: pytest.MonkeyPatch) -> None:
     async def from_now_on(engine: Engine, side: Side, entity: Entity, reason: str, since: object = None) -> None:
         fields = engine.fields_of(side, entity)
         cursor = await engine.connector(side).fetch_live_cursor(entity, fields, None)
@@ -134,14 +134,14 @@ def a_new_table_begins_with_its_next_change(monkeypatch: MonkeyPatch) -> None:
 
 
 @switched_off("N42", story="custom-entity-live", notices="it is found by its key and by its person")
-def what_leads_to_a_person_is_a_text(monkeypatch: MonkeyPatch) -> None:
+def what_leads_to_a_person_is_a_text(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(mapping_resolver, "link_of", lambda lookup, related, key_field: None)
 
 
 @switched_off(
     "N43", story="custom-entity-three-levels", notices="by the path of the settings, and not by the nearer one"
 )
-def the_nearest_way_is_chosen(monkeypatch: MonkeyPatch) -> None:
+def the_nearest_way_is_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
     add = mapping_resolver._Resolver.add
 
     def nearest(self: mapping_resolver._Resolver, line: WantedPair) -> None:
@@ -154,7 +154,7 @@ def the_nearest_way_is_chosen(monkeypatch: MonkeyPatch) -> None:
 
 
 @switched_off("N44", story="custom-entity-limits", notices="letters becomes an object of")
-def a_name_is_cut(monkeypatch: MonkeyPatch) -> None:
+def a_name_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
     custom_mapping = policies._custom_mapping
 
     def cut(table: CustomConfig) -> DefaultMapping:
@@ -164,7 +164,7 @@ def a_name_is_cut(monkeypatch: MonkeyPatch) -> None:
     monkeypatch.setattr(policies, "_custom_mapping", cut)
 
 
-def without_tables(monkeypatch: MonkeyPatch, *tables: str) -> None:
+def without_tables(monkeypatch: pytest.MonkeyPatch, *tables: str) -> None:
     def others(config: Config) -> dict[Entity, EntityPolicy]:
         return {entity: policy for entity, policy in policies.policies(config).items() if entity not in tables}
 
@@ -172,7 +172,7 @@ def without_tables(monkeypatch: MonkeyPatch, *tables: str) -> None:
 
 
 @switched_off("N45", story="custom-entity-three-levels", notices="the first copy brings them along with the people")
-def custom_tables_come_after_the_first_copy(monkeypatch: MonkeyPatch) -> None:
+def custom_tables_come_after_the_first_copy(monkeypatch: pytest.MonkeyPatch) -> None:
     def stages(engine: Engine) -> Stages:
         is_copied = engine.store.load_setting(FIRST_COPY) is not None
         return tuple(stage for stage in stages_of(engine) if is_copied or stage[1][0] in DEFAULT_MAPPINGS)
@@ -181,7 +181,7 @@ def custom_tables_come_after_the_first_copy(monkeypatch: MonkeyPatch) -> None:
 
 
 @switched_off("N46", story="marketing-lists", notices="lists and their members are objects of Marketo")
-def marketing_lists_are_left_out(monkeypatch: MonkeyPatch) -> None:
+def marketing_lists_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
     without_tables(monkeypatch, "list", "listmember")
 
 
@@ -189,7 +189,7 @@ def marketing_lists_are_left_out(monkeypatch: MonkeyPatch) -> None:
 
 
 @switched_off("N47", story="campaign-members", notices="who leaves the list leaves the campaign")
-def members_only_come(monkeypatch: MonkeyPatch) -> None:
+def members_only_come(monkeypatch: pytest.MonkeyPatch) -> None:
     def comes(rule: CampaignRule, *more: Any) -> Sequence[Ask]:
         return who_comes_and_goes(replace(rule, remove=None), *more)
 
@@ -197,7 +197,7 @@ def members_only_come(monkeypatch: MonkeyPatch) -> None:
 
 
 @switched_off("N47", story="campaign-list", notices="a deleted campaign is gone")
-def a_campaign_that_is_gone_stays(monkeypatch: MonkeyPatch) -> None:
+def a_campaign_that_is_gone_stays(monkeypatch: pytest.MonkeyPatch) -> None:
     def ended(case: Case, link: Link, marketing: State) -> LinkPlan:
         return tombstone(case, link, "deleted in crm", ())
 
@@ -205,12 +205,12 @@ def a_campaign_that_is_gone_stays(monkeypatch: MonkeyPatch) -> None:
 
 
 @switched_off("N47", story="campaign-by-status", notices="who is invited only is no member")
-def every_status_counts(monkeypatch: MonkeyPatch) -> None:
+def every_status_counts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Roster, "counts", lambda roster, member: True)
 
 
 @switched_off("N48", story="campaign-members", notices="who leaves the list leaves the campaign")
-def the_members_in_dynamics_are_read_once(monkeypatch: MonkeyPatch) -> None:
+def the_members_in_dynamics_are_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
     read_before: dict[str, list[RecordKey]] = {}
     present = memberships._present
 
@@ -223,13 +223,13 @@ def the_members_in_dynamics_are_read_once(monkeypatch: MonkeyPatch) -> None:
 
 
 @switched_off("N49", story="campaign-members", notices="who was missing in Dynamics was made first")
-def whoever_is_missing_is_left_out(monkeypatch: MonkeyPatch) -> None:
+def whoever_is_missing_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
     without_a_record = (Deed.ADD_TO_CAMPAIGN, Deed.REMOVE_FROM_CAMPAIGN)
     monkeypatch.setattr(Deed, "needs_a_record", property(lambda deed: deed not in without_a_record))
 
 
 @switched_off("N49", story="campaign-by-status", notices="who attended and was missing is made as the rule says")
-def whoever_is_missing_becomes_a_lead(monkeypatch: MonkeyPatch) -> None:
+def whoever_is_missing_becomes_a_lead(monkeypatch: pytest.MonkeyPatch) -> None:
     async def as_a_lead(engine: Engine, request: Request, person: State | None) -> Asked:
         return replace(await asked_of(engine, request, person), entity=LEAD)
 
@@ -237,7 +237,7 @@ def whoever_is_missing_becomes_a_lead(monkeypatch: MonkeyPatch) -> None:
 
 
 @switched_off("N50", story="campaign-members", notices="in the list that was made first")
-def a_list_that_was_left_is_not_used_again(monkeypatch: MonkeyPatch) -> None:
+def a_list_that_was_left_is_not_used_again(monkeypatch: pytest.MonkeyPatch) -> None:
     left: Counter[Entity] = Counter()
     remove_member = DynamicsDesk.remove_member
 
@@ -255,11 +255,11 @@ def a_list_that_was_left_is_not_used_again(monkeypatch: MonkeyPatch) -> None:
 
 
 @switched_off("N51", story="campaign-members", notices="they are in lists with names of their own")
-def the_lists_have_other_names(monkeypatch: MonkeyPatch) -> None:
+def the_lists_have_other_names(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(deeds, "list_name", lambda entity, campaign: f"{entity}s")
 
 
-def with_rule(monkeypatch: MonkeyPatch, **other: Any) -> None:
+def with_rule(monkeypatch: pytest.MonkeyPatch, **other: Any) -> None:
     """The rule of the settings, but for `other` members of it."""
     compare = memberships._compare
 
@@ -270,17 +270,17 @@ def with_rule(monkeypatch: MonkeyPatch, **other: Any) -> None:
 
 
 @switched_off("N52", story="campaign-members", notices="whom others added stays")
-def whom_others_added_is_taken_out(monkeypatch: MonkeyPatch) -> None:
+def whom_others_added_is_taken_out(monkeypatch: pytest.MonkeyPatch) -> None:
     with_rule(monkeypatch, remove="all")
 
 
 @switched_off("N52", story="campaign-members", notices="by choice they go too")
-def whom_others_added_stays_for_ever(monkeypatch: MonkeyPatch) -> None:
+def whom_others_added_stays_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
     with_rule(monkeypatch, remove="own")
 
 
 @switched_off("N53", story="campaign-members", notices="and whom somebody else takes out is put back")
-def only_what_tandem_changed_counts(monkeypatch: MonkeyPatch) -> None:
+def only_what_tandem_changed_counts(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever is on the list and was added once is left to whoever takes them out in Dynamics."""
     members: dict[str, set[RecordId]] = {}
 
@@ -294,7 +294,7 @@ def only_what_tandem_changed_counts(monkeypatch: MonkeyPatch) -> None:
 
 
 @switched_off("N54", story="campaign-members", notices="a campaign that is not active is left alone")
-def every_campaign_counts_as_active(monkeypatch: MonkeyPatch) -> None:
+def every_campaign_counts_as_active(monkeypatch: pytest.MonkeyPatch) -> None:
     find = DynamicsDesk.find_campaign
 
     async def active(self: DynamicsDesk, named: str) -> Campaign | None:
@@ -308,7 +308,7 @@ def every_campaign_counts_as_active(monkeypatch: MonkeyPatch) -> None:
 
 
 @switched_off("N55", story="change-owner-hook", notices="the contact belongs to the new owner at once")
-def nobody_is_assigned(monkeypatch: MonkeyPatch) -> None:
+def nobody_is_assigned(monkeypatch: pytest.MonkeyPatch) -> None:
     async def assigned(engine: Engine, request: Request, record: RecordKey) -> Settled | Step:
         return Settled("assigned")
 
@@ -316,17 +316,17 @@ def nobody_is_assigned(monkeypatch: MonkeyPatch) -> None:
 
 
 @switched_off("N55", story="change-owner-hook", notices="whoever was missing was made first")
-def whoever_has_no_record_gets_no_owner(monkeypatch: MonkeyPatch) -> None:
+def whoever_has_no_record_gets_no_owner(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Deed, "needs_a_record", property(lambda deed: deed is not Deed.CHANGE_OWNER))
 
 
 @switched_off("N55", story="change-owner-hook", notices="the owner may be a sales person of Marketo")
-def a_sales_person_is_no_owner(monkeypatch: MonkeyPatch) -> None:
+def a_sales_person_is_no_owner(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(deeds, "SALESPERSON", Entity("nobody"))
 
 
 @switched_off("N55", story="change-owner-hook", notices="or a team")
-def a_team_is_no_owner(monkeypatch: MonkeyPatch) -> None:
+def a_team_is_no_owner(monkeypatch: pytest.MonkeyPatch) -> None:
     find = DynamicsDesk.find_owner
 
     async def user(self: DynamicsDesk, who: str) -> RecordKey | None:
@@ -339,7 +339,7 @@ def a_team_is_no_owner(monkeypatch: MonkeyPatch) -> None:
 @switched_off(
     "N55", story="change-owner-hook", notices="who chose another owner before the step's answer came prevails"
 )
-def the_step_prevails(monkeypatch: MonkeyPatch) -> None:
+def the_step_prevails(monkeypatch: pytest.MonkeyPatch) -> None:
     change_owner = deeds._change_owner
 
     async def anew(engine: Engine, request: Request, record: RecordKey) -> Settled | Step:
@@ -349,7 +349,7 @@ def the_step_prevails(monkeypatch: MonkeyPatch) -> None:
 
 
 @switched_off("N56", story="create-task-hook", notices="it regards the lead")
-def a_task_regards_nobody(monkeypatch: MonkeyPatch) -> None:
+def a_task_regards_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
     create = DynamicsDesk._create
 
     async def alone(self: DynamicsDesk, path: str, body: Mapping[str, Any], operation: str) -> None:
@@ -360,28 +360,28 @@ def a_task_regards_nobody(monkeypatch: MonkeyPatch) -> None:
 
 
 @switched_off("N56", story="create-task-hook", notices="called twice it is one task")
-def every_call_is_another_task(monkeypatch: MonkeyPatch) -> None:
+def every_call_is_another_task(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stored_requests, "is_repeat", lambda earlier, ask, now: False)
 
 
 @switched_off("N57", story="create-task-hook", notices="it is due in five days")
-def a_task_is_due_at_once(monkeypatch: MonkeyPatch) -> None:
+def a_task_is_due_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(deeds, "DUE_DAYS", 0)
 
 
 @switched_off("N57", story="create-task-hook", notices="or in as many as the step says")
-def every_task_is_due_in_five_days(monkeypatch: MonkeyPatch) -> None:
+def every_task_is_due_in_five_days(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(app_requests._FIELDS[Deed.CREATE_TASK], "due_days", lambda name, given: None)
 
 
 @switched_off("N58", story="create-task-hook", notices="its status reason is the step's status")
-def a_task_has_not_been_started(monkeypatch: MonkeyPatch) -> None:
+def a_task_has_not_been_started(monkeypatch: pytest.MonkeyPatch) -> None:
     not_started = 2
     monkeypatch.setattr(desk, "_status", lambda column, named: not_started)
 
 
 @switched_off("N58", story="create-task-hook", notices="which may be a number")
-def a_status_goes_by_its_label_alone(monkeypatch: MonkeyPatch) -> None:
+def a_status_goes_by_its_label_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     status = desk._status
 
     def labelled(column: Column, named: str) -> int:
@@ -392,7 +392,7 @@ def a_status_goes_by_its_label_alone(monkeypatch: MonkeyPatch) -> None:
 
 
 @switched_off("N59", story="create-task-hook", notices="the token in its subject is filled")
-def a_text_is_taken_as_it_was_encoded(monkeypatch: MonkeyPatch) -> None:
+def a_text_is_taken_as_it_was_encoded(monkeypatch: pytest.MonkeyPatch) -> None:
     def raw(text: str, **more: Any) -> list[tuple[str, str]]:
         return [(name, value) for name, _, value in (part.partition("=") for part in text.split("&"))]
 
