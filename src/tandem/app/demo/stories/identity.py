@@ -128,8 +128,10 @@ async def marketing_merge(scene: Scene) -> None:
     record = await scene.crm_record("contact", lost)
     scene.check("the records are merged too", record is not None and record["merged"] and record["statecode"] == 1)
     scene.check("the survivor took over what it lacked", await _value(scene, "contact", kept, "mobilephone") == "+1 5")
-    carriers = [person["id"] for person in await scene.people_of(moved)]
-    scene.check("a person nobody knew takes over the link", carriers == [stranger])
+    await scene.crm_edit("lead", moved, jobtitle="Moved along")
+    await scene.settle()
+    carriers = [(person["id"], person.get("title")) for person in await scene.people_of(moved)]
+    scene.check("a person nobody knew takes over the link", carriers == [(stranger, "Moved along")])
     scene.check("two people are left", len(await scene.people()) == 2)
 
 
