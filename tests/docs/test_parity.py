@@ -15,9 +15,9 @@ from tests.docs.parity_page import PAGE, Row, parse
 from tests.ground.repository import ROOT
 
 STATUSES = {"same", "better", "not applicable"}
-VENDOR_ARTEFACTS = {"N72", "N103", "N107", "N113", "N114", "N125", "N134"}
-"""Plug-in versions, its solution and settings in Dynamics, servers on premises, certificates for Java: nothing else may
-be not applicable."""
+VENDOR_ARTEFACTS = {"N72", "N103", "N107", "N114", "N125", "N134"}
+"""Plug-in versions, its solution and settings in Dynamics, releases without the Web API, certificates for Java: nothing
+else may be not applicable."""
 EMULATED = ("emulator", "stage", "Stage")
 """A test that shows a row asserts through the emulators, so its module names them."""
 

@@ -32,8 +32,8 @@ _TEMPO = """\
 [crm]
 url = "{crm.url}"
 authority = "{crm.first_line[authority]}"
-tenant_id = "{crm.first_line[tenant_id]}"
 client_id = "{crm.first_line[client_id]}"
+{signing_in}
 settle_s = 2.0
 [marketing]
 url = "{marketing.url}"
@@ -205,8 +205,17 @@ class Stage:
 
 def write_settings(crm: dataverse.Emulator, marketing: marketo.Emulator, folder: Path, more: str = "") -> Config:
     path = folder / "tandem.toml"
-    path.write_text(_TEMPO.format(crm=crm, marketing=marketing) + more, encoding="utf-8")
+    text = _TEMPO.format(crm=crm, marketing=marketing, signing_in=_signing_in(crm))
+    path.write_text(text + more, encoding="utf-8")
     return load_config(path)
+
+
+def _signing_in(crm: dataverse.Emulator) -> str:
+    """As an application user of the tenant; on premises, where there is none, as a user."""
+    line = crm.first_line
+    if line["tenant_id"] is None:
+        return f'auth = "password"\nusername = "{line["username"]}"'
+    return f'tenant_id = "{line["tenant_id"]}"'
 
 
 @contextmanager
@@ -217,11 +226,12 @@ def running_stage(
     marketing_people: int = 0,
     seed: int = 1,
     more: str = "",
+    crm_options: tuple[str, ...] = (),
     marketing_options: tuple[str, ...] = (),
 ) -> Iterator[Stage]:
     options = ("--seed", str(seed), "--limits", "off")
     marketing_options = (*options, "--overlap", str(people), "--set", "activity_lag_s=0", *marketing_options)
     with ExitStack() as stack:
-        crm = stack.enter_context(dataverse.running(people, *options))
+        crm = stack.enter_context(dataverse.running(people, *options, *crm_options))
         marketing = stack.enter_context(marketo.running(marketing_people, *marketing_options))
         yield Stage(crm, marketing, folder, write_settings(crm, marketing, folder, more))

@@ -5,13 +5,17 @@ from typing import Any
 
 import pytest
 
+from tandem.connectors.dynamics.client import DynamicsClient
 from tandem.connectors.dynamics.connector import DynamicsConnector
+from tandem.connectors.http import HttpClient
+from tandem.connectors.pacing import Pacer
 from tandem.core.errors import AccessError, ConfigError
 from tandem.core.plan import ActionKind
-from tandem.core.record import CONTACT, RecordId
+from tandem.core.record import CONTACT, RecordId, Side
 from tandem.ports import MemberList, Taken, Write, Written
 from tests.connectors.dynamics.conftest import Connect
 from tests.connectors.dynamics.emulator import Emulator, running
+from tests.connectors.fake_clock import FakeClock
 
 ON_PREMISES = {"auth": "adfs", "api_version": "v9.1"}
 
@@ -141,6 +145,21 @@ async def test_a_wrong_setting_is_named_before_anything_is_sent(
 ) -> None:
     with pytest.raises(ConfigError, match=setting):
         connect(server, **ON_PREMISES | wrong)
+
+
+@pytest.mark.parametrize(
+    ("root", "path", "sent"),
+    [
+        ("/contoso/api/data/v9.1/", "contacts(1)", "/contoso/api/data/v9.1/contacts(1)"),
+        ("/contoso/api/data/v9.1/", "/contoso/api/data/v9.0/contacts?$x", "/contoso/api/data/v9.0/contacts?$x"),
+        ("/contoso/api/data/v9.1/", "/api/data/v9.1/contacts?$x", "/contoso/api/data/v9.1/contacts?$x"),
+        ("/api/data/v9.1/", "/contoso/api/data/v9.1/contacts?$x", "/api/data/v9.1/contacts?$x"),
+    ],
+)
+def test_a_link_is_followed_under_the_address_of_today(root: str, path: str, sent: str) -> None:
+    """One made while the settings named the other address is good under this one."""
+    http = HttpClient(Side.CRM, "https://crm.example.com", None, Pacer(FakeClock(), rules=[]), FakeClock())
+    assert DynamicsClient(http, root).path(path) == sent
 
 
 async def test_a_change_of_the_version_leaves_the_cursor_good(connect: Connect, server: Emulator) -> None:

@@ -24,6 +24,7 @@ _HEADERS: Final = {
     "OData-Version": "4.0",
     "If-None-Match": "null",
 }
+_API: Final = "/api/data/"
 _READ_TIMEOUT_S: Final = 120.0
 """The service ends its own work after two minutes; a page of 5,000 wide rows may take most of a minute."""
 
@@ -116,8 +117,12 @@ class DynamicsClient:
         return answers
 
     def path(self, path: str) -> str:
-        """From the host's root, as links are already."""
-        return path if path.startswith("/") else self.root + path
+        """From the host's root, as links are already; one that was given under the organisation's other address
+        (`address`) is followed under ours."""
+        if not path.startswith("/"):
+            return self.root + path
+        _, api, rest = path.partition(_API)
+        return f"{self.root.partition(_API)[0]}{api}{rest}" if api else path
 
 
 def fault_of(answer: PartAnswer) -> Fault | None:
