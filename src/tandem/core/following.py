@@ -3,7 +3,7 @@
 A plan says which of its pairs moved by agreement, and what each of its records shows of others; the store wakes who
 shows what moved, there or with the outcome of a write, in the same transaction. What crm itself shows of another
 record (a path that is read there) moves when that one's own row does, whatever becomes of it in marketing; as the
-version of who shows it stays, it must be read again.
+version of who shows it stays, it must be read again. So must who was read before that, and is not planned yet.
 """
 
 from collections import defaultdict
@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Final
 
 from tandem.core.mapping import EntityMapping
-from tandem.core.plan import LinkPlan, Plan
+from tandem.core.plan import Action, LinkPlan, Plan
 from tandem.core.record import Entity, Link, LinkStatus, Side, State
 from tandem.core.subject import Rules, Subject
 from tandem.core.values import same
@@ -38,6 +38,15 @@ def shown_pairs(mappings: Iterable[EntityMapping]) -> dict[Entity, frozenset[str
     return {entity: frozenset(pairs) for entity, pairs in shown.items()}
 
 
+def moved_by(action: Action) -> frozenset[str]:
+    """What others may show of a record and is another one once `action` is done: its pairs, and in crm its columns."""
+    pairs = frozenset(write.pair for write in action.writes)
+    if action.side is not Side.CRM:
+        return pairs
+    columns = frozenset(write.field for write in action.writes)
+    return pairs | columns | {name for name, parts in _MADE_OF.items() if not columns.isdisjoint(parts)}
+
+
 def with_follows(plan: Plan, subjects: Iterable[Subject], rules: Rules) -> Plan:
     """The plan with what its links show of others, and which of their pairs that others show have moved."""
     if not rules.shown:
@@ -51,7 +60,8 @@ def _stamped(link: LinkPlan, subject: Subject, rules: Rules) -> LinkPlan:
     moved = _moved(link, subject, rules.shown.get(link.crm_entity, frozenset()), rules.mappings)
     if subject.follows is None and not moved:
         return link
-    return replace(link, follows=subject.follows if link.changes_link else None, moved=moved)
+    follows = subject.follows if link.changes_link else None
+    return replace(link, follows=follows, moved=moved, moved_at=subject.crm.read_number if subject.crm else None)
 
 
 def _moved(

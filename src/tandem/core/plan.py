@@ -173,6 +173,8 @@ class LinkPlan:
     """None where the mapping shows nothing of other records."""
     moved: tuple[str, ...] = ()
     """What others may show of it and is another one with this plan: pairs by their agreed value, columns by the row."""
+    moved_at: ReadNumber | None = None
+    """The number of the reading that showed it."""
     question: Question | None = None
     changes_link: bool = True
     """False where nothing about the link, its base or its version changed: only the inbox rows go."""

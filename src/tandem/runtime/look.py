@@ -5,7 +5,7 @@ and the look is a look-up.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 
@@ -21,6 +21,7 @@ from tandem.core.record import (
     Entity,
     Link,
     LinkStatus,
+    ReadNumber,
     RecordId,
     RecordKey,
     Side,
@@ -36,6 +37,7 @@ from tandem.runtime.engine import Engine
 from tandem.runtime.extract import read_by_id
 from tandem.runtime.merged import follow_merges, note_merges
 from tandem.runtime.parents import find_named, named
+from tandem.runtime.shown import read_again_before
 from tandem.runtime.work import Work
 
 
@@ -96,10 +98,12 @@ def _entity_created_in_crm(engine: Engine, marketing_entity: Entity) -> Entity:
 
 async def _read_ends(engine: Engine, works: Sequence[Work]) -> None:
     wanted: dict[tuple[Side, Entity], dict[RecordId, list[Work]]] = defaultdict(lambda: defaultdict(list))
+    marks = read_again_before(engine)
     for work in works:
         for side in Side:
             state = work.claim.crm if side is Side.CRM else work.claim.marketing
-            if state is not None and (_is_usable(state, work.link) or not work.needs_reading):
+            is_usable = state is not None and _is_usable(state, work.link) and not _shows_less(state, marks)
+            if state is not None and (is_usable or not work.needs_reading):
                 _set_end(work, side, state)
             elif side is Side.CRM and (known := _known_crm(engine, work)):
                 work.crm, work.crm_is_base = known, True
@@ -133,6 +137,11 @@ def _known_crm(engine: Engine, work: Work) -> State | None:
 def _is_usable(state: State, link: Link | None) -> bool:
     """A suspicion is read by id; so is a state whose read began before our last write to that record finished."""
     return state.is_present and (link is None or state.read_number > link.written(state.key.side))
+
+
+def _shows_less(state: State, marks: Mapping[Entity, ReadNumber]) -> bool:
+    """Whether what it shows of another record has moved since."""
+    return state.key.side is Side.CRM and state.read_number < marks.get(state.key.entity, 0)
 
 
 def _key_to_read(engine: Engine, work: Work, side: Side) -> RecordKey | None:

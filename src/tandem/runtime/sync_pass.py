@@ -37,6 +37,7 @@ from tandem.runtime.pauses import ensure_running, is_paused, load_pauses
 from tandem.runtime.pilot import begin, choose, choose_linked, stages_of, with_rest_aside
 from tandem.runtime.requests import Reception
 from tandem.runtime.schema_watch import look_at_schemas_when_due
+from tandem.runtime.shown import note_moved
 from tandem.runtime.sweep import look_further
 from tandem.telemetry import get_logger
 
@@ -252,6 +253,7 @@ async def _run_round(
     progress.questions.extend(guarded.questions)
     if engine.pilot is None and any(claim.crm is None and claim.link is None for claim in claims):
         _stop_looking_in_inbox(engine)
+    note_moved(engine, guarded.plan)
     rows = engine.store.commit_plan(guarded.plan, run_id, engine.clock.now())
     _count_plan(guarded.plan, guarded.held, progress)
     engine.tell(News("plan", str(marketing_entity), len(claims)))

@@ -11,6 +11,7 @@ from itertools import islice
 
 from tandem.core.backfill import Backfill
 from tandem.core.errors import LeaseLostError, StoreError
+from tandem.core.following import moved_by
 from tandem.core.mapping import Winner
 from tandem.core.plan import Action, ActionKind, Conflict, LinkPlan, Plan
 from tandem.core.record import (
@@ -571,7 +572,7 @@ class MemoryStore(MemoryBackfills, MemoryBacklog, MemoryHistory, MemoryRequests,
         if link.status is not LinkStatus.LIVE:
             self._wake(after)
         if after.crm:
-            self._wake_followers(after.crm, {write.pair for write in row.action.writes})
+            self._wake_followers(after.crm, moved_by(row.action))
         if row.action.kind in rules.ENDING:
             self._make_due(row.link)
         is_confirmed = rules.is_confirmed(row, outcome)

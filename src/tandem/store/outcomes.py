@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from tandem.core.following import moved_by
 from tandem.core.record import Entity, Link, LinkNumber, LinkStatus, Presence, ReadNumber, RecordKey, State
 from tandem.ports import JournalRow, JournalState, Outcome
 from tandem.store import feeds, follows, holds, journal, links, rules
@@ -48,7 +49,7 @@ def _gather(tx: Transaction, batch: _Batch, row: JournalRow, outcome: Outcome) -
             batch.links[row.link] = rules.done(batch.links[row.link], row, outcome, names, batch.written)
             batch.entities[row.link] = row.crm_entity
             if crm := batch.links[row.link].crm:
-                batch.moved.setdefault(crm, set()).update(write.pair for write in row.action.writes)
+                batch.moved.setdefault(crm, set()).update(moved_by(row.action))
             batch.due.extend([row.link] if row.action.kind in rules.ENDING else [])
         case JournalState.REJECTED:
             known = batch.holds.get(row.link, {})
