@@ -12,7 +12,7 @@ class Settings:
     environment: str = "production"
     # A server on premises in place of an environment of the cloud. Read at the start only.
     on_premises: bool = False
-    # Which AD FS signs users in on premises, by its Windows Server: 2012r2, 2016 or 2019.
+    # Which AD FS signs users in on premises, by its Windows Server: 2012r2, 2016, or 2019 and later.
     adfs: str = "2019"
     # Whether the deployment on premises takes tokens; else every call is sent to AD FS's own page.
     oauth_enabled: bool = True
