@@ -11,6 +11,7 @@ import pytest
 
 from tandem.app import run_loop
 from tandem.app.run_loop import RunLoop
+from tandem.app.troubles import load_trouble
 from tandem.config.loading import load_config
 from tandem.config.model import Config
 from tandem.core.errors import (
@@ -163,6 +164,18 @@ async def test_a_file_that_cannot_be_read_is_reported_once_and_the_old_settings_
     assert len(stage.opened) == 1
     (trouble,) = stage.troubles
     assert "tandem.toml" in trouble
+
+
+async def test_settings_that_are_as_before_again_are_no_trouble(stage: Stage) -> None:
+    def edit(number: int) -> None:
+        if number in (2, 4):
+            stage.file.write_text(SETTINGS + "[rails" * (number == 2), encoding="utf-8")
+        if number == 3:
+            stage.world.store.save_setting("settings_trouble", stage.troubles[0])
+
+    stage.passing = edit
+    await stage.run(lambda: stage.passes == 6)
+    assert (len(stage.troubles), load_trouble(stage.world.store)) == (1, None)
 
 
 async def test_settings_that_do_not_work_with_the_sides_are_left_for_those_before(stage: Stage) -> None:

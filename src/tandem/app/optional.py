@@ -1,7 +1,8 @@
 """Entities that a sync can do without: one that may not be read is set aside, in sight, and the rest goes on.
 
 Opportunities need rights that a Marketo role or a Dynamics user often lacks, and tables that an organisation without
-Sales does not have. So they are tried at each start, with one call for a record that nobody has.
+Sales does not have. So they are tried at each start, with one call for a record that nobody has. A custom table is
+only asked for: an admin may delete it at any time, or its name may be wrong in the settings.
 """
 
 import asyncio
@@ -22,6 +23,7 @@ _OPTIONAL: Final = (OPPORTUNITY, OPPORTUNITY_CUSTOMER, CONNECTION)
 _READ_TOO: Final = {CONNECTION: (Entity("connectionrole"),)}
 _NOBODY: Final = str(UUID(int=0))
 _REMEDY: Final = "Grant the right that `tandem check` names, or set entities.{entity}.enabled = false."
+_NO_TABLE_REMEDY: Final = "Correct the table's logical name in [[custom]], or take it out."
 
 WHOLE: Final = "*"
 """Stands for all columns of a table that is set aside."""
@@ -35,7 +37,15 @@ async def find_unavailable(config: Config, crm: Connector, marketing: Connector)
     found = {mapping.crm_entity: reason for mapping, reason in zip(wanted, reasons, strict=True) if reason}
     if OPPORTUNITY in found:
         found |= {mapping.crm_entity: found[OPPORTUNITY] for mapping in wanted}
-    return {entity: _left_out(defaults[entity], reason) for entity, reason in found.items()}
+    refused = {entity: _left_out(defaults[entity], reason, _REMEDY) for entity, reason in found.items()}
+    return refused | {entity: _without_table(defaults[entity]) for entity in await find_missing_tables(config, crm)}
+
+
+async def find_missing_tables(config: Config, crm: Connector) -> list[Entity]:
+    """The custom tables of the settings that Dynamics does not have."""
+    custom = [entity for entity, default in default_mappings(config).items() if default.is_custom]
+    are_there = await asyncio.gather(*map(crm.has_entity, custom))
+    return [entity for entity, is_there in zip(custom, are_there, strict=True) if not is_there]
 
 
 async def _try(mapping: DefaultMapping, crm: Connector, marketing: Connector) -> str | None:
@@ -64,6 +74,10 @@ def lacking_objects(resolved: Mapping[Entity, ResolvedMapping]) -> dict[Entity, 
     }
 
 
-def _left_out(mapping: DefaultMapping, reason: str) -> LeftOut:
-    entity = mapping.crm_entity
-    return LeftOut(entity, WHOLE, str(mapping.marketing_entity), reason, _REMEDY.format(entity=entity))
+def _without_table(mapping: DefaultMapping) -> LeftOut:
+    return _left_out(mapping, f"Dynamics has no table {mapping.crm_entity}", _NO_TABLE_REMEDY)
+
+
+def _left_out(mapping: DefaultMapping, reason: str, remedy: str) -> LeftOut:
+    entity, target = mapping.crm_entity, str(mapping.marketing_entity)
+    return LeftOut(entity, WHOLE, target, reason, remedy.format(entity=entity))

@@ -32,6 +32,7 @@ from tandem.core.errors import (
     TandemError,
     TransientError,
 )
+from tandem.ports import Store
 from tandem.telemetry import get_logger
 
 OTHER_SIDE_S: Final = 60.0
@@ -112,7 +113,7 @@ class RunLoop:
                 while not self.stop.is_set():
                     self.wake.clear()
                     pause = await self._pass(setup, notices)
-                    if pause is None or self._has_new_settings() or clock.now() >= reopen_at:
+                    if pause is None or self._has_new_settings(store) or clock.now() >= reopen_at:
                         return
                     await self._rest(pause)
         finally:
@@ -146,13 +147,15 @@ class RunLoop:
             notices.look(setup.engine.clock.now(), failure, questions)
         return pause
 
-    def _has_new_settings(self) -> bool:
+    def _has_new_settings(self, store: Store) -> bool:
         try:
             changed = self._watched.load_if_changed() if self._watched else None
         except ConfigError as error:
             self._fall_back(self.config, error)
             return False
-        if changed is not None and changed != self.config:
+        if changed == self.config:  # as they were before somebody broke them
+            forget_trouble(store)
+        elif changed is not None:
             self.config = changed
             return True
         return False

@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from tandem.app.build import connected, resolve
+from tandem.app.optional import find_missing_tables
 from tandem.app.reports import NewFieldLine, NewObjectLine, SchemaReport
 from tandem.config.model import Config
 from tandem.core.errors import ConfigError
@@ -23,8 +24,13 @@ class _Needs:
 
 
 async def plan_schema(config: Config) -> SchemaReport:
-    """What ``apply_schema`` would make. Nothing is written."""
+    """What ``apply_schema`` would make. Nothing is written.
+
+    Raises:
+        ConfigError: Dynamics has no such table.
+    """
     async with connected(config) as (crm, marketing):
+        await _ensure_tables(config, crm)
         resolved = await resolve(config, crm, marketing)
         return _report(replace(_needs(resolved), untracked=await _untracked(crm, resolved)), is_done=False)
 
@@ -34,9 +40,10 @@ async def apply_schema(config: Config, track: Collection[str] = ()) -> SchemaRep
     tracking is to be switched on, which cannot be taken back.
 
     Raises:
-        ConfigError: one of `track` is no table that is synced.
+        ConfigError: one of `track` is no table that is synced, or Dynamics has no such table.
     """
     async with connected(config) as (crm, marketing):
+        await _ensure_tables(config, crm)
         resolved = await resolve(config, crm, marketing)
         wanted = _tracked_tables(track, resolved)
         needs = replace(_needs(resolved), untracked=wanted)
@@ -48,6 +55,12 @@ async def apply_schema(config: Config, track: Collection[str] = ()) -> SchemaRep
         for new in needs.objects:
             await marketing.create_object(new)
         return _report(needs, is_done=True)
+
+
+async def _ensure_tables(config: Config, crm: Connector) -> None:
+    if missing := await find_missing_tables(config, crm):
+        names = ", ".join(missing)
+        raise ConfigError(f"Dynamics has no table {names}: correct the logical name in [[custom]], or take it out.")
 
 
 async def _untracked(crm: Connector, resolved: Mapping[Entity, ResolvedMapping]) -> tuple[Entity, ...]:

@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from tandem.connectors.dynamics.connector import DynamicsConnector
-from tandem.core.errors import CursorExpiredError, RejectedError
+from tandem.core.errors import CursorExpiredError, RejectedError, SchemaChangedError
 from tandem.core.record import CONTACT, TEAM, Cursor, Entity, Presence, RecordId
 from tandem.core.schema import FieldKind
 from tandem.ports import Page, Sweep
@@ -104,6 +104,17 @@ async def test_ids_come_page_by_page_and_are_all_there_are(connect: Connect, org
     pages = [page async for page in connector.fetch_ids(CONTACT)]
     assert max(map(len, pages)) == 7
     assert sorted(id_ for page in pages for id_ in page) == sorted(org.records("contact"))
+
+
+async def test_a_table_that_an_admin_deletes_is_a_change_of_the_schema(connect: Connect, org: Emulator) -> None:
+    connector, client = connect(org), connect(org)._client
+    brief = await make_table(connector, "new_Brief")
+    cursor = (await read(connector, brief, None, "new_name"))[-1].cursor
+    await client.http.request("delete a table", "DELETE", client.path(f"EntityDefinitions(LogicalName='{brief}')"))
+    for place in (cursor, None):
+        with pytest.raises(SchemaChangedError, match="not there any more"):
+            await read(connector, brief, place, "new_name")
+    assert not await connect(org).has_entity(brief)
 
 
 # --- switching tracking on

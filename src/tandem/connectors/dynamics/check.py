@@ -144,6 +144,12 @@ async def _check_entity(
     what = f"Dynamics: read {entity}"
     try:
         table = await table_of(entity)
+    except RejectedError as error:
+        remedy = f"{error} Correct the table's logical name in the settings, or take it out."
+        return [Access(what, is_ok=False, remedy=remedy)]
+    except AccessError as error:
+        return [Access(what, is_ok=False, remedy=str(error))]
+    try:
         await client.get(f"read {entity}", f"{table.set_name}?$select={table.primary_id}&$top=1")
     except (AccessError, RejectedError) as error:
         return [Access(what, is_ok=False, remedy=str(error))]

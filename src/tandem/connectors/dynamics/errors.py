@@ -27,6 +27,8 @@ from tandem.core.plan import ActionKind
 from tandem.core.record import Side
 from tandem.ports import Missing, Refused, Stale, Taken, WriteResult
 
+NO_RESOURCE: Final = "0x8006088a"
+"""Of a read: no table of this name."""
 NOT_TRACKED: Final = frozenset({"0x80072491", "0x80072492"})
 NOT_FOUND: Final = "0x80040217"
 PRIVILEGE_DENIED: Final = "0x80040220"

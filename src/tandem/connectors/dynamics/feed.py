@@ -19,11 +19,11 @@ from typing import Final, Literal
 import msgspec
 
 from tandem.connectors.dynamics.client import DynamicsClient
-from tandem.connectors.dynamics.errors import NOT_TRACKED
+from tandem.connectors.dynamics.errors import NO_RESOURCE, NOT_TRACKED
 from tandem.connectors.dynamics.schema import Table
 from tandem.connectors.dynamics.wire import Rows, RowShape
 from tandem.core.backfill import Since, Span
-from tandem.core.errors import CursorExpiredError, RejectedError
+from tandem.core.errors import CursorExpiredError, RejectedError, SchemaChangedError
 from tandem.core.record import Cursor, Side
 from tandem.ports import Clock, Page
 
@@ -94,7 +94,18 @@ class ChangeFeed:
 
         Raises:
             CursorExpiredError: the service forgot the delta link, or the fields are others than the cursor's.
+            SchemaChangedError: the table is not there any more.
         """
+        try:
+            async for page in self._pages(cursor):
+                yield page
+        except RejectedError as error:
+            if error.code != NO_RESOURCE:
+                raise
+            text = f"Dynamics, {self._operation}: the table is not there any more; the mapping is made anew."
+            raise SchemaChangedError(text, side=Side.CRM, operation=self._operation, code=error.code) from error
+
+    async def _pages(self, cursor: Cursor | None) -> AsyncIterator[Page]:
         place = self._place(cursor)
         if place is None and self.table.is_tracked:
             try:

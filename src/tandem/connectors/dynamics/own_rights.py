@@ -4,7 +4,7 @@ A right is a privilege and how deep it reaches. What the role lacks, and what re
 with the feature that it is for.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from typing import Final
 
 import msgspec
@@ -51,16 +51,18 @@ async def check_rights(client: DynamicsClient, features: Sequence[Feature]) -> l
         return []
     try:
         held = await _load_held(client)
-        names = await _load_names(client, {right.table for feature in wanted for right in feature.crm if right.table})
+        tables = {right.table for feature in wanted for right in feature.crm if right.table}
+        names, absent = await _load_names(client, tables)
     except AccessError as error:
         return [Access("Dynamics: own rights", is_ok=False, remedy=str(error))]
     except RejectedError as error:
         return [Access("Dynamics: own rights", is_ok=False, remedy=str(error), is_required=False)]
-    return [_line(feature, held, names) for feature in wanted]
+    return [_line(feature, held, names, absent) for feature in wanted]
 
 
-def _line(feature: Feature, held: Mapping[str, str], names: Mapping[Right, str]) -> Access:
-    called = dict.fromkeys(names.get(right, right.name) for right in feature.crm)
+def _line(feature: Feature, held: Mapping[str, str], names: Mapping[Right, str], absent: Container[str]) -> Access:
+    """Nobody grants a right to a table that is not there; that it is not is told where it is read."""
+    called = dict.fromkeys(names.get(right, right.name) for right in feature.crm if right.table not in absent)
     missing = [name for name in called if name not in held]
     shallow = [name for name in called if name in held and held[name] != ORGANIZATION_WIDE]
     said = []
@@ -84,13 +86,16 @@ async def _load_held(client: DynamicsClient) -> dict[str, str]:
     return held
 
 
-async def _load_names(client: DynamicsClient, tables: set[str]) -> dict[Right, str]:
-    """What each table's privileges are called; a table that is not there has none."""
+async def _load_names(client: DynamicsClient, tables: set[str]) -> tuple[dict[Right, str], set[str]]:
+    """What each table's privileges are called, and the tables that are not there."""
     operation = "read privileges of tables"
     paths = [f"EntityDefinitions(LogicalName='{table}')?$select=LogicalName,Privileges" for table in sorted(tables)]
     names: dict[Right, str] = {}
-    for answer in await client.get_fresh(operation, paths) if paths else ():
+    absent: set[str] = set()
+    for table, answer in zip(sorted(tables), await client.get_fresh(operation, paths) if paths else (), strict=True):
         if answer.status < 400:
             found = parse_metadata(answer, _Definition, operation)
             names |= {Right(found.table, privilege.kind): privilege.name for privilege in found.privileges}
-    return names
+        elif answer.status == 404:
+            absent.add(table)
+    return names, absent
