@@ -193,11 +193,15 @@ async def owner_disabled(scene: Scene) -> None:
     await scene.settle()
     row = await sales_person(scene, una)
     scene.check("another address arrives", row.get("email") == "una.new@crm.example")
+    bob = await scene.crm_enter(
+        "contact", lastname="Bob", emailaddress1="bob@user.example", ownerid=at("systemuser", una)
+    )
     await scene.crm_edit("systemuser", una, isdisabled=True)
     await scene.crm_edit("contact", ann, jobtitle="Director")
     await scene.settle()
     person = await scene.person_of(ann) or {}
     scene.check("a disabled user stays the owner that people show", await owner_of_person(scene, ann) == una)
+    scene.check("those who come later too", await owner_of_person(scene, bob) == una)
     scene.check("and holds nothing up", person.get("title") == "Director")
     await scene.crm_edit("contact", ann, ownerid=at("systemuser", idle))
     await scene.settle()
