@@ -25,7 +25,7 @@ def use_address(stage: Stage, url: str) -> None:
 @pytest.mark.parity("N113")
 async def test_a_server_on_premises_is_signed_in_to_with_adfs(stage: Stage) -> None:
     """At its address for the internet first, then at the one inside, which has the organisation in its path."""
-    assert (await stage.check()).is_ok
+    assert [line.remedy for line in (await stage.check()).access if not line.is_ok] == []
     assert (await stage.sync()).is_first_copy
     id_ = next(iter(stage.crm.records("contact")))
     stage.crm.edit("contact", id_, jobtitle="On premises")
