@@ -1,6 +1,7 @@
 """A server on premises: sign-in at its AD FS, and its Web API under either of its two addresses."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -169,3 +170,12 @@ async def test_a_change_of_the_version_leaves_the_cursor_good(connect: Connect, 
     newer = connect(server, **ON_PREMISES)
     later = [page async for page in newer.fetch_changes(CONTACT, pages[-1].cursor, ["lastname"])]
     assert [reading for page in later for reading in page.readings] == []
+
+
+async def test_both_services_are_reached_over_https(connect: Connect, tmp_path: Path) -> None:
+    with running(1, "--on-premises", "--tls", "--ca-file", str(tmp_path / "ca.pem")) as secure:
+        crm = connect(secure, ca_file=secure.first_line["ca_file"], **ON_PREMISES)
+        assert secure.first_line["authority"].startswith("https://")
+        assert await crm.fetch_identity()
+        with pytest.raises(AccessError, match="ca_file"):
+            await connect(secure, **ON_PREMISES).fetch_identity()

@@ -41,9 +41,10 @@ _KEY_TAKEN: Final = frozenset({"0x80060892", "0x80040333"})
 
 ACCESS_REMEDIES: Final = {
     "0x80072560": "The signed-in identity is no user of this environment. In the Power Platform admin center open "
-    "Environments > Settings > Users + permissions > Application users and add the app of crm.client_id",
+    "Environments > Settings > Users + permissions > Application users and add the app of crm.client_id; on premises "
+    "add the user of crm.username under Settings > Security > Users",
     "0x80040225": "The user of this connection is disabled or in no business unit. Enable it in the Power Platform "
-    "admin center",
+    "admin center, or on premises under Settings > Security > Users",
     "0x80042f09": "The user of this connection has no security role. Assign one that may read and write leads, "
     "contacts and accounts, and read users, at access level Organization",
     "0x8004a113": "The environment is in administration mode. Switch the mode off in the Power Platform admin center, "

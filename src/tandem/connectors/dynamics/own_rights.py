@@ -16,8 +16,8 @@ from tandem.core.permissions import ORGANIZATION_WIDE, Feature, Right
 from tandem.ports import Access
 
 _WHERE: Final = (
-    "Power Platform admin center > Environments > Settings > Users + permissions > Security roles, access level"
-    " Organization"
+    "Power Platform admin center > Environments > Settings > Users + permissions > Security roles (on premises:"
+    " Settings > Security > Security Roles), access level Organization"
 )
 
 
