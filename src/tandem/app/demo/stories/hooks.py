@@ -12,11 +12,14 @@ from tandem.app.demo.stories.registry import story
 from tandem.app.demo.stories.scene import Row, Scene
 from tandem.app.demo.stories.watch import Watch
 from tandem.app.demo.world import CRM, Pair
+from tandem.app.push import push
+from tandem.app.request_reports import Wish
 from tandem.app.requests import requests
 
 _SECRET: Final = "only the story knows it"
 _WAIT_S: Final = 30.0
 _PERSON: Final = {"firstName": "Hooked", "lastName": "Person", "company": "Hook Works"}
+_REFUSAL: Final = {"error": {"code": "0x80040265", "message": "The plug-in says no."}}
 
 
 @asynccontextmanager
@@ -98,11 +101,12 @@ async def _records_of(scene: Scene, email: str) -> list[tuple[str, Row]]:
 @story(
     "push-by-webhook",
     "A flow step makes a person a lead in Dynamics, at once",
-    rows=("N16", "N17", "N18", "N22", "N60"),
+    rows=("N16", "N17", "N18", "N21", "N22", "N60"),
 )
 async def push_by_webhook(scene: Scene) -> None:
-    email = "hooked@story.example"
+    email, known = "hooked@story.example", "known@story.example"
     person = await scene.marketing_enter(email=email, **_PERSON)
+    double = await scene.marketing_enter(email=known, **_PERSON)
     await scene.settle()
     scene.check("nobody is made in Dynamics unasked", not await _records_of(scene, email))
     owner = (await scene.records(CRM, "systemuser"))[1]
@@ -112,9 +116,21 @@ async def push_by_webhook(scene: Scene) -> None:
         scene.check("the lead is there long before the next pass is due", is_there)
         await _until(lambda: _told(scene, person))
         scene.check("the flow step was told what would happen", await _told(scene, person) == "will be created")
+        lead = str((await _records_of(scene, email))[0][1]["leadid"])
+        await scene.crm_edit("lead", lead, firstname="Typed in Dynamics")
         await call(scene, base, person, "sync-person", as_="contact")
         await _until(lambda: _is_told(scene, person, "exists already"))
         scene.check("the step's repetition is told so", await _told(scene, person) == "exists already")
+        is_carried = await _until(lambda: _is_called(scene, person, "Typed in Dynamics"))
+        scene.check("and changes nothing: what Dynamics changed goes to Marketo as ever", is_carried)
+        await scene.crm_edit("lead", lead, lastname="Renamed in Dynamics")
+        await call(scene, base, person, "sync-person", force="true")
+        is_back = await _until(lambda: _has_last_name(scene, lead, "Person"))
+        scene.check("by force the step carries the person's values again", is_back)
+        await scene.crm_enter("lead", lastname="Known", emailaddress1=known)
+        await call(scene, base, double, "sync-person")
+        await _until(lambda: _is_told(scene, double, "refused"))
+    scene.check("who is in Dynamics already is not made again", len(await _records_of(scene, known)) == 1)
     found = await _records_of(scene, email)
     scene.check("it is one lead", [entity for entity, _ in found] == ["lead"])
     scene.check("it belongs to the user that was named", [r["ownerid"] for _, r in found] == [owner["systemuserid"]])
@@ -124,6 +140,14 @@ async def push_by_webhook(scene: Scene) -> None:
     scene.check("the person carries its key", carriers == [person])
 
 
+async def _is_called(scene: Scene, person: int, first_name: str) -> bool:
+    return any(row["id"] == person and row["firstName"] == first_name for row in await scene.people())
+
+
+async def _has_last_name(scene: Scene, lead: str, name: str) -> bool:
+    return (await scene.crm_record("lead", lead) or {}).get("lastname") == name
+
+
 async def _is_told(scene: Scene, person: int, outcome: str) -> bool:
     return await _told(scene, person) == outcome
 
@@ -131,22 +155,36 @@ async def _is_told(scene: Scene, person: int, outcome: str) -> bool:
 @story(
     "push-again-no-effect",
     "A person is pushed from the command line; the second push has nothing to do",
-    rows=("N19", "N20", "N21"),
+    rows=("N19", "N20", "N23"),
 )
 async def push_again_no_effect(scene: Scene) -> None:
     email = "pushed@story.example"
     account = await scene.crm_enter("account", name="Hook Works")
     person = await scene.marketing_enter(email=email, **_PERSON)
+    alone = await scene.marketing_enter(email="alone@story.example", **_PERSON)
+    refused = await scene.marketing_enter(email="refused@story.example", **_PERSON)
     await scene.settle()
     first = await scene.tandem("push", email, "--as", "contact", "--account", "company", "--json")
     scene.check("the push says what it did", first.status == 0 and first.json()["outcome"] == "done")
+    planned = [(action["kind"], action["entity"]) for action in first.json()["actions"]]
+    scene.check("and shows its plan", planned == [("create", "contact")])
     found = await _records_of(scene, email)
     scene.check("one contact was made", [entity for entity, _ in found] == ["contact"])
     scene.check("it is under the account of that name", [row.get("parentcustomerid") for _, row in found] == [account])
     before = (await scene.crm.counters()).written
-    again = await scene.tandem("push", str(person), "--json")
+    again = await scene.tandem("push", str(person), "--as", "lead", "--json")
     scene.check("the second push has nothing to do", again.json()["outcome"] == "nothing to do")
     scene.check("and writes nothing", (await scene.crm.counters()).written == before)
+    await push(scene.config, Wish(str(alone), as_="contact", account="none"))
+    made = await _records_of(scene, "alone@story.example")
+    scene.check("by choice a contact is under no account", [row.get("parentcustomerid") for _, row in made] == [None])
+    await scene.crm.strike("leads.update", "status", status=400, times=None, body=_REFUSAL)
+    answer = await push(scene.config, Wish(str(refused)))
+    await scene.crm.clear_faults()
+    is_told = answer.outcome == "refused" and "The plug-in says no" in answer.reason
+    scene.check("what Dynamics refuses is refused with its reason", is_told)
+    said = [line.said or "" for line in requests(scene.config, 100) if line.person == str(refused)]
+    scene.check("and listed with it", [("The plug-in says no" in text) for text in said] == [True])
     contact = str(found[0][1]["contactid"]) if found else ""
     await scene.settle()
     await scene.crm_edit("contact", contact, jobtitle="Typed in Dynamics")
@@ -159,7 +197,7 @@ async def push_again_no_effect(scene: Scene) -> None:
 @story(
     "change-owner-hook",
     "A flow step gives a record another owner; who is missing is made first",
-    rows=("N23", "N55"),
+    rows=("N55",),
 )
 async def change_owner_hook(scene: Scene) -> None:
     users = [user for user in await scene.records(CRM, "systemuser") if not user.get("isdisabled")]
@@ -411,7 +449,7 @@ async def campaign_list(scene: Scene) -> None:
 @story(
     "made-by-membership",
     "Members of a static list are made in Dynamics, and nobody else is",
-    rows=("N16", "N65"),
+    rows=("N16", "N18", "N65"),
 )
 async def made_by_membership(scene: Scene) -> None:
     member = await scene.marketing_enter(email="member@story.example", **_PERSON)
