@@ -11,7 +11,14 @@ import pytest
 Switch = Callable[[pytest.MonkeyPatch], None]
 
 STORIES: Final = "tests/scenarios/test_stories.py::test_story"
-MODULES: Final = ("rhythm_to_opportunities", "custom_to_hooks", "deletions_to_fields", "filters_to_operations")
+MODULES: Final = (
+    "rhythm_to_conflicts",
+    "creating",
+    "accounts_to_opportunities",
+    "custom_to_hooks",
+    "deletions_to_fields",
+    "filters_to_operations",
+)
 
 
 @dataclass(frozen=True, slots=True)

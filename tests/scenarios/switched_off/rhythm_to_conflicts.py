@@ -1,4 +1,4 @@
-"""Rows N1 to N35: rhythm, objects, conflicts, creating in Dynamics, accounts, users and opportunities."""
+"""Rows N1 to N15: rhythm, objects and their direction, conflicts."""
 
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -9,51 +9,38 @@ from tandem.app import notices, schema
 from tandem.app.build import Setup
 from tandem.app.notices import Notice, Notices, Told
 from tandem.app.run_loop import RunLoop
-from tandem.connectors.dynamics import opportunities, sweep
+from tandem.connectors.dynamics import sweep
 from tandem.connectors.dynamics.feed import ChangeFeed
 from tandem.connectors.dynamics.schema import Table
 from tandem.connectors.dynamics.views import Row, View
 from tandem.core import merge, planner, record_merge, subject
-from tandem.core.default_mapping import DEFAULT_MAPPINGS
-from tandem.core.endings import tombstone
 from tandem.core.mapping import EntityMapping, FieldPair, Winner
 from tandem.core.match import Match, Unmatched
-from tandem.core.merge import Carry, Sighting, Verdict
+from tandem.core.merge import Sighting, Verdict
 from tandem.core.merges import goes_on_apart
 from tandem.core.newest import EditTimes
-from tandem.core.plan import ConflictKind, LinkPlan
+from tandem.core.plan import Action, ConflictKind, LinkPlan
 from tandem.core.policy import EntityPolicy
-from tandem.core.record import ACCOUNT, CONTACT, LEAD, OPPORTUNITY, TEAM, USER, Cursor, Entity, Link, Side, State
+from tandem.core.record import (
+    ACCOUNT,
+    CONTACT,
+    LEAD,
+    OPPORTUNITY,
+    TEAM,
+    USER,
+    Cursor,
+    Link,
+    Side,
+    State,
+)
 from tandem.core.subject import Case, Merge
 from tandem.ports import Page, Store, Sweep
 from tests.scenarios.switched_off.cases import switched_off
+from tests.scenarios.switched_off.parts import carry_nothing, make_none, map_without, record_nothing, see_only
 
 FIRST_COPY_TOLD = (
     "tests/scenarios/test_notices.py::test_the_first_copy_and_the_days_failures_are_told_once_without_values"
 )
-
-
-def carry_nothing(monkeypatch: pytest.MonkeyPatch, entity: Entity, to: Side) -> None:
-    """What changes in a record of the table, or in its counterpart, does not go to side `to` any more."""
-    carry = record_merge._carry
-
-    def carry_others(case: Case, seen: Sighting, verdict: Carry, merged: record_merge._Merged) -> None:
-        if (case.mapping.crm_entity, verdict.to) != (entity, to):
-            carry(case, seen, verdict, merged)
-
-    monkeypatch.setattr(record_merge, "_carry", carry_others)
-
-
-def map_without(monkeypatch: pytest.MonkeyPatch, entity: Entity, crm: str) -> None:
-    """A default pair is not there."""
-    known = DEFAULT_MAPPINGS[entity]
-    others = tuple(pair for pair in known.pairs if pair.crm != crm)
-    monkeypatch.setitem(DEFAULT_MAPPINGS, entity, replace(known, pairs=others))
-
-
-def see_only(monkeypatch: pytest.MonkeyPatch, entity: Entity, view: View) -> None:
-    """Rows of the table outside the view are not there."""
-    monkeypatch.setitem(opportunities.VIEWS, entity, view)
 
 
 # --- rhythm
@@ -86,6 +73,19 @@ def each_pass_reads_everything(monkeypatch: pytest.MonkeyPatch) -> None:
         return None
 
     monkeypatch.setattr(ChangeFeed, "_place", forgotten)
+
+
+@switched_off("N3", story="only-changes", notices="that one person is written, and nothing in Dynamics")
+def what_comes_from_dynamics_is_written_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    actions = record_merge._actions
+
+    def both(merged: record_merge._Merged, crm: State, marketing: State) -> tuple[Action, ...]:
+        for name, write in merged.writes[Side.MARKETING].items():
+            column = write.pair.partition("|")[0]
+            merged.writes[Side.CRM][name] = replace(write, field=column, before=write.source, after=write.source)
+        return actions(merged, crm, marketing)
+
+    monkeypatch.setattr(record_merge, "_actions", both)
 
 
 @switched_off("N4", story="first-copy", notices="each of them is a person in Marketo")
@@ -176,9 +176,19 @@ def the_people_of_merged_contacts_stay_apart(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(planner, "merge_counterparts", apart)
 
 
+@switched_off("N8", story="reparent-person", notices="an account without contacts is a company too")
+def no_account_becomes_a_company(monkeypatch: pytest.MonkeyPatch) -> None:
+    make_none(monkeypatch, ACCOUNT)
+
+
 @switched_off("N8", story="reparent-person", notices="a change of the account reaches its people")
 def a_change_of_an_account_stays_in_dynamics(monkeypatch: pytest.MonkeyPatch) -> None:
     carry_nothing(monkeypatch, ACCOUNT, Side.MARKETING)
+
+
+@switched_off("N9", story="owner-disabled", notices="a user that owns nothing is a sales person too")
+def no_user_becomes_a_sales_person(monkeypatch: pytest.MonkeyPatch) -> None:
+    make_none(monkeypatch, USER)
 
 
 @switched_off("N9", story="owner-disabled", notices="another address arrives")
@@ -186,7 +196,7 @@ def a_change_of_a_user_stays_in_dynamics(monkeypatch: pytest.MonkeyPatch) -> Non
     carry_nothing(monkeypatch, USER, Side.MARKETING)
 
 
-@switched_off("N9", story="owner-disabled", notices="a disabled user stays the owner that people show")
+@switched_off("N9", story="owner-disabled", notices="those who come later too")
 def who_is_disabled_is_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
     def is_enabled(row: Row) -> bool:
         return not row["isdisabled"]
@@ -266,17 +276,6 @@ def prevails(monkeypatch: pytest.MonkeyPatch, winner: Winner) -> None:
     monkeypatch.setattr(EntityPolicy, "winner_of", always)
 
 
-def record_nothing(monkeypatch: pytest.MonkeyPatch, kind: ConflictKind) -> None:
-    """What a conflict of this kind was about is lost."""
-    settle = merge._settle
-
-    def quietly(seen: Sighting, of_kind: ConflictKind, winner: Winner) -> Verdict:
-        verdict = settle(seen, of_kind, winner)
-        return replace(verdict, conflict=None) if isinstance(verdict, Carry) and of_kind is kind else verdict
-
-    monkeypatch.setattr(merge, "_settle", quietly)
-
-
 @switched_off("N13", story="opt-out-conflict", notices="the lead has the winner's value on both sides")
 def dynamics_prevails_for_leads_too(monkeypatch: pytest.MonkeyPatch) -> None:
     prevails(monkeypatch, Winner.CRM)
@@ -339,14 +338,3 @@ def what_was_typed_over_dynamics_stays(monkeypatch: pytest.MonkeyPatch) -> None:
         return merge.QUIET if seen.has_changed(Side.MARKETING) else one_way(seen, policy)
 
     monkeypatch.setattr(merge, "_merge_one_way", unless_edited)
-
-
-# --- opportunities and roles
-
-
-@switched_off("N35", story="role-added-removed", notices="who is no longer a stakeholder has no role")
-def a_role_that_is_gone_stays(monkeypatch: pytest.MonkeyPatch) -> None:
-    def ended(case: Case, link: Link, marketing: State) -> LinkPlan:
-        return tombstone(case, link, "deleted in crm", ())
-
-    monkeypatch.setattr(planner, "deleted_in_crm", ended)
