@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -9,9 +10,9 @@ from tandem.core.choices import Choice
 from tandem.core.default_mapping import DEFAULT_MAPPINGS, DefaultMapping, DefaultPair
 from tandem.core.errors import ConfigError
 from tandem.core.left_out import LeftOut
-from tandem.core.mapping import Direction, FieldPair, Winner
+from tandem.core.mapping import Direction, FieldPair, Watch, Winner
 from tandem.core.mapping_resolver import NEW_FIELDS_MAX, ResolvedMapping, distinct_new_fields, resolve_mapping
-from tandem.core.record import ACCOUNT, COMPANY, CONTACT, LEAD, PERSON, SALESPERSON, TEAM, USER, Entity
+from tandem.core.record import ACCOUNT, COMPANY, CONTACT, LEAD, PERSON, SALESPERSON, TEAM, USER, Entity, Side
 from tandem.core.schema import EntitySchema, FieldInfo, FieldKind, NewField
 from tandem.core.transforms import Opposite, Text, YesNo
 from tandem.core.wanted_pairs import FieldOverride
@@ -332,3 +333,58 @@ def test_more_fields_than_the_api_makes_stop_the_start() -> None:
     crm = a_schema(LEAD, [a_field(pair.crm) for pair in pairs])
     with pytest.raises(ConfigError, match=f"{NEW_FIELDS_MAX + 1} new Marketo person fields"):
         distinct_new_fields([resolve_mapping(default, crm, PERSON_SCHEMA)])
+
+
+# --- columns of what a lookup leads to
+
+
+OWNER_NAME = a_field("ownerid.@name", is_writable=False, max_length=200, shows=((USER, "fullname"), (TEAM, "name")))
+OWNERS = with_fields(
+    LEAD_SCHEMA, a_field("ownerid", FieldKind.REFERENCE, is_writable=False, targets=("systemuser", "team")), OWNER_NAME
+)
+
+
+def test_a_person_shows_what_a_lookup_leads_to_and_watches_it() -> None:
+    said = FieldOverride("ownerid.@name", marketing="ownerName", create_as="string")
+    resolved = resolve(said, crm=OWNERS)
+    pair = pair_of(resolved, "ownerid.@name")
+    assert pair.transform == Text(200, 255, cuts=True)
+    assert pair.direction is Direction.TO_MARKETING
+    assert pair.watches == (Watch("ownerid.@id", USER, "fullname"), Watch("ownerid.@id", TEAM, "name"))
+    assert "ownerid.@id" in resolved.mapping.crm_fields, "by which the one that is shown is known"
+    assert resolved.mapping.paths == ("ownerid.@name",)
+    assert not resolved.mapping.has_paths, "the base of a person that has not moved stands for it"
+    assert not [line for line in resolved.narrowed if line.crm_field == "ownerid.@name"], "one way by nature"
+
+
+def test_a_path_that_goes_to_a_field_that_exists_is_known_by_what_it_was_made_of() -> None:
+    marketing = with_fields(PERSON_SCHEMA, a_field("ownerName"))
+    said = FieldOverride("ownerid.@name", marketing="ownerName")
+    pair = pair_of(resolve(said, crm=OWNERS, marketing=marketing), "ownerid.@name")
+    assert pair.info_on(Side.CRM) == OWNER_NAME, "so that it is noticed when the column at its end changes"
+
+
+def test_a_path_of_people_that_leads_to_nothing_is_left_out_by_name() -> None:
+    resolved = resolve(
+        FieldOverride("ownerid.nickname", marketing="a", create_as="string"),
+        FieldOverride("firstname.name", marketing="b", create_as="string"),
+        crm=OWNERS,
+    )
+    assert "nickname is no column of systemuser or team" in left_out(resolved, "ownerid.nickname").reason
+    assert "firstname is no lookup" in left_out(resolved, "firstname.name").reason
+    assert not any(field.name in ("a", "b") for field in resolved.new_fields)
+
+
+@pytest.mark.parametrize("direction", [Direction.BOTH, Direction.TO_CRM])
+def test_a_path_goes_to_marketing_only(direction: Direction) -> None:
+    said = FieldOverride("ownerid.@name", marketing="ownerName", create_as="string", direction=direction)
+    with pytest.raises(ConfigError, match=r"ownerid\.@name.*can only go to_marketing"):
+        resolve(said, crm=OWNERS)
+
+
+@pytest.mark.parametrize(
+    "said", [{"create_column_as": "String"}, {"is_own": True}, {"is_key": True}, {"opt_out": True}], ids=str
+)
+def test_nothing_makes_or_writes_a_column_of_another_record(said: dict[str, Any]) -> None:
+    with pytest.raises(ConfigError, match="Tandem only reads"):
+        resolve(FieldOverride("ownerid.@name", marketing="ownerName", **said), crm=OWNERS)
