@@ -32,6 +32,18 @@ marketing = "name"
 [[custom.fields]]
 crm = "new_visitorid"
 marketing = "visitor"
+
+[[custom.fields]]
+crm = "new_visitorid.fullname"
+marketing = "visitorName"
+
+[[custom.fields]]
+crm = "ownerid.@name"
+marketing = "ownerName"
+
+[[custom.fields]]
+crm = "owningbusinessunit.name"
+marketing = "unit"
 """
 LABEL = {"LocalizedLabels": [{"Label": "Visit", "LanguageCode": 1033}]}
 
@@ -141,6 +153,21 @@ async def test_an_edit_and_another_visitor_arrive(stage: Stage) -> None:
     stage.crm.edit("new_visit", visit, new_name="After", new_visitorid={"entity": "contact", "id": second})
     await stage.sync_until(lambda: visits(stage)[visit]["name"] == "After")
     assert int(visits(stage)[visit]["visitor"]) == stage.person_of(second)["id"]
+
+
+async def test_what_its_lookups_lead_to_is_shown_whether_it_is_synced_or_not(stage: Stage) -> None:
+    contact = stage.enter("contact", firstname="Vera", lastname="Shown", emailaddress1="vera@story.example")
+    team = stage.enter("team", name="Visit team")
+    visit = enter_visit(stage, "Shown", contact)
+    stage.crm.edit("new_visit", visit, ownerid={"entity": "team", "id": team})
+    await stage.sync_until(lambda: visit in visits(stage))
+    (unit,) = [row["name"] for row in stage.crm.records("businessunit").values()]
+    found = visits(stage)[visit]
+    assert (found["visitorName"], found["ownerName"], found["unit"]) == ("Vera Shown", "Visit team", unit)
+    stage.crm.edit("contact", contact, lastname="Renamed")
+    stage.crm.edit("team", team, name="Renamed team")
+    await stage.sync_until(lambda: visits(stage)[visit]["visitorName"] == "Vera Renamed")
+    assert visits(stage)[visit]["ownerName"] == "Renamed team"
 
 
 async def test_a_deleted_record_is_deleted(stage: Stage) -> None:
