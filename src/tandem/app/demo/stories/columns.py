@@ -36,8 +36,8 @@ async def add_column(
     await scene.web_api("POST", f"EntityDefinitions(LogicalName='{entity}')/Attributes", column)
 
 
-async def delete_column(scene: Scene, name: str) -> None:
-    path = f"EntityDefinitions(LogicalName='contact')/Attributes(LogicalName='{name}')"
+async def delete_column(scene: Scene, name: str, *, entity: str = "contact") -> None:
+    path = f"EntityDefinitions(LogicalName='{entity}')/Attributes(LogicalName='{name}')"
     await scene.web_api("DELETE", path)
 
 

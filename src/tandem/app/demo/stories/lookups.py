@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from tandem.app.demo.stories.accounts import active_users, at
-from tandem.app.demo.stories.columns import field_of
+from tandem.app.demo.stories.columns import add_column, delete_column, field_of, pairs_of_contacts
 from tandem.app.demo.stories.registry import story
 from tandem.app.demo.stories.scene import Row, Scene
 from tandem.app.demo.world import CRM, crm_key
@@ -84,6 +84,41 @@ async def lookup_by_name(scene: Scene) -> None:
     scene.check(
         "a contact's own name is, where it is the customer", await field_of(scene, bob, "customerName") == "Anders"
     )
+
+
+TIER: Final = "crm = 'parentcustomerid.new_tier'\nmarketing = 'customerTier'\ncreate_as = 'string'"
+
+
+@story(
+    "lookup-end-deleted",
+    "A column at the end of a lookup changes, is deleted, and comes back: its pair alone is set aside meanwhile",
+)
+async def lookup_end_deleted(scene: Scene) -> None:
+    await add_column(scene, "new_tier", entity="account")
+    scene.configure(pairs_of_contacts(TIER))
+    account = await scene.crm_enter("account", name="Tier Ltd", new_tier="Gold")
+    tia = await _contact(
+        scene, "Tia", at("systemuser", (await active_users(scene))[0]), parentcustomerid=at("account", account)
+    )
+    await scene.settle()
+    scene.check("the customer's column is shown", await field_of(scene, tia, "customerTier") == "Gold")
+    await scene.crm_edit("account", account, new_tier="Silver")
+    await scene.settle()
+    scene.check("and follows, though accounts do not map it", await field_of(scene, tia, "customerTier") == "Silver")
+
+    await delete_column(scene, "new_tier", entity="account")
+    await scene.crm_edit("contact", tia, jobtitle="Goes on")
+    await scene.settle()
+    scene.check("without the column the rest goes on", await field_of(scene, tia, "title") == "Goes on")
+    scene.check("and Marketo keeps what it has", await field_of(scene, tia, "customerTier") == "Silver")
+    aside = [(line.crm_field, line.reason) for line in scene.status().quarantined]
+    scene.check("the status says so", [field for field, _ in aside] == ["parentcustomerid.new_tier"])
+    scene.check("and why", aside and "no column of account or contact" in aside[0][1])
+    await add_column(scene, "new_tier", entity="account")
+    await scene.crm_edit("account", account, new_tier="Bronze")
+    await scene.settle()
+    scene.check("it is back, and filled", await field_of(scene, tia, "customerTier") == "Bronze")
+    scene.check("and nothing is set aside", scene.status().quarantined == ())
 
 
 async def _contact(scene: Scene, name: str, owner: Mapping[str, str], **values: Any) -> str:
