@@ -11,7 +11,8 @@ from tests.scenarios.stage import Stage, running_stage
 
 @pytest.fixture
 def stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
-    with running_stage(tmp_path, people=8, marketing_people=4, seed=94, crm_options=("--on-premises",)) as stage:
+    options = ("--on-premises", "--set", "addresses=internet")
+    with running_stage(tmp_path, people=8, marketing_people=4, seed=94, crm_options=options) as stage:
         monkeypatch.setenv("TANDEM_CRM_PASSWORD", stage.crm.first_line["password"])
         yield stage
 
@@ -36,6 +37,7 @@ async def test_a_server_on_premises_is_signed_in_to_with_adfs(stage: Stage) -> N
     report = await stage.verify()
     assert report.is_clean
     assert report.compared["contact"] == len(stage.crm.records("contact"))
+    stage.crm.control("settings", {"addresses": "inside"})
     use_address(stage, f"{stage.crm.url}/contoso")
     quiet = await stage.sync()
     assert (quiet.is_first_copy, quiet.writes, quiet.records) == (False, 0, 0)

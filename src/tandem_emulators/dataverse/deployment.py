@@ -20,14 +20,18 @@ class Deployment:
     def __init__(self, organization: Organization, settings: Settings) -> None:
         self.is_on_premises = settings.on_premises
         self.release = _SERVER_RELEASE if settings.on_premises else _CLOUD_RELEASE
-        before = f"(?:/{organization.url_name})?" if settings.on_premises else ""
-        versions = _SERVER_VERSIONS if settings.on_premises else _CLOUD_VERSIONS
-        self._api = re.compile(f"{before}/api/data/")
-        self._root = re.compile(rf"{before}/api/data/v9\.{versions}/")
+        self._settings = settings
+        inside = f"/{organization.url_name}"
+        self._before = {"internet": "", "inside": inside, "both": f"(?:{inside})?"}
+        self._versions = _SERVER_VERSIONS if settings.on_premises else _CLOUD_VERSIONS
 
     def is_api(self, path: str) -> bool:
-        return self._api.match(path) is not None
+        return re.match(f"{self._prefix}/api/data/", path) is not None
 
     def serves(self, path: str) -> bool:
         """Whether the path begins with a service root of this release."""
-        return self._root.match(path) is not None
+        return re.match(rf"{self._prefix}/api/data/v9\.{self._versions}/", path) is not None
+
+    @property
+    def _prefix(self) -> str:
+        return self._before[self._settings.addresses] if self.is_on_premises else ""

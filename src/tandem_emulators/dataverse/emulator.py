@@ -71,6 +71,7 @@ class DataverseEmulator(Emulator):
         "application_state": ("registered", "secret_expired", "no_consent"),
         "user_state": ("enabled", "disabled", "no_role", "not_member"),
         "adfs": ("2012r2", "2016", "2019"),
+        "addresses": ("both", "internet", "inside"),
     }
     least: ClassVar[Mapping[str, float]] = {
         **dict.fromkeys(("servers", "requests_limit", "execution_limit_ms", "concurrency_limit", "limits_window_s"), 1),

@@ -14,6 +14,8 @@ class Settings:
     on_premises: bool = False
     # Which AD FS signs users in on premises, by its Windows Server: 2012r2, 2016, or 2019 and later.
     adfs: str = "2019"
+    # Where the organisation on premises answers: internet, inside (its name is in the path) or both.
+    addresses: str = "both"
     # Whether the deployment on premises takes tokens; else every call is sent to AD FS's own page.
     oauth_enabled: bool = True
     token_lifetime_s: int = 3599

@@ -172,6 +172,16 @@ def test_the_web_api_of_its_release_is_there_under_both_addresses(crm: InProcess
     assert crm.get(link).status == 200
 
 
+def test_each_address_is_a_server_of_its_own_where_that_is_wanted(adfs: InProcess) -> None:
+    def found(address: str) -> list[int]:
+        adfs.set("/settings", addresses=address)
+        return [adfs.get(f"{before}{V91}WhoAmI").status for before in ("", "/contoso")]
+
+    assert found("internet") == [200, 404]
+    assert found("inside") == [404, 200]
+    assert found("both") == [200, 200]
+
+
 @pytest.mark.parametrize("root", ["/api/data/v9.2/", "/contoso/api/data/v9.2/", "/other/api/data/v9.1/"])
 def test_what_this_server_does_not_have_is_not_found(crm: InProcess, root: str) -> None:
     assert crm.get(f"{root}WhoAmI").status == 404

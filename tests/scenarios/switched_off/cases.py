@@ -18,6 +18,7 @@ MODULES: Final = (
     "custom_to_hooks",
     "deletions_to_fields",
     "filters_to_operations",
+    "on_premises",
 )
 
 

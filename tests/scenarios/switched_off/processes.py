@@ -25,7 +25,9 @@ def complaint_of_test(case: Case) -> str | None:
     Raises:
         AssertionError: the test was not run to its end.
     """
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", case.test]
+    # The rules bring in libraries before pytest looks at them for plug-ins of its own.
+    early = ["-W", "ignore::pytest.PytestAssertRewriteWarning"]
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", *early, case.test]
     environment = {**os.environ, **environment_without(case)}
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode in (0, 1), done.stdout[-2000:] + done.stderr[-2000:]
