@@ -1,6 +1,7 @@
 """Ways of signing in to Dynamics, and going from one to another on one store: a setting, and a check."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -43,18 +44,28 @@ def by_password(stage: Stage) -> str:
 
 
 async def works(stage: Stage, value: str) -> bool:
-    """Whether an edit arrives and nobody is made twice."""
+    """Whether an edit of each side arrives and nobody is made twice."""
     (id_,) = list(stage.crm.records("contact")) or [stage.enter("contact", lastname="Signed")]
     stage.crm.edit("contact", id_, jobtitle=value)
     await stage.sync_until(lambda: stage.has(id_, title=value))
+    stage.edit_person(stage.person_of(id_)["id"], phone=value)
+    await stage.sync_until(lambda: stage.crm_has("contact", id_, telephone1=value))
     return len(stage.people_of(id_)) == 1
 
 
+def writer(stage: Stage) -> dict[str, Any]:
+    """The user in whose name Tandem wrote, as Dynamics notes it."""
+    (record,) = stage.crm.records("contact").values()
+    return stage.crm.records("systemuser")[record["modifiedby"]]
+
+
 @pytest.mark.parity("N104", "N109")
-async def test_an_application_user_signs_in_by_secret(stage: Stage) -> None:
+async def test_an_application_user_signs_in_by_secret(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TANDEM_CRM_PASSWORD", stage.crm.first_line["password"])  # is at hand, and not used
     sign_in_by(stage)
     assert (await stage.check()).is_ok
     assert await works(stage, "by secret")
+    assert writer(stage)["applicationid"] == stage.crm.first_line["client_id"]
 
 
 @pytest.mark.parity("N109")
@@ -62,6 +73,7 @@ async def test_an_application_user_signs_in_by_certificate(secure: Stage) -> Non
     sign_in_by(secure, CERTIFICATE)
     assert (await secure.check()).is_ok
     assert await works(secure, "by certificate")
+    assert writer(secure)["applicationid"] == secure.crm.first_line["client_id"]
 
 
 @pytest.mark.parity("N110")
@@ -70,6 +82,10 @@ async def test_a_user_signs_in_by_password(stage: Stage, monkeypatch: pytest.Mon
     sign_in_by(stage, by_password(stage))
     assert (await stage.check()).is_ok
     assert await works(stage, "by password")
+    assert writer(stage)["domainname"] == stage.crm.first_line["username"]
+    with monkeypatch.context() as without:
+        without.setitem(stage.crm.first_line, "client_secret", "")  # a public client has none
+        assert await works(stage, "no secret")
 
 
 @pytest.mark.parity("N111", "N112")
@@ -83,7 +99,8 @@ async def test_the_second_factor_of_people_does_not_stop_an_application_user(
         refused = [line for line in (await stage.check()).access if not line.is_ok]
         sign_in_by(stage)
         assert (await stage.check()).is_ok
-        assert await works(stage, "with a second factor")
+        assert await works(stage, "by two")
+        assert writer(stage)["applicationid"] == stage.crm.first_line["client_id"]
     assert refused
     assert "multi-factor" in refused[0].remedy
 
@@ -96,6 +113,7 @@ async def test_the_way_of_signing_in_is_changed_between_two_passes(
     monkeypatch.setenv("TANDEM_CRM_PASSWORD", stage.crm.first_line["password"])
     sign_in_by(stage)
     assert await works(stage, "before")
+    await stage.sync()  # what was written comes back
     for lines in (by_password(stage), ""):
         sign_in_by(stage, lines)
         assert (await stage.check()).is_ok

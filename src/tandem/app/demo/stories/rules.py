@@ -259,13 +259,12 @@ async def filter_any_column(scene: Scene) -> None:
     await make_table(scene, "visit")
     scene.configure(ANY_COLUMN.format(rule="keep"))
     await scene.apply_schema()
-    await _check_every_table(scene)
     leads = {
         name: await scene.crm_enter("lead", lastname=name, emailaddress1=f"{name}@story.example", cr8ab_wanted=wanted)
         for name, wanted in (("wanted", True), ("unwanted", False), ("late", None))
     }
     late = leads["late"]
-    await scene.settle()
+    await _check_every_table(scene)
     found = {name: await scene.person_of(id_) is not None for name, id_ in leads.items()}
     scene.check("a column of any prefix decides about leads", found["wanted"] and not found["unwanted"])
     scene.check("an empty column lets a lead in, for now", found["late"])
