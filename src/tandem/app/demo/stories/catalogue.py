@@ -13,6 +13,7 @@ from tandem.app.demo.stories import (
     hooks,
     identity,
     lookups,
+    memberships,
     missing_tables,
     operations,
     opportunities,
@@ -34,6 +35,7 @@ MODULES: Final[tuple[ModuleType, ...]] = (
     lookups,
     rules,
     hooks,
+    memberships,
     going_live,
     operations,
 )

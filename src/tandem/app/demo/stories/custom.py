@@ -33,8 +33,9 @@ async def has_object(scene: Scene, name: str) -> bool:
     return [each["name"] for each in answer["result"]] == [name]
 
 
-async def person_number(scene: Scene, contact: str) -> int:
-    person = await scene.person_of(contact)
+async def person_number(scene: Scene, record: str) -> int:
+    """Marketo's number of a lead's or a contact's person."""
+    person = await scene.person_of(record)
     return int(person["id"]) if person else 0
 
 
@@ -125,7 +126,7 @@ object = "event"
 crm = "new_name"
 marketing = "title"
 [[custom.fields]]
-crm = "new_contactid"
+crm = "new_guestid"
 marketing = "person"
 
 [[custom]]
@@ -138,7 +139,7 @@ marketing = "title"
 crm = "new_eventid"
 marketing = "event"
 [[custom.fields]]
-crm = "new_eventid.new_contactid"
+crm = "new_eventid.new_guestid"
 marketing = "person"
 
 [[custom]]
@@ -151,7 +152,7 @@ marketing = "title"
 crm = "new_sessionid"
 marketing = "eventSession"
 [[custom.fields]]
-crm = "new_sessionid.new_eventid.new_contactid"
+crm = "new_sessionid.new_eventid.new_guestid"
 marketing = "person"
 [[custom.fields]]
 crm = "new_sessionid.new_name"
@@ -171,21 +172,21 @@ marketing = "sessionTitle"
 )
 async def custom_entity_three_levels(scene: Scene) -> None:
     for name, column, target in (
-        ("event", "new_ContactId", "contact"),
+        ("event", "new_GuestId", "lead"),
         ("session", "new_EventId", "new_event"),
         ("talk", "new_SessionId", "new_session"),
     ):
         await make_table(scene, name)
         await make_lookup(scene, f"new_{name}", column, target)
-    await make_lookup(scene, "new_talk", "new_SpeakerId", "contact")
+    await make_lookup(scene, "new_talk", "new_SpeakerId", "lead")
     scene.configure(CHAIN)
     await scene.apply_schema()
-    ann = await scene.crm_enter("contact", lastname="Ann", emailaddress1="ann@event.example")
-    bob = await scene.crm_enter("contact", lastname="Bob", emailaddress1="bob@event.example")
-    event = await scene.crm_enter("new_event", new_name="Congress", new_contactid=to("contact", ann))
+    ann = await scene.crm_enter("lead", lastname="Ann", emailaddress1="ann@event.example")
+    bob = await scene.crm_enter("lead", lastname="Bob", emailaddress1="bob@event.example")
+    event = await scene.crm_enter("new_event", new_name="Congress", new_guestid=to("lead", ann))
     session = await scene.crm_enter("new_session", new_name="Morning", new_eventid=to("new_event", event))
     talk = await scene.crm_enter(
-        "new_talk", new_name="Opening", new_sessionid=to("new_session", session), new_speakerid=to("contact", bob)
+        "new_talk", new_name="Opening", new_sessionid=to("new_session", session), new_speakerid=to("lead", bob)
     )
     await scene.sync()
     scene.check("the first copy brings them along with the people", await shown(scene, "event", event))
@@ -203,7 +204,7 @@ async def custom_entity_three_levels(scene: Scene) -> None:
     scene.check("the third level names its parent by key", str(row.get("eventSession")).lower() == session)
     scene.check("and shows a field of it", row.get("sessionTitle") == "Morning")
 
-    await scene.crm_edit("new_event", event, new_contactid=to("contact", bob))
+    await scene.crm_edit("new_event", event, new_guestid=to("lead", bob))
     await scene.crm_edit("new_session", session, new_name="Afternoon")
     await scene.settle()
     number = await person_number(scene, bob)
@@ -215,7 +216,7 @@ async def custom_entity_three_levels(scene: Scene) -> None:
     await scene.crm_edit("new_session", session, new_eventid=to("new_event", other))
     await scene.settle()
     scene.check("a session of an event without a person has none", await people_shown() == [number, 0, 0])
-    await scene.crm_edit("new_event", other, new_contactid=to("contact", ann))
+    await scene.crm_edit("new_event", other, new_guestid=to("lead", ann))
     await scene.settle()
     first = await person_number(scene, ann)
     scene.check("and gets one with its event", await people_shown() == [number, first, first])
@@ -406,6 +407,9 @@ label = "Visit of everybody to every fair of this year"
 [[custom.fields]]
 crm = "new_name"
 marketing = "title"
+[[custom.fields]]
+crm = "new_hostid"
+marketing = "host"
 """
 
 
@@ -417,21 +421,25 @@ async def _reading(scene: Scene, table: str) -> str:
 
 @story(
     "custom-entity-limits",
-    "A long name, and a table that may not be read",
-    rows=("N38", "N44"),
+    "A long name, a link to a company, and a table that may not be read",
+    rows=("N36", "N38", "N44"),
     watches=(custom_watch(LONG_TABLE, LONG_OBJECT, Pair("new_name", "title")),),
 )
 async def custom_entity_limits(scene: Scene) -> None:
     await make_table(scene, LONG_TABLE.removeprefix("new_"))
+    await make_lookup(scene, LONG_TABLE, "new_HostId", "account")
     scene.configure(LONG)
     await scene.apply_schema()
     scene.check(
         f"a table of {len(LONG_TABLE)} letters becomes an object of {len(LONG_OBJECT)}",
         min(len(LONG_TABLE), len(LONG_OBJECT)) > 33 and await has_object(scene, LONG_OBJECT),
     )
-    visit = await scene.crm_enter(LONG_TABLE, new_name="Fair")
+    host = await scene.crm_enter("account", name="Harbour Works")
+    visit = await scene.crm_enter(LONG_TABLE, new_name="Fair", new_hostid=to("account", host))
     await scene.settle()
-    scene.check("whose records arrive", (await shown(scene, LONG_OBJECT, visit)).get("title") == "Fair")
+    row, company = await shown(scene, LONG_OBJECT, visit), await scene.company_of(host) or {}
+    scene.check("whose records arrive", row.get("title") == "Fair")
+    scene.check("and are tied to the company of their account", links_to(row, "host") == company.get("id"))
     privilege = await _reading(scene, LONG_TABLE)
     await scene.crm.revoke(privilege)
     told = await scene.tandem("check", "--json")
