@@ -230,7 +230,7 @@ _OPPORTUNITY: Final = (
         "externalCompanyId",
         direction=Direction.TO_MARKETING,
         parents=(ACCOUNT,),
-        watches=(Watch("contactid", CONTACT, "parentcustomerid|externalCompanyId"),),
+        watches=(Watch("contactid", CONTACT, "parentcustomerid"),),
     ),
 )
 """The six pairs of the native sync, with the amount that is right before and after the opportunity is closed (N132)."""

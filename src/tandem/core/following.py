@@ -34,7 +34,7 @@ def shown_pairs(mappings: Iterable[EntityMapping]) -> dict[Entity, frozenset[str
             for parent in pair.parents if pair.through or pair.parent_by is Side.MARKETING else ():
                 shown[parent].add(pair.through or PLACE)
             for watch in pair.watches:
-                shown[watch.entity].add(watch.what)
+                shown[watch.entity].add(watch.column)
     return {entity: frozenset(pairs) for entity, pairs in shown.items()}
 
 

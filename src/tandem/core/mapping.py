@@ -59,12 +59,12 @@ class Winner(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Watch:
-    """What a value depends on besides its record: ``by`` is the column that names a record of another ``entity``, and
-    ``what`` a pair of that one's mapping, or a column of its table (``core.following``)."""
+    """What a value that crm shows depends on besides its record: ``by`` is the column that names a record of another
+    ``entity``, of whose table ``column`` is shown (``core.following``)."""
 
     by: str
     entity: Entity
-    what: str
+    column: str
 
 
 @dataclass(frozen=True, slots=True)

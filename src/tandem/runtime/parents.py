@@ -91,7 +91,7 @@ def _watched(mapping: EntityMapping, values: Values, synced: Container[Entity]) 
     """What the values depend on besides the record itself; nothing tells of tables that are not synced."""
     for watch in (watch for pair in mapping.pairs for watch in pair.watches if watch.entity in synced):
         if isinstance(named := mapping.crm_value(values, watch.by), str):
-            yield Follow(RecordKey(Side.CRM, watch.entity, RecordId(named)), watch.what)
+            yield Follow(RecordKey(Side.CRM, watch.entity, RecordId(named)), watch.column)
 
 
 def _is_named_otherwise(pair: FieldPair) -> bool:

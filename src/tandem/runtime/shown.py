@@ -49,7 +49,7 @@ def read_again_before(engine: Engine) -> dict[Entity, ReadNumber]:
 def _watched(mappings: Iterable[EntityMapping]) -> Mapping[Entity, set[str]]:
     watched: dict[Entity, set[str]] = defaultdict(set)
     for watch in (watch for mapping in mappings for pair in mapping.pairs for watch in pair.watches):
-        watched[watch.entity].add(watch.what)
+        watched[watch.entity].add(watch.column)
     return watched
 
 
