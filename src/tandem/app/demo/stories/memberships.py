@@ -2,7 +2,15 @@
 
 from typing import Final
 
-from tandem.app.demo.stories.flow_steps import PERSON, records_of
+from tandem.app.demo.stories.flow_steps import (
+    PERSON,
+    call,
+    has_no_open_requests,
+    records_of,
+    serving,
+    told,
+    until,
+)
 from tandem.app.demo.stories.registry import story
 from tandem.app.demo.stories.scene import Row, Scene
 from tandem.app.demo.stories.watch import Watch
@@ -107,6 +115,54 @@ async def _rows_of_lists(scene: Scene, campaign: str) -> list[Row]:
     path = f"campaigns({campaign})/campaignlist_association?$select=listname"
     found: list[Row] = (await scene.web_api("GET", path))["value"]
     return found
+
+
+@story(
+    "campaign-steps",
+    "Flow steps put people into a campaign of Dynamics and take them out again",
+    rows=("N49", "N52", "N54"),
+)
+async def campaign_steps(scene: Scene) -> None:
+    campaign = await scene.crm_enter("campaign", name="Spring Fair")
+    over = await scene.crm_enter("campaign", name="Winter Fair")
+    await scene.crm_edit("campaign", over, statecode=1, statuscode=6)
+    contact = await scene.crm_enter("contact", lastname="Known", emailaddress1="known@story.example")
+    other = await scene.crm_enter("contact", lastname="Other", emailaddress1="other@story.example")
+    theirs = await scene.crm_enter("list", listname="By hand", createdfromcode=2, type=False)
+    await _put_on(scene, campaign, theirs, other)
+    stranger = await scene.marketing_enter(email="visitor@story.example", **PERSON)
+    await scene.settle()
+    known, by_hand = (await scene.get_person_of(contact))["id"], (await scene.get_person_of(other))["id"]
+
+    async def has(members: set[str], list_: str) -> bool:
+        return (await _lists_of(scene, campaign)).get(list_, set()) == members
+
+    async def is_told(person: int, outcome: str) -> bool:
+        return await told(scene, person) == outcome
+
+    contacts, leads = f"Tandem-contacts-{campaign}", f"Tandem-leads-{campaign}"
+    async with serving(scene) as base:
+        await call(scene, base, known, "add-to-campaign", campaign=campaign)
+        scene.check("a step adds a contact at once", await until(lambda: has({contact}, contacts)))
+        await call(scene, base, stranger, "add-to-campaign", campaign="Spring Fair")
+        is_made = await until(lambda: records_of(scene, "visitor@story.example"))
+        scene.check("who is missing in Dynamics is made first", is_made)
+        made = {str(row["leadid"]) for _, row in await records_of(scene, "visitor@story.example")}
+        scene.check("as a lead, and added", await until(lambda: has(made, leads)))
+
+        await call(scene, base, known, "remove-from-campaign", campaign=campaign)
+        scene.check("a step takes out whom a step added", await until(lambda: has(set(), contacts)))
+        await call(scene, base, by_hand, "remove-from-campaign", campaign=campaign)
+        await until(lambda: told(scene, by_hand))
+        await until(lambda: has_no_open_requests(scene))
+        scene.check("whom others added stays", await has({other}, "By hand"))
+        scene.check("and the step is told so", await is_told(by_hand, "nothing to do"))
+        await call(scene, base, by_hand, "remove-from-campaign", campaign=campaign, others="true")
+        scene.check("unless the step says others too", await until(lambda: has(set(), "By hand")))
+
+        await call(scene, base, known, "add-to-campaign", campaign="Winter Fair")
+        is_refused = await until(lambda: is_told(known, "refused"))
+        scene.check("a campaign that is not active takes nobody", is_refused and not await _lists_of(scene, over))
 
 
 _WHO_ATTENDED: Final = """
