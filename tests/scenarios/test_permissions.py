@@ -161,7 +161,7 @@ async def test_what_lookups_lead_to_must_be_readable(stage: Stage) -> None:
     assert "isocode is no column of transactioncurrency" in left.reason
 
 
-@pytest.mark.parity("N80")
+@pytest.mark.parity("N80", "N117")
 async def test_check_shows_the_columns_that_may_not_be_read_or_written(stage: Stage, tmp_path: Path) -> None:
     stage.crm.control("privileges", {"revoke_columns": {"contact": ["jobtitle", "fax"]}})
     report = await stage.check()

@@ -94,6 +94,27 @@ async def labels_in_two_languages(scene: Scene) -> None:
     scene.check("the hold ends when the text is a label", not any("farbe" in line for line in scene.held()))
 
 
+@story(
+    "user-language",
+    "Tandem's user speaks German: tables and columns go by their names all the same, choices by the labels it is shown",
+    rows=("N106",),
+    crm_options={"user_language": GERMAN},
+)
+async def user_language(scene: Scene) -> None:
+    await add_column(scene, "new_mood", DisplayName=labelled((ENGLISH, "Mood"), (GERMAN, "Stimmung")))
+    scene.configure(pairs_of_contacts("crm = 'new_mood'\nmarketing = 'mood'\ncreate_as = 'string'"))
+    contact = await scene.crm_enter("contact", lastname="Anna", emailaddress1="anna@story.example", new_mood="good")
+    lead = await scene.crm_enter("lead", lastname="Heinz", emailaddress1="heinz@story.example", leadqualitycode=1)
+    scene.check("check finds nothing in the way", (await scene.tandem("check")).status == 0)
+    await scene.settle()
+    scene.check("a column with a German label goes over", await field_of(scene, contact, "mood") == "good")
+    await scene.marketing_edit(await person_id(scene, contact), mood="better")
+    await scene.settle()
+    scene.check("and comes back", await column_of(scene, contact, "new_mood") == "better")
+    scene.check("a choice shows the German label", await field_of(scene, lead, "rating") == "Heiß")
+    scene.leave_apart(lead, "leadqualitycode", why="its label is German")
+
+
 @story("multi-select", "A choice of several is its labels in Marketo, in whatever order they are typed", rows=("N92",))
 async def multi_select(scene: Scene) -> None:
     labels = [((ENGLISH, text),) for text in ("Hiking", "Sailing", "Chess")]
