@@ -5,7 +5,7 @@ So the rows at the lookups' ends are asked for by their ids, those of a whole pa
 to several tables does not say to which: its tables are asked one after the other for the rows that are still missing.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final, TypeAlias
@@ -22,7 +22,6 @@ from tandem.core.schema import FieldInfo, FieldKind
 
 NAME: Final = "@name"
 """Stands for the column that Dynamics shows a row of the table by."""
-
 
 TableOf: TypeAlias = Callable[[Entity], Awaitable[Table]]
 
@@ -64,10 +63,11 @@ class LookupEnds:
         return {name: info for name, info in found.items() if info is not None}
 
     async def _describe(self, table: Table, name: str, path: Path) -> FieldInfo | None:
+        ends = [await _end(self._described, target) for target in _targets(table, path.lookup)]
         infos = [
             replace(there.columns[column].info(), shows=((there.entity, column),))
-            async for there in _ends(self._described, table, path.lookup)
-            if (column := _column_of(there, path.column))
+            for there in ends
+            if there and (column := _column_of(there, path.column))
         ]
         if len({(info.kind, *sorted(info.choices.items()), *info.targets) for info in infos}) != 1:
             return None
@@ -90,26 +90,29 @@ class LookupEnds:
 
     async def _find(self, entity: Entity, lookup: str, columns: Sequence[str], ids: Sequence[str]) -> Facts:
         facts: dict[str, Value] = {}
-        missing = list(ids)
-        async for there in _ends(self._table_of, await self._table_of(entity), lookup):
-            known = {column: name for column in columns if (name := _column_of(there, column))}
-            if not known or not missing:
+        missing = dict.fromkeys(ids)
+        for target in _targets(await self._table_of(entity), lookup):
+            there = await _end(self._table_of, target) if missing else None
+            known = {column: name for column in columns if (name := _column_of(there, column))} if there else {}
+            if there is None or not known:
                 continue
-            found = await find_by_ids(self._client, RowShape(there, list(known.values())), missing)
-            for reading in found:
+            for reading in await find_by_ids(self._client, RowShape(there, list(known.values())), list(missing)):
+                missing.pop(reading.id, None)
                 facts |= {f"{reading.id}.{column}": v for column, v in zip(known, reading.values, strict=True)}
-            missing = [id_ for id_ in missing if id_ not in {reading.id for reading in found}]
         return facts
 
 
-async def _ends(table_of: TableOf, table: Table, lookup: str) -> AsyncIterator[Table]:
-    """The tables that a lookup may lead to, as far as the Web API shows them."""
+def _targets(table: Table, lookup: str) -> tuple[str, ...]:
     column = table.columns.get(lookup)
-    for target in column.targets if column else ():
-        try:
-            yield await table_of(Entity(target))
-        except RejectedError:
-            continue
+    return column.targets if column else ()
+
+
+async def _end(table_of: TableOf, target: str) -> Table | None:
+    """A table that a lookup may lead to; None where the Web API does not show it."""
+    try:
+        return await table_of(Entity(target))
+    except RejectedError:
+        return None
 
 
 def _column_of(table: Table, column: str) -> str:

@@ -6,7 +6,8 @@ from typing import Final
 from tandem.connectors.dynamics.client import DynamicsClient, fault_of
 from tandem.connectors.dynamics.errors import NOT_FOUND, classify
 from tandem.connectors.dynamics.wire import RowShape, filter_chunks, is_guid, render_equals
-from tandem.core.record import Presence, RecordId, Value
+from tandem.core.errors import RejectedError
+from tandem.core.record import Presence, RecordId, Side, Value
 from tandem.core.schema import FieldKind
 from tandem.ports import Reading
 
@@ -52,6 +53,9 @@ async def find_by_ids(client: DynamicsClient, shape: RowShape, ids: Sequence[str
         if fault := fault_of(answer):
             raise classify(fault, operation)
         found += shape.parse_page(answer.body, operation).readings
+    if any(reading.presence is not Presence.PRESENT for reading in found):
+        text = f"Dynamics, {operation}: the answer lacks a column that was selected."
+        raise RejectedError(text, side=Side.CRM, operation=operation, code="shape")
     return found
 
 
