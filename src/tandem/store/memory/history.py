@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from tandem.store.memory_part import MemoryPart
+from tandem.store.memory.part import MemoryPart
 
 
 class MemoryHistory(MemoryPart):

@@ -7,7 +7,7 @@ from tandem.core.plan import ActionKind
 from tandem.core.record import Entity, LinkNumber, RecordKey, Side
 from tandem.core.settled import SETTLEABLE, Settled
 from tandem.ports import HoldRow, JournalState
-from tandem.store.memory_part import MemoryPart
+from tandem.store.memory.part import MemoryPart
 from tandem.store.rules import Held
 from tandem.store.scope import PAUSED
 

@@ -1,27 +1,15 @@
 """The memory store's part about matches that wait for a person."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from itertools import islice
 
-from tandem.core.plan import Candidate, LinkPlan
+from tandem.core.plan import LinkPlan
 from tandem.core.record import LinkNumber, RecordKey
 from tandem.ports import MatchGroup, MatchRow
-
-
-@dataclass(slots=True)
-class Asked:
-    """One question by its link, with the decision."""
-
-    cause: str
-    candidates: tuple[Candidate, ...]
-    since: datetime
-    decision: str | None = None
-    decided_at: datetime | None = None
-
-
-Questions = dict[LinkNumber, Asked]
+from tandem.store.memory.part import MemoryPart
+from tandem.store.memory.state import Asked, Questions
 
 
 def note_question(known: Questions, number: LinkNumber, planned: LinkPlan, now: datetime) -> None:
@@ -70,3 +58,28 @@ def groups(known: Questions) -> Sequence[MatchGroup]:
     for asked in known.values():
         found.setdefault((asked.cause, len(asked.candidates)), []).append(asked.decision is not None)
     return [MatchGroup(cause, size, len(each), sum(each)) for (cause, size), each in sorted(found.items())]
+
+
+class MemoryMatches(MemoryPart):
+    def load_decisions(self, numbers: Iterable[LinkNumber]) -> Mapping[LinkNumber, str]:
+        return decisions(self.state.questions, numbers)
+
+    def decide_matches(self, decisions: Mapping[LinkNumber, str | None], now: datetime) -> None:
+        decide(self._writable().questions, decisions, now)
+        self.make_due(decisions)
+
+    def load_matches(
+        self,
+        limit: int,
+        *,
+        cause: str | None = None,
+        size: int | None = None,
+        only_open: bool = False,
+        after: LinkNumber | None = None,
+    ) -> Sequence[MatchRow]:
+        asked = self.state.questions
+        ends = {number: key for number in asked if (key := self.state.links[number].link.crm)}
+        return rows(asked, ends, limit, cause=cause, size=size, only_open=only_open, after=after)
+
+    def count_matches(self) -> Sequence[MatchGroup]:
+        return groups(self.state.questions)

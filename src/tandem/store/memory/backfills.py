@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from tandem.core.backfill import Backfill
 from tandem.core.record import Entity, Lane, Side
-from tandem.store.memory_part import MemoryPart
+from tandem.store.memory.part import MemoryPart
 
 
 class MemoryBackfills(MemoryPart):

@@ -9,7 +9,7 @@ from tandem.core.plan import ActionKind
 from tandem.core.record import Entity, Link, LinkNumber, ReadNumber, RecordKey, Side
 from tandem.ports import BacklogRow, JournalState, SyncedRow
 from tandem.store import rules
-from tandem.store.memory_part import MemoryPart
+from tandem.store.memory.part import MemoryPart
 
 
 class MemoryBacklog(MemoryPart):

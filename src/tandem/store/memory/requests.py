@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from tandem.core.requests import Ask, Request, is_repeat
-from tandem.store.memory_part import MemoryPart
+from tandem.store.memory.part import MemoryPart
 
 
 class MemoryRequests(MemoryPart):
