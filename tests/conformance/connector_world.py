@@ -213,8 +213,10 @@ class DynamicsWorld(EmulatedWorld):
     def __init__(self, emulator: Dataverse, clock: FakeClock | None = None) -> None:
         super().__init__(emulator)
         self.clock = clock or FakeClock()
-        names = ("url", "tenant_id", "client_id", "client_secret", "authority")
+        names = ("url", "tenant_id", "client_id", "client_secret", "username", "password", "authority")
         facts = {name: emulator.first_line[name] for name in names}
+        if facts["tenant_id"] is None:
+            facts |= {"auth": "adfs", "api_version": "v9.1"}
         self.connector = DynamicsConnector(**facts, clock=self.clock, page_size=60)
 
     def pass_time(self, seconds: float = 120) -> None:

@@ -77,6 +77,10 @@ ELSEWHERE: Final = {
     "closed_environment_status": "no way in (test_remedies)",
     "challenge_body": "a token that has ended (test_remedies)",
     "expired_token_status": "a full read is due (test_remedies)",
+    "on_premises": "another server (below, and test_on_premises)",
+    "adfs": "on premises only (test_on_premises)",
+    "oauth_enabled": "on premises only (test_on_premises)",
+    "addresses": "on premises only (tests/scenarios/test_on_premises.py)",
 }
 
 HEART: Final[list[Callable[..., Awaitable[None]]]] = [
@@ -118,6 +122,15 @@ async def test_the_contract_holds_under_every_switch(
             await test(world, Follower(world))
         if any(name in SCHEMA for name in switch):
             await DescriptionContract().test_a_field_that_is_made_can_be_written_when_the_call_returns(world)
+
+
+async def test_the_contract_holds_on_premises() -> None:
+    with running(250, "--on-premises") as server:
+        world = DynamicsWorld(server, EmulatorClock(server))
+        for test in HEART:
+            await test(world, Follower(world))
+        await DescriptionContract().test_a_field_that_is_made_can_be_written_when_the_call_returns(world)
+        await world.connector.close()
 
 
 def test_every_switch_has_its_place(small_emulator: Emulator) -> None:
