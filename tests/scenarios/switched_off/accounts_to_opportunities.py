@@ -122,7 +122,7 @@ def people_go_on_showing_what_their_account_was(monkeypatch: pytest.MonkeyPatch)
     carry_nothing(monkeypatch, ACCOUNT, Side.MARKETING)
 
 
-@switched_off("N29", story="owner-disabled", notices="no user is made from Marketo")
+@switched_off("N29", story="owner-disabled", notices="nor is it tried where we might")
 def a_sales_person_becomes_a_user(monkeypatch: pytest.MonkeyPatch) -> None:
     make_in_dynamics(monkeypatch, USER, "typed-in-marketo")
 

@@ -132,7 +132,7 @@ def how_many_are_in_step_is_not_told(monkeypatch: pytest.MonkeyPatch) -> None:
     first_copy = notices._first_copy
 
     def bare(store: Store) -> list[Notice]:
-        return [replace(notice, body="") for notice in first_copy(store)]
+        return [replace(notice, body="It is done.") for notice in first_copy(store)]
 
     monkeypatch.setattr(notices, "_first_copy", bare)
 
@@ -287,6 +287,11 @@ def what_a_field_says_of_the_winner_is_not_heard(monkeypatch: pytest.MonkeyPatch
         return self.winner
 
     monkeypatch.setattr(EntityPolicy, "winner_of", of_the_table)
+
+
+@switched_off("N13", story="newest-wins", notices="a lead stays as it is on both sides")
+def marketo_prevails_for_leads_whatever_the_table_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    prevails(monkeypatch, Winner.MARKETING)
 
 
 @switched_off("N13", "N14", story="opt-out-conflict", notices="both values are recorded (lead)")

@@ -206,10 +206,12 @@ async def owner_disabled(scene: Scene) -> None:
     await scene.crm_edit("contact", ann, ownerid=at("systemuser", idle))
     await scene.settle()
     scene.check("the next owner arrives", await owner_of_person(scene, ann) == idle)
-    users = len(await scene.records(CRM, "systemuser"))
+    users, written = len(await scene.records(CRM, "systemuser")), (await scene.crm.counters()).written
+    await scene.crm.grant("prvCreateUser")
     await scene.marketing_enter("salesperson", externalSalesPersonId="typed-in-marketo", email="typed@m.example")
     await scene.settle()
     scene.check("no user is made from Marketo", len(await scene.records(CRM, "systemuser")) == users)
+    scene.check("nor is it tried where we might", (await scene.crm.counters()).written == written)
 
 
 FAN_OUT: Final = 5_001

@@ -61,6 +61,8 @@ marketing = "title"
 HOLDING: Final = """
 [entities.contact]
 winner = "newest"
+[entities.lead]
+winner = "hold"
 """
 
 AGED: Final = """
@@ -371,14 +373,17 @@ async def opt_out_conflict(scene: Scene) -> None:
     "newest-wins",
     "Where it is asked for and can be proved, the later edit wins; where it cannot, the field is held",
     settings=HOLDING,
-    rows=("N14",),
+    rows=("N13", "N14"),
 )
 async def newest_wins(scene: Scene) -> None:
     sure = await scene.crm_enter("contact", lastname="Sure", emailaddress1="sure@story.example")
     unsure = await scene.crm_enter("contact", lastname="Unsure", emailaddress1="unsure@story.example")
+    lead = await scene.crm_enter("lead", lastname="Held", emailaddress1="held@story.example")
     await scene.settle()
     for contact in (sure, unsure):
         await scene.crm_edit("contact", contact, jobtitle="First")
+    await scene.crm_edit("lead", lead, jobtitle="First")
+    await scene.marketing_edit((await _person(scene, lead))["id"], title="Second")
     await scene.marketing_edit((await _person(scene, unsure))["id"], title="Same second")
     await scene.marketing.advance_clock(60)
     await scene.marketing_edit((await _person(scene, sure))["id"], title="A minute later")
@@ -386,9 +391,11 @@ async def newest_wins(scene: Scene) -> None:
     scene.check("the later edit is in Dynamics", await _column(scene, "contact", sure, "jobtitle") == "A minute later")
     scene.check("what nobody can tell stays", await _column(scene, "contact", unsure, "jobtitle") == "First")
     scene.check("on both sides", (await _person(scene, unsure)).get("title") == "Same second")
-    waiting = scene.conflicts(unsure)
-    scene.check("and waits for a person", [line.is_open for line in waiting] == [True])
-    settle(scene.config, [waiting[0].number], Side.MARKETING)
+    values = [await _column(scene, "lead", lead, "jobtitle"), (await _person(scene, lead)).get("title")]
+    scene.check("where the table holds conflicts, a lead stays as it is on both sides", values == ["First", "Second"])
+    waiting = [*scene.conflicts(unsure), *scene.conflicts(lead)]
+    scene.check("and waits for a person", [line.is_open for line in waiting] == [True, True])
+    settle(scene.config, [line.number for line in waiting], Side.MARKETING)
     await scene.settle()
     scene.check("who decides for Marketo", await _column(scene, "contact", unsure, "jobtitle") == "Same second")
     scene.check("then nothing waits", not any(line.is_open for line in scene.conflicts(unsure)))
