@@ -134,18 +134,16 @@ class Adfs:
         times = {"iat": now, "nbf": now, "exp": now + lifetime}
         who = {"upn": self._organization.username, "appid": form["client_id"]}
         claims = {"iss": f"{base_url}/adfs/services/trust", "aud": resource, **who, **times}
-        asked = form.get("scope", "").split()
+        is_for_others = resource == _USER_INFO
         answer: dict[str, object] = {
-            "access_token": self.tokens.signed(claims)
-            if resource == _USER_INFO
-            else self.tokens.grant(claims, user_id),
+            "access_token": self.tokens.signed(claims) if is_for_others else self.tokens.grant(claims, user_id),
             "token_type": "bearer",
             "expires_in": lifetime,
             "resource": resource,
             "refresh_token": self.tokens.refresh_token(user_id),
             "refresh_token_expires_in": _REFRESH_LIFETIME_S,
         }
-        if "openid" in asked:
+        if "openid" in form.get("scope", "").split():
             own = {"iss": self.authority(base_url), "aud": form["client_id"], "sub": self._organization.username}
             answer |= {"scope": "openid", "id_token": self.tokens.signed({**own, **who, **times})}
         return answer

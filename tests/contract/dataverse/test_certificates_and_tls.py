@@ -102,6 +102,22 @@ def test_msal_signs_a_user_in_by_password(secure: Running) -> None:
     assert renewed["access_token"] != found["access_token"]
 
 
+def test_msal_signs_a_user_in_at_adfs(tls: Tls) -> None:
+    """As Microsoft documents it for AD FS 2019: the relying party inside the scope, and no word about discovery."""
+    server = Running(tls=tls, settings={"on_premises": True})
+    try:
+        client_id, secret = server.access["client_id"], server.access["client_secret"]
+        application = msal.ConfidentialClientApplication(client_id, secret, authority=server.access["authority"])
+        found = application.acquire_token_by_username_password(
+            server.access["username"], server.access["password"], [f"{server.url}//user_impersonation"]
+        )
+        assert found["id_token_claims"]["upn"] == server.access["username"]
+        server.token = found["access_token"]
+        assert server.get("/api/data/v9.1/WhoAmI").status == 200
+    finally:
+        server.close()
+
+
 def test_msal_takes_the_authoritys_file_as_an_argument_too(secure: Running, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("REQUESTS_CA_BUNDLE")
     monkeypatch.delenv("CURL_CA_BUNDLE", raising=False)
