@@ -43,6 +43,7 @@ async def _departments(scene: Scene, contacts: Sequence[str]) -> list[object]:
 
 
 @pytest.mark.parity("N86")
+@pytest.mark.parity("N87")
 @pytest.mark.parity("N135")
 async def test_an_edit_arrives_within_two_passes_while_everybody_is_filled(scene: Scene) -> None:
     await scene.crm.set_clock(datetime.now(UTC) - timedelta(hours=2))
@@ -54,6 +55,7 @@ async def test_an_edit_arrives_within_two_passes_while_everybody_is_filled(scene
     await scene.settle()
     scene.configure(MAPPED)
     overtaken = passes = 0
+    told: list[int] = []
     while None in (shown := await _departments(scene, contacts)):
         title = f"Title {passes}"
         await scene.crm_edit("contact", contacts[-1], jobtitle=title)
@@ -62,8 +64,11 @@ async def test_an_edit_arrives_within_two_passes_while_everybody_is_filled(scene
         person = await scene.person_of(contacts[-1])
         assert person is not None
         assert person["title"] == title
+        told += [line.done for line in scene.status().filling if line.side == "crm" and line.phase == "filling"]
         overtaken += shown.count(None) > 0
         passes += 2
         assert passes < 40, scene.status().filling
     assert overtaken > 2, "the backfill must last for edits to overtake it"
     assert shown == [f"Unit {n}" for n in range(PEOPLE)]
+    assert len(set(told)) > 2, "the status must tell how far it is"
+    assert told == sorted(told)

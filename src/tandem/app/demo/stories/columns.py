@@ -67,5 +67,11 @@ async def person_id(scene: Scene, contact: str) -> int:
     return int((await scene.get_person_of(contact))["id"])
 
 
+async def columns_of(scene: Scene, entity: str) -> set[str]:
+    """The names of a table's columns, as its metadata has them."""
+    path = f"EntityDefinitions(LogicalName='{entity}')/Attributes?$select=LogicalName"
+    return {column["LogicalName"] for column in (await scene.web_api("GET", path))["value"]}
+
+
 async def column_of(scene: Scene, contact: str, name: str) -> Any:
     return (await scene.crm_record("contact", contact) or {}).get(name)
