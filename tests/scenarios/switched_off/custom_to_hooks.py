@@ -18,14 +18,14 @@ from tandem.config.tables import CustomConfig
 from tandem.connectors.dynamics import check, desk, errors
 from tandem.connectors.dynamics.desk import DynamicsDesk
 from tandem.connectors.dynamics.schema import Column
-from tandem.core import mapping_resolver, planner
+from tandem.core import mapping_resolver, planner, related
 from tandem.core.default_mapping import DEFAULT_MAPPINGS, DefaultMapping
 from tandem.core.endings import tombstone
 from tandem.core.memberships import CampaignRule, Roster, who_comes_and_goes
 from tandem.core.plan import LinkPlan, Plan
 from tandem.core.policy import EntityPolicy
-from tandem.core.record import CONTACT, LEAD, USER, Entity, Link, RecordId, RecordKey, Side, State
-from tandem.core.related import Related, Shown, find_shown
+from tandem.core.record import ACCOUNT, CONTACT, LEAD, USER, Entity, Link, RecordId, RecordKey, Side, State
+from tandem.core.related import LINKED_BY, Related, Shown, find_shown
 from tandem.core.requests import Ask, Asked, Deed, Request, RequestState, derived_id
 from tandem.core.schema import FieldInfo
 from tandem.core.subject import Case, Rules, Subject
@@ -57,6 +57,12 @@ def a_custom_table_is_no_parent(monkeypatch: pytest.MonkeyPatch) -> None:
         return find_shown(path, columns, standard)
 
     monkeypatch.setattr(mapping_resolver, "find_shown", shown)
+
+
+@switched_off("N36", story="custom-entity-limits", notices="and are tied to the company of their account")
+def people_alone_are_linked_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    people = {entity: link for entity, link in LINKED_BY.items() if entity != ACCOUNT}
+    monkeypatch.setattr(related, "LINKED_BY", people)
 
 
 @switched_off("N37", story="custom-entity-three-levels", notices="all three levels are linked to the event's person")
@@ -144,7 +150,7 @@ def the_nearest_way_is_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
     add = mapping_resolver._Resolver.add
 
     def nearest(self: mapping_resolver._Resolver, line: WantedPair) -> None:
-        ways = [name for name, info in self._crm.items() if CONTACT in info.targets]
+        ways = [name for name, info in self._crm.items() if LEAD in info.targets]
         if line.pair.marketing == "person" and ways:
             line = replace(line, pair=replace(line.pair, crm=ways[0]))
         add(self, line)
@@ -163,7 +169,7 @@ def a_name_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(policies, "_custom_mapping", cut)
 
 
-def without_tables(monkeypatch: pytest.MonkeyPatch, *tables: str) -> None:
+def _without_tables(monkeypatch: pytest.MonkeyPatch, *tables: str) -> None:
     def others(config: Config) -> dict[Entity, EntityPolicy]:
         return {entity: policy for entity, policy in policies.policies(config).items() if entity not in tables}
 
@@ -184,7 +190,7 @@ def custom_tables_come_after_the_first_copy(monkeypatch: pytest.MonkeyPatch) -> 
 
 @switched_off("N46", story="marketing-lists", notices="lists and their members are objects of Marketo")
 def marketing_lists_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    without_tables(monkeypatch, "list", "listmember")
+    _without_tables(monkeypatch, "list", "listmember")
 
 
 # --- campaigns and their members
@@ -230,12 +236,25 @@ def whoever_is_missing_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Deed, "needs_a_record", property(lambda deed: deed not in without_a_record))
 
 
+@switched_off("N49", story="campaign-steps", notices="who is missing in Dynamics is made first")
+def a_step_makes_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    whoever_is_missing_is_left_out(monkeypatch)
+
+
 @switched_off("N49", story="campaign-by-status", notices="who attended and was missing is made as the rule says")
 def whoever_is_missing_becomes_a_lead(monkeypatch: pytest.MonkeyPatch) -> None:
     async def as_a_lead(engine: Engine, request: Request, person: State | None) -> Asked:
         return replace(await asked_of(engine, request, person), entity=LEAD)
 
     monkeypatch.setattr(requests, "asked_of", as_a_lead)
+
+
+@switched_off("N50", story="campaign-members", notices="and the lead, in a list of its own")
+def leads_share_the_list_of_the_contacts(monkeypatch: pytest.MonkeyPatch) -> None:
+    def shared(engine: Engine, campaign: RecordId, entity: Entity) -> MemberList:
+        return own_list(engine, campaign, CONTACT)
+
+    monkeypatch.setattr(deeds, "own_list", shared)
 
 
 @switched_off("N50", story="campaign-members", notices="in the list that was made first")
@@ -261,7 +280,7 @@ def the_lists_have_other_names(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(deeds, "list_name", lambda entity, campaign: f"{entity}s")
 
 
-def with_rule(monkeypatch: pytest.MonkeyPatch, **other: Any) -> None:
+def _with_rule(monkeypatch: pytest.MonkeyPatch, **other: Any) -> None:
     """The rule of the settings, but for `other` members of it."""
     compare = memberships._compare
 
@@ -273,12 +292,31 @@ def with_rule(monkeypatch: pytest.MonkeyPatch, **other: Any) -> None:
 
 @switched_off("N52", story="campaign-members", notices="whom others added stays")
 def whom_others_added_is_taken_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    with_rule(monkeypatch, remove="all")
+    _with_rule(monkeypatch, remove="all")
 
 
 @switched_off("N52", story="campaign-members", notices="by choice they go too")
 def whom_others_added_stays_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
-    with_rule(monkeypatch, remove="own")
+    _with_rule(monkeypatch, remove="own")
+
+
+def _removing(monkeypatch: pytest.MonkeyPatch, *, others: bool) -> None:
+    remove = deeds._remove_from_campaign
+
+    async def otherwise(engine: Engine, request: Request, record: RecordKey) -> Settled | Step:
+        return await remove(engine, replace(request, arguments={**request.arguments, "others": others}), record)
+
+    monkeypatch.setattr(deeds, "_remove_from_campaign", otherwise)
+
+
+@switched_off("N52", story="campaign-steps", notices="whom others added stays")
+def a_step_takes_out_whoever_is_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    _removing(monkeypatch, others=True)
+
+
+@switched_off("N52", story="campaign-steps", notices="unless the step says others too")
+def a_step_takes_out_its_own_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    _removing(monkeypatch, others=False)
 
 
 @switched_off("N53", story="campaign-members", notices="and whom somebody else takes out is put back")
@@ -293,6 +331,11 @@ def only_what_tandem_changed_counts(monkeypatch: pytest.MonkeyPatch) -> None:
         return [ask for ask in asks if ask.person not in known]
 
     monkeypatch.setattr(memberships, "who_comes_and_goes", as_changed_here)
+
+
+@switched_off("N54", story="campaign-steps", notices="a campaign that is not active takes nobody")
+def a_campaign_that_is_over_takes_people(monkeypatch: pytest.MonkeyPatch) -> None:
+    every_campaign_counts_as_active(monkeypatch)
 
 
 @switched_off("N54", story="campaign-members", notices="a campaign that is not active is left alone")
