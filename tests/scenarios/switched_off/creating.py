@@ -15,13 +15,7 @@ from tandem.app.run_loop import RunLoop
 from tandem.core import creation, planner
 from tandem.core.memberships import CreationRule
 from tandem.core.plan import FieldWrite, Plan
-from tandem.core.record import (
-    LEAD,
-    Entity,
-    Link,
-    RecordId,
-    State,
-)
+from tandem.core.record import LEAD, Entity, Link, RecordId, State
 from tandem.core.requests import Ask, Asked, Deed, Request, RequestState
 from tandem.core.subject import Case
 from tandem.runtime import asking, candidates, foresight, memberships, requests
