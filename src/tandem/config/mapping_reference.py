@@ -32,8 +32,8 @@ Dynamics column does not exist is left out and named by `tandem check`.
 `@id`, `@type` and `@deleted` are no columns: they are the record's GUID, the kind of record, and whether it is gone.
 `{PERSON_KEY}` holds the key where the instance describes it; elsewhere it is `{OWN_PERSON_KEY.marketing}`, made as a
 {OWN_PERSON_KEY.native_type} field. An *opt-out* moves only from no to yes. Opportunities have more such names, made of
-several columns ([Show opportunities](../how-to/show-opportunities.md)). Names and columns of what a lookup leads to can be
-added ([Show what a lookup leads to](../how-to/show-lookups-by-name.md)).
+several columns ([Show opportunities](../how-to/show-opportunities.md)). Names and columns of what a lookup leads to can
+be added ([Show what a lookup leads to](../how-to/show-lookups-by-name.md)).
 """
 
 _TITLES: Final[dict[Entity, str]] = {

@@ -82,6 +82,7 @@ async def test_what_has_no_end_of_one_type_is_not_described(connector: DynamicsC
 
 async def schema_calls(connector: DynamicsConnector, entity: Entity, *paths: str) -> int:
     """More than the description of the table itself takes."""
+    await connector.fetch_identity()  # signed in
     alone = await calls_of(connector, lambda: connector.fetch_schema(entity))
     return await calls_of(connector, lambda: connector.fetch_schema(entity, paths)) - alone
 
