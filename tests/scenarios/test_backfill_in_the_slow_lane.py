@@ -1,4 +1,5 @@
-"""While a new field is filled for everybody, live edits go first: over both emulators, pass by pass."""
+"""While a new field is filled for everybody, or a new table is loaded, live edits go first: over both emulators, pass
+by pass."""
 
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
@@ -8,12 +9,16 @@ from pathlib import Path
 import pytest
 
 from tandem.app.build import opened
+from tandem.app.demo.stories.custom import shown
 from tandem.app.demo.stories.registry import Story
 from tandem.app.demo.stories.scene import Scene
+from tandem.app.demo.stories.visits import VISITS, make_table_of_visits
+from tandem.app.demo.world import MARKETING
 from tandem.runtime.sync_pass import run_pass
 from tests.scenarios.emulator_pair import Pair
 
 PEOPLE = 60
+VISITS_COUNT = 50
 MAPPED = "[[entities.contact.fields]]\ncrm = 'department'\nmarketing = 'department'\n"
 
 
@@ -72,3 +77,25 @@ async def test_an_edit_arrives_within_two_passes_while_everybody_is_filled(scene
     assert shown == [f"Unit {n}" for n in range(PEOPLE)]
     assert len(set(told)) > 2, "the status must tell how far it is"
     assert told == sorted(told)
+
+
+@pytest.mark.parity("N41")
+async def test_an_edit_arrives_at_once_while_a_table_is_loaded(scene: Scene) -> None:
+    await make_table_of_visits(scene)
+    await scene.crm.set_clock(datetime.now(UTC) - timedelta(hours=2))
+    visits = [await scene.crm_enter("new_visit", new_name=f"Visit {n}") for n in range(VISITS_COUNT)]
+    await scene.crm.set_clock(datetime.now(UTC))
+    await scene.settle()
+    scene.configure(VISITS)
+    await scene.apply_schema()
+    overtaken = 0
+    while (loaded := len(await scene.records(MARKETING, "visit"))) < VISITS_COUNT:
+        assert overtaken < 20, scene.status().filling
+        name = f"Edited, {loaded} are there"
+        await scene.crm_edit("new_visit", visits[-1], new_name=name)
+        await _a_small_pass(scene)
+        assert (await shown(scene, "visit", visits[-1])).get("title") == name
+        overtaken += 1
+    assert overtaken > 3, "the load must last for edits to overtake it"
+    titles = {str(row["title"]) for row in await scene.records(MARKETING, "visit")}
+    assert titles == {name, *(f"Visit {n}" for n in range(VISITS_COUNT - 1))}
