@@ -149,6 +149,14 @@ async def test_every_way_of_reading_shows_it(connector: DynamicsConnector, emula
     assert [r.values for r in of_made([page async for page in span])] == [expected]
 
 
+async def test_a_record_that_was_merged_still_says_into_which(connector: DynamicsConnector, emulator: Emulator) -> None:
+    survivor, loser = (emulator.create("contact", lastname=name) for name in ("Survivor", "Loser"))
+    emulator.control("people/merge", {"entity": "contact", "winner": survivor, "loser": loser})
+    (reading,) = await connector.fetch_records(CONTACT, ("lastname", "masterid", OWNER), [RecordId(loser)])
+    assert reading.merged_into == survivor
+    assert reading.values[:2] == ("Loser", survivor)
+
+
 # --- what it costs
 
 

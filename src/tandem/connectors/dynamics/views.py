@@ -107,7 +107,7 @@ class Lens:
         if row is None:
             return Reading(reading.id, presence=Presence.GONE)
         values = (self._value(name, row, facts) for name in self._fields)
-        return Reading(reading.id, tuple(values), reading.version)
+        return Reading(reading.id, tuple(values), reading.version, merged_into=reading.merged_into)
 
     def _value(self, name: str, row: Row, facts: Mapping[tuple[str, str], Facts]) -> Value:
         column = self._derived.get(name)
