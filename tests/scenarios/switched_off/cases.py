@@ -19,6 +19,8 @@ MODULES: Final = (
     "deletions_to_fields",
     "filters_to_operations",
     "on_premises",
+    "operations",
+    "kinds",
 )
 
 

@@ -512,7 +512,7 @@ def nobody_is_told_how_far_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
     )
 
 
-@switched_off("N88", story="drift-repaired", notices="the account's values are back")
+@switched_off("N88", story="drift-repaired", notices="what Dynamics owns is as it is there")
 def what_was_found_is_not_repaired(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(proof, "mark_for_repair", lambda engine, differences: Marked())
 

@@ -12,6 +12,7 @@ from tandem.app.demo.stories import (
     going_live,
     hooks,
     identity,
+    kinds,
     lookups,
     memberships,
     missing_tables,
@@ -38,6 +39,7 @@ MODULES: Final[tuple[ModuleType, ...]] = (
     memberships,
     going_live,
     operations,
+    kinds,
 )
 
 
