@@ -20,6 +20,7 @@ MODULES: Final = (
     "filters_to_operations",
     "on_premises",
     "operations",
+    "operations",
     "kinds",
 )
 
