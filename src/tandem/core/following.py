@@ -20,8 +20,8 @@ from tandem.core.values import same
 PLACE = ""
 """Stands among the pairs for the record's place in marketing, which changes when people are merged there."""
 
-_MADE_OF: Final[Mapping[str, tuple[str, ...]]] = {"fullname": ("firstname", "lastname")}
-"""Columns that Dynamics makes of others, which are mapped rather than they."""
+_MADE_OF: Final[Mapping[str, tuple[str, ...]]] = {"fullname": ("firstname", "middlename", "lastname")}
+"""Columns that Dynamics makes of others, which are mapped rather than they: those of them that are."""
 
 
 def shown_pairs(mappings: Iterable[EntityMapping]) -> dict[Entity, frozenset[str]]:
@@ -91,8 +91,8 @@ def _columns_moved(before: Link, subject: Subject, columns: Iterable[str], mappi
 
 def _has_moved(column: str, before: Link, crm: State, mapping: EntityMapping) -> bool:
     places = {pair.crm: place for place, pair in enumerate(mapping.pairs)}
-    names = (column,) if column in places else _MADE_OF.get(column, (column,))
-    if not places.keys() >= set(names):
+    names = [name for name in (column, *_MADE_OF.get(column, ())) if name in places]
+    if not names:
         return True
     present = mapping.crm_values(crm.values)
     return any(not same(before.base.crm[places[name]], present[places[name]]) for name in names)
