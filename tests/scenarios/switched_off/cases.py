@@ -20,7 +20,6 @@ MODULES: Final = (
     "filters_to_operations",
     "on_premises",
     "operations",
-    "operations",
     "kinds",
 )
 
