@@ -71,8 +71,9 @@ def _batches(engine: Engine, rows: Sequence[JournalRow]) -> Iterator[Sequence[Jo
 async def _apply_batch(engine: Engine, batch: Sequence[JournalRow], counts: Counts) -> None:
     if _creates_by_dedupe_key(engine, batch[0].action):
         batch = await _look_again(engine, batch, counts)
-    if batch:
-        _keep_lease(engine, batch)
+    if not batch:
+        return
+    with engine.lease.during_call(_lasts_s(engine, batch)):
         engine.store.mark_sent([row.number for row in batch], engine.clock.now())
         await _send(engine, batch, counts)
 
@@ -84,11 +85,9 @@ def _creates_by_dedupe_key(engine: Engine, action: Action) -> bool:
     return action.lookup == engine.mapping_of(action.entity).dedupe_field
 
 
-def _keep_lease(engine: Engine, batch: Sequence[JournalRow]) -> None:
-    """A call starts only under a lease that outlives it."""
+def _lasts_s(engine: Engine, batch: Sequence[JournalRow]) -> float:
     action = batch[0].action
-    lasts_s = engine.connector(action.side).settle_s(action.entity, len(batch), action.kind)
-    engine.store.renew_lease(max(engine.settings.lease_s, lasts_s), engine.clock.now())
+    return engine.connector(action.side).settle_s(action.entity, len(batch), action.kind)
 
 
 async def _look_again(engine: Engine, batch: Sequence[JournalRow], counts: Counts) -> Sequence[JournalRow]:
@@ -137,7 +136,8 @@ async def _split(engine: Engine, batch: Sequence[JournalRow], error: RejectedErr
         return
     middle = len(batch) // 2
     for half in (batch[:middle], batch[middle:]):
-        await _send(engine, half, counts)
+        with engine.lease.during_call(_lasts_s(engine, half)):
+            await _send(engine, half, counts)
 
 
 def to_write(action: Action) -> Write:

@@ -34,9 +34,11 @@ def load_ceiling(engine: Engine) -> Ceiling | None:
         return None
     present = _present(engine)
     ceiling = Ceiling(int(default or 0) if named is None else named, present, is_default=named is None)
-    if engine.store.load_setting(_USED) not in (None, str(ceiling.people)):
+    used = engine.store.load_setting(_USED)
+    if used not in (None, str(ceiling.people)):
         engine.store.wake_inbox()
-    engine.store.save_setting(_USED, str(ceiling.people))
+    if used != str(ceiling.people):
+        engine.store.save_setting(_USED, str(ceiling.people))
     return ceiling
 
 

@@ -30,6 +30,7 @@ from tandem.core.record import (
 )
 from tandem.core.requests import Asked
 from tandem.ports import Clock, Connector, Desk, IdSource, Rosters, Store
+from tandem.runtime.lease import HeldLease
 
 UNBOUNDED = 2**62
 
@@ -104,9 +105,11 @@ class Engine:
     """Who alone takes part; None in the whole sync."""
     schemas_seen_at: datetime | None = None
     """When the sides' fields were last compared with the mappings."""
-    is_leased: bool = False
-    """A pass is under way; a plan alone reads without the lease."""
     _marks: "Marks" = field(default_factory=list)
+
+    @cached_property
+    def lease(self) -> HeldLease:
+        return HeldLease(self.store, self.clock, self.settings.lease_s)
 
     @cached_property
     def stages(self) -> tuple[tuple[Entity, tuple[Entity, ...]], ...]:
@@ -140,11 +143,6 @@ class Engine:
 
     def begin_read(self) -> ReadNumber:
         return self.store.next_read_number()
-
-    def keep_lease(self) -> None:
-        """What takes long calls this between its parts, so that no other worker takes the sync for abandoned."""
-        if self.is_leased:
-            self.store.renew_lease(self.settings.lease_s, self.clock.now())
 
     def mark_time(self) -> None:
         """Remember, across restarts too, that every reading with a lower number than the next had ended by now."""

@@ -110,7 +110,7 @@ async def store_page(
     engine: Engine, side: Side, entity: Entity, page: Page, number: ReadNumber, *, lane: Lane = Lane.NORMAL
 ) -> int:
     """How many records it brought. In the slow lane the feed's own cursor stays where it is."""
-    engine.keep_lease()
+    engine.lease.keep()
     is_live = lane is not Lane.SLOW
     states = {reading.id: to_state(side, entity, reading, number) for reading in page.readings}
     fresh = _fresh_records(engine, page.touched)

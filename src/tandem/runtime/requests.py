@@ -145,11 +145,12 @@ class Reception:
                     await self._add([(request, record)])
 
     async def _take(self, requests: Sequence[Request], step: Step) -> None:
-        engine = self._engine
-        engine.store.renew_lease(max(engine.settings.lease_s, engine.crm.settle_s(CONTACT)), engine.clock.now())
-        sent = [self._sent(request, step) for request in requests]
+        lease, lasts_s = self._engine.lease, self._engine.crm.settle_s(CONTACT)
+        sent: list[Request] = []
         try:
-            is_done = await step.act()
+            with lease.during_call(lasts_s):
+                sent += [self._sent(request, step) for request in requests]
+                is_done = await step.act()
         except UnknownOutcomeError:
             self.counts["unknown"] += len(sent)
             return

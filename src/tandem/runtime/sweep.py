@@ -59,7 +59,7 @@ async def _sweep(engine: Engine, entity: Entity) -> int:
     tells_nothing = await engine.crm.sweep_of(entity) is Sweep.EVERYTHING
     present: set[bytes] = set()
     async for ids in engine.crm.fetch_ids(entity):
-        engine.keep_lease()
+        engine.lease.keep()
         present.update(map(_packed, ids))
         if tells_nothing:
             await _read_new(engine, entity, ids)
@@ -97,7 +97,7 @@ async def _compare(engine: Engine, entity: Entity) -> int:
     mapping, compared = engine.mappings[entity], 0
     links = (link for link in engine.store.iter_links(entity) if link.status is LinkStatus.LIVE and link.marketing)
     for batch in _batches(links):
-        engine.keep_lease()
+        engine.lease.keep()
         by_id = {link.marketing.id: link for link in batch if link.marketing}
         readings = await engine.marketing.fetch_records(mapping.marketing_entity, mapping.marketing_fields, list(by_id))
         differing = [

@@ -19,7 +19,7 @@ from tandem.core.plan import Plan
 from tandem.core.planner import plan_pass
 from tandem.core.record import OPPORTUNITY, OPPORTUNITY_ROLE, PERSON, Entity, Lane
 from tandem.core.subject import Rules, Subject
-from tandem.ports import Claim, JournalRow, RunSummary
+from tandem.ports import Claim, JournalRow, Lease, RunSummary
 from tandem.runtime.apply import apply
 from tandem.runtime.backfill import FIRST_COPY, givers
 from tandem.runtime.ceiling import load_ceiling
@@ -77,8 +77,7 @@ async def run_pass(engine: Engine) -> PassResult:
     """
     ensure_running(engine.store)
     run_id, started_at = engine.ids.new_id(), engine.clock.now()
-    await _acquire_lease(engine)
-    engine.is_leased = True
+    engine.lease.begin(await _acquire_lease(engine))
     progress = _Progress(Reception(engine))
     calls = engine.crm.calls, engine.marketing.calls
     error: str | None = None
@@ -88,24 +87,26 @@ async def run_pass(engine: Engine) -> PassResult:
         error = f"{type(failure).__name__}: {failure}"
         raise
     finally:
-        engine.is_leased = False
+        engine.lease.end()
         finished_at = engine.clock.now()
         _finish(engine, RunSummary(run_id, started_at, finished_at, dict(progress.counts), error), *calls)
     return PassResult(run_id, dict(progress.counts), tuple(progress.questions), started_at, finished_at)
 
 
-async def _acquire_lease(engine: Engine) -> None:
+async def _acquire_lease(engine: Engine) -> Lease:
     """Take the lease over from a holder that is gone, or wait as long as one lease for a holder elsewhere."""
     store, ttl = engine.store, engine.settings.lease_s
     deadline = engine.clock.now() + timedelta(seconds=ttl if engine.settings.settle_wait_s else 0)
-    while store.acquire_lease(engine.holder, ttl, engine.clock.now()) is None:
+    while (lease := store.acquire_lease(engine.holder, ttl, engine.clock.now())) is None:
         held = store.load_lease()
         if held is not None and engine.is_gone(held.holder):
-            store.acquire_lease(held.holder, ttl, engine.clock.now())
-            return
+            taken_over = store.acquire_lease(held.holder, ttl, engine.clock.now())
+            if taken_over is not None:
+                return taken_over
         if engine.clock.now() >= deadline:
             raise LeaseLostError("another process is working on this sync; wait for it to end")
         await engine.clock.sleep(1.0)
+    return lease
 
 
 def _finish(engine: Engine, run: RunSummary, crm_calls: int, marketing_calls: int) -> None:
@@ -218,7 +219,7 @@ async def _run_stage(
     """Work a stage off down to a lane; how many rounds it took."""
     fruitless = rounds = 0
     while rounds < rounds_max and fruitless < _MAX_FRUITLESS_ROUNDS and not is_paused(engine.store, crm_entities):
-        engine.keep_lease()
+        engine.lease.keep()
         await _serve_requests(engine, run_id, progress)
         now = engine.clock.now()
         claims = engine.store.claim(marketing_entity, crm_entities, engine.claim_size, now, slowest=slowest)
