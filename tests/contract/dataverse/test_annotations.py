@@ -95,6 +95,19 @@ def test_2_2_annotations_come_as_they_were_asked_for(org: InProcess, asked: str,
     assert {name.partition("@")[2] for name in answer.body if name.startswith("_ownerid_value@")} == there
 
 
+def test_names_of_lookups_come_with_tracked_reads_and_their_changes_too(org: InProcess) -> None:
+    """For every column that has a formatted value: they cannot be had for one (sections 3.1 and 4)."""
+    prefer = f'odata.track-changes,odata.include-annotations="{FORMATTED}"'
+    columns = "lastname,statecode,_transactioncurrencyid_value"
+    link = list(org.pages(f"contacts?$select={columns}", Prefer=prefer))[-1]["@odata.deltaLink"]
+    currency = org.get("transactioncurrencies?$select=currencyname").body["value"][0]
+    bind = {"transactioncurrencyid@odata.bind": f"transactioncurrencies({currency['transactioncurrencyid']})"}
+    key = org.create("contacts", lastname="Delta", **bind)
+    (row,) = (row for row in org.get(link, Prefer=prefer).body["value"] if row.get("contactid") == key)
+    assert text(row, "_transactioncurrencyid_value") == currency["currencyname"]
+    assert text(row, "statecode") == "Active"
+
+
 # Counts (3.2).
 
 
