@@ -13,6 +13,7 @@ import pytest
 from tests.docs import collected
 from tests.docs.parity_page import PAGE, Row, parse
 from tests.ground.repository import ROOT
+from tests.scenarios.switched_off.cases import all_cases
 
 STATUSES = {"same", "better", "not applicable"}
 VENDOR_ARTEFACTS = {"N72", "N103", "N107", "N114", "N125", "N134"}
@@ -60,6 +61,13 @@ def test_every_other_row_names_tests_that_are_run_and_carry_its_mark(rows: list[
     shown = [row for row in rows if row.status in ("same", "better")]
     complaints = [(row.number, complaint_of(row, test, tests)) for row in shown for test in row.tests or ("",)]
     assert [(number, complaint) for number, complaint in complaints if complaint is not None] == []
+
+
+def test_each_test_of_a_row_is_known_to_fail_without_its_rule(rows: list[Row]) -> None:
+    """The long runs play these cases (``tests/scenarios/test_rules_switched_off.py``)."""
+    shown = {(row.number, test) for row in rows for test in row.tests}
+    switched = {(row, case.test) for case in all_cases().values() for row in case.rows}
+    assert (sorted(shown - switched), sorted(switched - shown)) == ([], [])
 
 
 def complaint_of(row: Row, test: str, tests: Mapping[str, Any]) -> str | None:

@@ -5,24 +5,21 @@ from pathlib import Path
 import pytest
 
 from tandem.app.demo.stories.catalogue import find_story
-from tests.docs.parity_page import PAGE, parse
 from tests.scenarios.emulator_pair import Pair
 from tests.scenarios.switched_off.cases import Case, all_cases
 from tests.scenarios.switched_off.processes import complaint_of_test, environment_without
-
-pytestmark = pytest.mark.soak
-
-
-def test_every_row_of_the_page_has_a_case_for_each_of_its_tests() -> None:
-    shown = {(row.number, test) for row in parse(PAGE.read_text(encoding="utf-8")) for test in row.tests}
-    switched = {(row, case.test) for case in all_cases().values() for row in case.rows}
-    assert (sorted(shown - switched), sorted(switched - shown)) == ([], [])
 
 
 def _cases(of_story: bool) -> list[Case]:
     return [case for case in all_cases().values() if (case.story is not None) == of_story]
 
 
+@pytest.mark.parametrize("case", all_cases().values(), ids=lambda case: case.name)
+def test_the_rule_is_where_the_case_takes_it_out(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
+    case.switch(monkeypatch)
+
+
+@pytest.mark.soak
 @pytest.mark.parametrize("case", _cases(of_story=True), ids=lambda case: case.name)
 async def test_the_story_notices(case: Case, pair: Pair, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in environment_without(case).items():
@@ -33,6 +30,7 @@ async def test_the_story_notices(case: Case, pair: Pair, tmp_path: Path, monkeyp
     assert any(case.notices in complaint for complaint in result.complaints), result.complaints
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize("case", _cases(of_story=False), ids=lambda case: case.name)
 def test_the_test_notices(case: Case) -> None:
     complaint = complaint_of_test(case)
