@@ -51,7 +51,8 @@ class Qualification:
         if wanted.CreateAccount:
             made["account"] = self._create(call, wanted, "account", row, {})
         if wanted.CreateContact:
-            made["contact"] = self._create(call, wanted, "contact", row, self._company(made.get("account")))
+            company = self._company(made.get("account") or row.get("parentaccountid"))
+            made["contact"] = self._create(call, wanted, "contact", row, company)
         if wanted.CreateOpportunity:
             made["opportunity"] = self._create(call, wanted, "opportunity", row, self._deal(wanted, row, made))
         self._close(call, lead, row, wanted.Status, made)

@@ -86,6 +86,13 @@ def test_5_9_customer_currency_and_campaign_may_be_named(org: InProcess) -> None
     assert opportunity["_transactioncurrencyid_value"] == currency
 
 
+def test_5_9_a_lead_of_an_existing_account_becomes_a_contact_of_it(org: InProcess) -> None:
+    account = org.create("accounts", name="Existing")
+    lead = a_lead(org, **{"parentaccountid@odata.bind": f"/accounts({account})"})
+    contact, opportunity = qualify(org, lead, CreateAccount=False).rows
+    assert contact["_parentcustomerid_value"] == opportunity["_customerid_value"] == account
+
+
 def test_5_9_the_new_rows_stand_alone_where_the_switch_says_so(settings: InProcess) -> None:
     settings.set("/settings", qualify_links_rows=False)
     _, contact, opportunity = qualify(settings, a_lead(settings)).rows

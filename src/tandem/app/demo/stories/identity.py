@@ -32,11 +32,20 @@ async def _merge_in_marketing(scene: Scene, loser: Any, winner: Any) -> None:
 async def qualify_with_account(scene: Scene) -> None:
     lead = await scene.crm_enter("lead", lastname="Vries", emailaddress1="vries@story.example", companyname="Vries BV")
     other = await scene.crm_enter("lead", lastname="Zonder", emailaddress1="zonder@story.example")
+    old = await scene.crm_enter("account", name="Bestaand BV")
+    known = await scene.crm_enter(
+        "lead",
+        lastname="Bekend",
+        emailaddress1="bekend@story.example",
+        parentaccountid={"entity": "account", "id": old},
+    )
     await scene.settle()
+    before = await scene.get_person_of(known)
     person, alone = await scene.get_person_of(lead), await scene.get_person_of(other)
     await scene.marketing_edit(person["id"], phone="+31 20 1")
     contact = await _qualify(scene, lead, create_account=True, create_opportunity=True)
     plain = await _qualify(scene, other)
+    colleague = await _qualify(scene, known)
     await scene.settle()
     now, same = await scene.get_person_of(contact), await scene.get_person_of(plain)
     scene.check("the person is the one the lead was", now["id"] == person["id"])
@@ -48,7 +57,10 @@ async def qualify_with_account(scene: Scene) -> None:
         "an edit made meanwhile is on the contact", await _value(scene, "contact", contact, "telephone1") == "+31 20 1"
     )
     scene.check("without account and opportunity it is the same person too", same["id"] == alone["id"])
-    scene.check("nobody was made beside them", len(await scene.people()) == 2)
+    joined = await scene.get_person_of(colleague)
+    scene.check("a contact under an account that was there joins its company", joined.get("company") == "Bestaand BV")
+    scene.check("as the person that it was", joined["id"] == before["id"])
+    scene.check("nobody was made beside them", len(await scene.people()) == 3)
 
 
 @story("qualify-during-write", "A lead is qualified while a write to its person has no answer yet", rows=("N70",))
