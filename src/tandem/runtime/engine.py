@@ -105,6 +105,8 @@ class Engine:
     """Who alone takes part; None in the whole sync."""
     schemas_seen_at: datetime | None = None
     """When the sides' fields were last compared with the mappings."""
+    forgot_at: datetime | None = None
+    """When what has grown old was last dropped from the store."""
     _marks: "Marks" = field(default_factory=list)
 
     @cached_property

@@ -77,7 +77,6 @@ class Reception:
                 self._end(request, RequestState.DONE, f"carried: {record.entity} {record.id}")
         await self._refuse_the_hopeless(requests, links)
         self._engine.asked.clear()
-        self._engine.store.drop_requests_before(self._engine.clock.now() - KEPT)
 
     # --- bringing in
 

@@ -35,13 +35,14 @@ from tandem.runtime.memberships import follow_memberships
 from tandem.runtime.parents import find_parents, name_parents
 from tandem.runtime.pauses import ensure_running, is_paused, load_pauses
 from tandem.runtime.pilot import begin, choose, choose_linked, stages_of, with_rest_aside
-from tandem.runtime.requests import Reception
+from tandem.runtime.requests import KEPT, Reception
 from tandem.runtime.schema_watch import look_at_schemas_when_due
 from tandem.runtime.shown import note_moved
 from tandem.runtime.sweep import look_further
 from tandem.telemetry import get_logger
 
 _MAX_FRUITLESS_ROUNDS = 3
+_FORGET_EVERY = timedelta(hours=1)
 """Rounds in a row that applied nothing and used nothing up: what is left is left for the next pass."""
 
 log = get_logger()
@@ -151,10 +152,14 @@ async def _run(engine: Engine, run_id: str, progress: _Progress) -> None:
 
 
 def _forget(engine: Engine) -> None:
-    """What no pass looks at any more, and what people have had time to look at."""
+    """What no pass looks at any more, and what people have had time to look at; now and then, as it writes."""
     now = engine.clock.now()
+    if engine.forgot_at is not None and now - engine.forgot_at < _FORGET_EVERY:
+        return
+    engine.forgot_at = now
     engine.store.drop_records_before(now - timedelta(days=2))
     engine.store.drop_history_before(now - timedelta(days=engine.settings.history_days))
+    engine.store.drop_requests_before(now - KEPT)
 
 
 async def _read_back(engine: Engine, run_id: str, progress: _Progress) -> None:
