@@ -42,8 +42,8 @@ from tandem.runtime.sweep import look_further
 from tandem.telemetry import get_logger
 
 _MAX_FRUITLESS_ROUNDS = 3
-_FORGET_EVERY = timedelta(hours=1)
 """Rounds in a row that applied nothing and used nothing up: what is left is left for the next pass."""
+_FORGET_EVERY = timedelta(hours=1)
 
 log = get_logger()
 
