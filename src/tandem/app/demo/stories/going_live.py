@@ -71,9 +71,12 @@ async def people_ceiling(scene: Scene) -> None:
         await scene.marketing_enter(lastName=f"Known {number}", email=f"known.{number}@story.example")
     contacts = [await _contact(scene, f"New{number}") for number in range(3)]
     known = await scene.crm_enter("contact", lastname="Known", emailaddress1="known.0@story.example")
-    scene.configure("[marketing]\nmax_people = 11\n")
+    said = scene.base["marketing"].items()
+    scene.base = {**scene.base, "marketing": {name: value for name, value in said if name != "max_people"}}
+    scene.configure()
     plan = (await scene.tandem("plan", "--json")).json()
     scene.check("the plan names both numbers", (plan["people"]["present"], plan["people"]["ceiling"]) == (10, 11))
+    scene.check("a tenth more, as the settings say nothing", plan["people"]["is_default"])
     scene.check("and makes what fits", plan["counts"].get("marketing.create.person") == 1)
     await scene.settle()
     scene.check("one more person is in Marketo", len(await scene.people()) == 11)
