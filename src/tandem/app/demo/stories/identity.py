@@ -245,3 +245,23 @@ async def shared_inbox_address(scene: Scene) -> None:
         "an inactive record is shown as such",
         (await scene.person_of(closed) or {}).get("leadStatus") != adopted.get("leadStatus"),
     )
+
+
+@story(
+    "dedupe-rule",
+    "Who is the same is a rule of the settings: here the address and the last name, as a family shares one address",
+    settings='[matching]\ndedupe = ["email", "lastName"]\n',
+)
+async def dedupe_rule(scene: Scene) -> None:
+    email = "family@story.example"
+    kim, lee = [await scene.marketing_enter(lastName=name, email=email) for name in ("Kim", "Lee")]
+    same = await scene.crm_enter("contact", lastname="Lee", emailaddress1=email)
+    new = await scene.crm_enter("contact", lastname="Park", emailaddress1=email)
+    await scene.settle()
+    scene.check("who has the address and the name is the same", (await scene.get_person_of(same))["id"] == lee)
+    made = await scene.get_person_of(new)
+    scene.check("who has the address alone is somebody new", made["id"] not in (kim, lee))
+    scene.check("and nobody was made beside them", len(await scene.people()) == 3)
+    carriers = {row["id"] for record in (same, new) for row in await scene.people_of(record)}
+    scene.check("whom no record matches stays alone", kim not in carriers)
+    scene.check("nothing is held", not scene.held())
