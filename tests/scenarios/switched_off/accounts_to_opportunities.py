@@ -158,14 +158,24 @@ def an_account_that_buys_is_not_named(monkeypatch: pytest.MonkeyPatch) -> None:
     derive(monkeypatch, OPPORTUNITY, "@account", lambda row, facts: facts.get(str(row["contactid"])))
 
 
-@switched_off("N33", story="opportunity-customer", notices="Both on the form: its roles")
-def the_contact_on_the_form_has_a_role_beside_the_account(monkeypatch: pytest.MonkeyPatch) -> None:
+def customer_is(monkeypatch: pytest.MonkeyPatch, column: str) -> None:
+    """Whoever an opportunity names in this column is its customer, with a role."""
     known = DEFAULT_MAPPINGS[OPPORTUNITY_CUSTOMER]
-    pairs = tuple(replace(pair, crm="parentcontactid") if pair.crm == "contactid" else pair for pair in known.pairs)
+    pairs = tuple(replace(pair, crm=column) if pair.crm == "contactid" else pair for pair in known.pairs)
     monkeypatch.setitem(DEFAULT_MAPPINGS, OPPORTUNITY_CUSTOMER, replace(known, pairs=pairs))
     view = opportunities.VIEWS[OPPORTUNITY_CUSTOMER]
-    on_form = replace(view, tells=("parentcontactid",), belongs=lambda row: row["parentcontactid"] is not None)
-    see_only(monkeypatch, OPPORTUNITY_CUSTOMER, on_form)
+    named = replace(view, tells=(column,), belongs=lambda row: row[column] is not None)
+    see_only(monkeypatch, OPPORTUNITY_CUSTOMER, named)
+
+
+@switched_off("N32", story="opportunity-customer", notices="no role waits for a person that an account is not")
+def an_account_that_buys_is_taken_for_a_person(monkeypatch: pytest.MonkeyPatch) -> None:
+    customer_is(monkeypatch, "customerid")
+
+
+@switched_off("N33", story="opportunity-customer", notices="Both on the form: its roles")
+def the_contact_on_the_form_has_a_role_beside_the_account(monkeypatch: pytest.MonkeyPatch) -> None:
+    customer_is(monkeypatch, "parentcontactid")
 
 
 @switched_off("N34", story="connection-pairs", notices="of the pairs that lead to a person one row each is taken")

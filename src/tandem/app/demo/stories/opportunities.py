@@ -232,6 +232,7 @@ async def opportunity_customer(scene: Scene) -> None:
         scene.check(f"{name}: its company", found is not None and found.get("externalCompanyId") == employer)
         wanted = {(await number_of(scene, person), "Customer")} if person else set()
         scene.check(f"{name}: its roles", await roles_of(scene, deal) == wanted)
+    scene.check("no role waits for a person that an account is not", not scene.held())
     other = await scene.crm_enter("account", name="New employer Ltd")
     await scene.crm_edit("contact", at_work, parentcustomerid=customer("account", other))
     await scene.crm_edit("opportunity", of_nobody, customerid=customer("account", other))
