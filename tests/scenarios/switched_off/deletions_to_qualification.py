@@ -37,7 +37,7 @@ from tests.scenarios.switched_off.cases import switched_off
 # --- converting
 
 
-@switched_off("N60", story="push-by-webhook", notices="it is one lead")
+@switched_off("N60", story="push-by-webhook", notices="who is a lead stays one, whatever the step asks for")
 def a_flow_step_converts_a_lead(monkeypatch: pytest.MonkeyPatch) -> None:
     """Who is asked for as a contact is qualified there and then."""
     do = Reception._do

@@ -49,6 +49,8 @@ async def push_by_webhook(scene: Scene) -> None:
         scene.check("the step's repetition is told so", await told(scene, person) == "exists already")
         is_carried = await until(lambda: _is_called(scene, person, "Typed in Dynamics"))
         scene.check("and changes nothing: what Dynamics changed goes to Marketo as ever", is_carried)
+        kinds = [entity for entity, _ in await records_of(scene, email)]
+        scene.check("who is a lead stays one, whatever the step asks for", kinds == ["lead"])
         await scene.crm_edit("lead", lead, lastname="Renamed in Dynamics")
         await call(scene, base, person, "sync-person", force="true")
         is_back = await until(lambda: _has_last_name(scene, lead, "Person"))
