@@ -8,7 +8,7 @@ import pytest
 from tandem.core.following import moved_by, shown_pairs, with_follows
 from tandem.core.mapping import Watch
 from tandem.core.plan import Action, ActionKind, FieldWrite, LinkPlan, Plan
-from tandem.core.record import ACCOUNT, CONTACT, PERSON, Entity, RecordId, Side
+from tandem.core.record import ACCOUNT, CONTACT, PERSON, Base, Entity, LinkStatus, RecordId, Side
 from tandem.core.subject import Rules
 from tests.builders import small_mappings, small_policies
 from tests.core.people import ada_linked, in_crm, in_marketing, subject
@@ -49,6 +49,14 @@ def test_a_mapped_column_moves_with_its_value_and_a_made_one_with_its_parts(
     values: dict[str, Any], columns: tuple[str, ...]
 ) -> None:
     assert moved(**values) == columns
+
+
+def test_of_a_record_that_was_never_planned_every_column_moves() -> None:
+    crm = in_crm()
+    rules = Rules("test", small_mappings(), small_policies(), shown={CONTACT: frozenset(COLUMNS)})
+    new = LinkPlan("Ada", CONTACT, None, crm.key, None, LinkStatus.PENDING, Base.unknown(9))
+    (stamped,) = with_follows(Plan((new,)), [subject(None, crm)], rules).links
+    assert (sorted(stamped.moved), stamped.moved_at) == (sorted(COLUMNS), crm.read_number)
 
 
 def update(side: Side, entity: Entity, **fields: str) -> Action:

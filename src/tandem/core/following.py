@@ -68,10 +68,8 @@ def _moved(
     link: LinkPlan, subject: Subject, shown: frozenset[str], mappings: Mapping[Entity, EntityMapping]
 ) -> tuple[str, ...]:
     before, mapping = subject.link, mappings[link.crm_entity]
-    if not shown or before is None or len(before.base.crm) != len(link.base.crm):
-        return ()
-    columns = tuple(_columns_moved(before, subject, shown.difference(mapping.names, (PLACE,)), mapping))
-    if not link.changes_link:
+    columns = tuple(_columns_moved(before, subject.crm, shown.difference(mapping.names, (PLACE,)), mapping))
+    if before is None or not link.changes_link or len(before.base.crm) != len(link.base.crm):
         return columns
     halves = zip(mapping.names, before.base.crm, link.base.crm, strict=True)
     moved = [name for name, old, new in halves if name in shown and not same(old, new)]
@@ -80,19 +78,21 @@ def _moved(
     return (*columns, *moved, *((PLACE,) if PLACE in shown and has_moved else ()))
 
 
-def _columns_moved(before: Link, subject: Subject, columns: Iterable[str], mapping: EntityMapping) -> Iterator[str]:
+def _columns_moved(
+    before: Link | None, crm: State | None, columns: Iterable[str], mapping: EntityMapping
+) -> Iterator[str]:
     """The columns that may hold something else than before: those that are mapped are compared, the others move with
-    any change of the row."""
-    crm = subject.crm
-    if crm is None or not crm.is_present or (crm.version is not None and crm.version == before.crm_version):
+    any change of the row. Of a record that was never planned nobody knows what it held."""
+    if crm is None or not crm.is_present:
         return
-    yield from (column for column in columns if _has_moved(column, before, crm, mapping))
+    is_same = before is not None and crm.version is not None and crm.version == before.crm_version
+    yield from (column for column in columns if not is_same and _has_moved(column, before, crm, mapping))
 
 
-def _has_moved(column: str, before: Link, crm: State, mapping: EntityMapping) -> bool:
+def _has_moved(column: str, before: Link | None, crm: State, mapping: EntityMapping) -> bool:
     places = {pair.crm: place for place, pair in enumerate(mapping.pairs)}
     names = [name for name in (column, *_MADE_OF.get(column, ())) if name in places]
-    if not names:
+    if before is None or not names or len(before.base.crm) != len(mapping.pairs):
         return True
     present = mapping.crm_values(crm.values)
     return any(not same(before.base.crm[places[name]], present[places[name]]) for name in names)
