@@ -90,7 +90,7 @@ async def test_check_finds_a_native_crm_sync_before_anything_is_written(stage: S
     refused = {line.what: line.remedy for line in report.access if not line.is_ok}
     assert not report.is_ok
     for entity in ("company", "salesperson", "opportunity", "opportunityRole"):
-        assert "native CRM sync" in refused[f"Marketo: {entity} is free of a native CRM sync"]
+        assert "native CRM sync" in refused.get(f"Marketo: {entity} is free of a native CRM sync", "")
     assert all("1018" in remedy for remedy in refused.values())
 
 
