@@ -104,6 +104,15 @@ def test_a_person_field_that_is_missing_is_made() -> None:
     assert pair_of(resolved, "donotemail").marketing == "microsoftDoNotEmail"
 
 
+def test_a_pair_whose_field_is_made_remembers_what_its_column_was() -> None:
+    """So that a change of the column is found before the mapping is next made."""
+    pair = pair_of(resolve(), "donotemail")
+    column = pair.info_on(Side.CRM)
+    assert column is not None
+    assert column.kind is FieldKind.BOOLEAN
+    assert pair.info_on(Side.MARKETING) is None
+
+
 def test_a_new_field_is_not_made_for_a_column_that_does_not_exist() -> None:
     assert not any(field.name == "microsoftTopic" for field in resolve().new_fields)
 

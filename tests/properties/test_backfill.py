@@ -10,7 +10,7 @@ import pytest
 from tandem.app.build import declare
 from tandem.connectors.memory import MemoryConnector
 from tandem.core.backfill import Backfill, Since, Span
-from tandem.core.errors import SchemaChangedError, TransientError
+from tandem.core.errors import RejectedError, SchemaChangedError, TransientError
 from tandem.core.mapping import FieldPair, compile_mapping, share_shapes
 from tandem.core.record import LEAD, PERSON, RecordId, Side
 from tandem.core.schema import EntitySchema, FieldInfo, FieldKind
@@ -271,4 +271,24 @@ def test_a_feed_that_was_forgotten_is_a_reason_to_look_at_the_fields_at_once() -
     run(engine)
     world.crm.forget_log()
     with pytest.raises(SchemaChangedError, match="is gone"):
+        run(engine)
+
+
+@pytest.mark.parametrize(
+    ("types", "told"),
+    [
+        ({"marketing": FieldKind.TEXT}, SchemaChangedError),
+        ({"crm": FieldKind.TEXT, "marketing": FieldKind.TEXT}, RejectedError),
+    ],
+)
+def test_a_pass_that_is_refused_is_a_reason_to_look_at_the_fields_at_once(
+    types: dict[str, FieldKind], told: type[Exception], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*given: object) -> None:
+        raise RejectedError("no such column", side=Side.CRM)
+
+    engine = described(a_world(people=3), **types)
+    run(engine)
+    monkeypatch.setattr(MemoryConnector, "fetch_changes", refuse)
+    with pytest.raises(told):
         run(engine)

@@ -99,8 +99,8 @@ class FieldPair:
     through: str = ""
     watches: tuple[Watch, ...] = ()
 
-    infos: tuple[FieldInfo, FieldInfo] | None = field(default=None, compare=False, repr=False)
-    """What the two sides said of the fields when the pair was made."""
+    infos: tuple[FieldInfo, FieldInfo | None] | None = field(default=None, compare=False, repr=False)
+    """What the two sides said of the fields when the pair was made; nothing of a field that is made for it."""
 
     _narrowing: Narrowing | None = field(init=False, compare=False, repr=False)
     """The transform, where it may cut; found out once, because every value asks and a protocol's check is slow."""

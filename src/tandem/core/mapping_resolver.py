@@ -174,8 +174,7 @@ class _Resolver:
         if line.said.is_own:
             self._own.add(crm.name)
         pair = _field_pair(line, marketing.name, transform, direction)
-        infos = (crm, marketing) if found else None
-        self._pairs.append(replace(pair, may_be_hidden=crm.is_secured, infos=infos))
+        self._pairs.append(replace(pair, may_be_hidden=crm.is_secured, infos=(crm, found)))
 
     def resolved(self, person_extras: Sequence[str] = (), columns: Sequence[NewField] = ()) -> ResolvedMapping:
         self._check_key()

@@ -1,8 +1,9 @@
 """Whether both sides' fields still are what the mapping was made from.
 
-Dynamics forgets its delta links when a table's columns change, so an expired feed is a reason to look; Marketo tells
-nothing, and labels of choices change without a word, so there is a look now and then as well. What has changed is not
-dealt with here: the engine is opened again, which resolves the mapping anew.
+Dynamics forgets its delta links when a table's columns change, so an expired feed is a reason to look, and so is a call
+that is refused, as when a column goes in the middle of a pass. Marketo tells nothing, and labels of choices change
+without a word, so there is a look now and then as well. What has changed is not dealt with here: the engine is opened
+again, which resolves the mapping anew.
 """
 
 from datetime import timedelta
@@ -26,11 +27,16 @@ async def look_at_schemas_when_due(engine: Engine) -> None:
         engine.schemas_seen_at = now
     if now - engine.schemas_seen_at < EVERY:
         return
+    await look_at_schemas(engine)
+    engine.schemas_seen_at = now
+
+
+async def look_at_schemas(engine: Engine) -> None:
+    """Raises: SchemaChangedError."""
     for entity in engine.mappings:
         await look_at_schema(engine, Side.CRM, entity)
     for entity in dict.fromkeys(mapping.marketing_entity for mapping in engine.mappings.values()):
         await look_at_schema(engine, Side.MARKETING, entity)
-    engine.schemas_seen_at = now
 
 
 async def look_at_schema(engine: Engine, side: Side, entity: Entity) -> None:

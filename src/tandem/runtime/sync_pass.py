@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from tandem.core.ceiling import UNTIL_DECIDED_S, Ceiling, hold_beyond
-from tandem.core.errors import AccessError, LeaseLostError, TandemError
+from tandem.core.errors import AccessError, LeaseLostError, RejectedError, TandemError
 from tandem.core.fights import FIGHT_WINDOW, hold_fights
 from tandem.core.following import shown_pairs, with_follows
 from tandem.core.guard import Totals, guard_plan
@@ -36,7 +36,7 @@ from tandem.runtime.parents import find_parents, name_parents
 from tandem.runtime.pauses import ensure_running, is_paused, load_pauses
 from tandem.runtime.pilot import begin, choose, choose_linked, stages_of, with_rest_aside
 from tandem.runtime.requests import KEPT, Reception
-from tandem.runtime.schema_watch import look_at_schemas_when_due
+from tandem.runtime.schema_watch import look_at_schemas, look_at_schemas_when_due
 from tandem.runtime.shown import note_moved
 from tandem.runtime.sweep import look_further
 from tandem.telemetry import get_logger
@@ -75,6 +75,7 @@ async def run_pass(engine: Engine) -> PassResult:
         PausedError: a person has stopped the sync.
         LeaseLostError: another worker holds this sync.
         TransientError, AccessError: a side stopped the pass; the next one goes on where this one ended.
+        SchemaChangedError: a mapped field has changed; the engine has to be opened anew.
     """
     ensure_running(engine.store)
     run_id, started_at = engine.ids.new_id(), engine.clock.now()
@@ -83,7 +84,7 @@ async def run_pass(engine: Engine) -> PassResult:
     calls = engine.crm.calls, engine.marketing.calls
     error: str | None = None
     try:
-        await _run(engine, run_id, progress)
+        await _run_as_mapped(engine, run_id, progress)
     except TandemError as failure:
         error = f"{type(failure).__name__}: {failure}"
         raise
@@ -127,6 +128,15 @@ def _finish(engine: Engine, run: RunSummary, crm_calls: int, marketing_calls: in
         engine.store.release_lease()
     except LeaseLostError:
         log.warning("lease.lost", run=run.run_id)
+
+
+async def _run_as_mapped(engine: Engine, run_id: str, progress: _Progress) -> None:
+    """A refusal that ends the pass may come of a field that has changed meanwhile: then that is what is told."""
+    try:
+        await _run(engine, run_id, progress)
+    except RejectedError:
+        await look_at_schemas(engine)
+        raise
 
 
 async def _run(engine: Engine, run_id: str, progress: _Progress) -> None:
