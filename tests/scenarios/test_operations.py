@@ -89,7 +89,7 @@ async def test_check_finds_a_native_crm_sync_before_anything_is_written(stage: S
     stage.configure()
     refused = {line.what: line.remedy for line in report.access if not line.is_ok}
     assert not report.is_ok
-    for entity in ("company", "salesperson", "opportunity", "opportunityRole"):
+    for entity in ("company", "salesperson", "opportunity", "opportunityrole"):
         assert "native CRM sync" in refused.get(f"Marketo: {entity} is free of a native CRM sync", "")
     assert all("1018" in remedy for remedy in refused.values())
 
