@@ -30,7 +30,7 @@ from tandem.core.record import (
 from tandem.core.requests import MEMBERSHIP, Arguments, Ask, Deed, Request
 from tandem.core.subject import Case, Merge, Rules, Subject, is_outside, open_case
 from tandem.ports import Store
-from tandem.runtime import candidates, look, memberships
+from tandem.runtime import candidates, foresight, look, memberships, requests
 from tandem.runtime.requests import Reception
 from tests.scenarios.switched_off.cases import switched_off
 
@@ -118,6 +118,12 @@ def whoever_is_asked_for_is_made_anew(monkeypatch: pytest.MonkeyPatch) -> None:
         return [Ask(Deed.SYNC_PERSON, person, wanted, MEMBERSHIP) for person in missing]
 
     monkeypatch.setattr(memberships, "who_is_made", everybody)
+
+
+@switched_off("N65", story="made-by-membership", notices="a push is told why")
+def nobody_is_told_that_the_record_was_deleted(monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in (foresight, requests):
+        monkeypatch.setattr(module, "DELETED", "Refused.")
 
 
 @switched_off("N65", story="made-by-membership", notices="makes it anew where it is asked to")
