@@ -44,7 +44,7 @@ def _pairs(entity: Entity) -> dict[str, DefaultPair]:
     [
         (LEAD, LEAD_COLUMNS, {"@id", "@type", "@deleted", "ownerid"}),
         (CONTACT, CONTACT_COLUMNS, {"@id", "@type", "@deleted", "ownerid"}),
-        (ACCOUNT, ACCOUNT_COLUMNS, {"@id", "address1_stateorprovince", "parentaccountid"}),
+        (ACCOUNT, ACCOUNT_COLUMNS, {"@id", "address1_stateorprovince", "parentaccountid", "ownerid"}),
         (OPPORTUNITY, OPPORTUNITY_COLUMNS, {"@id", "createdon", "ownerid", *OPPORTUNITY_DERIVED}),
     ],
 )

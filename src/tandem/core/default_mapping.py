@@ -192,6 +192,7 @@ _ACCOUNT: Final = (
     _one_way("sic", "sicCode"),
     _one_way("websiteurl", "website"),
     _one_way("numberofemployees", "numberOfEmployees"),
+    _one_way("ownerid", "externalSalesPersonId", parents=(USER, TEAM)),
 )
 
 _USER: Final = (

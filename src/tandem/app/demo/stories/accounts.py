@@ -161,10 +161,19 @@ async def account_edited(scene: Scene) -> None:
     scene.check("enforced, it is put back by the comparison", await city_and_phone() == ("Milan", "3"))
 
 
-@story("team-owner", "A record that a team owns names the team", rows=("N10", "N139"))
+@story(
+    "team-owner",
+    "A record that a team owns names the team",
+    settings="[entities.opportunity]\nenabled = true\n",
+    rows=("N10", "N139"),
+)
 async def team_owner(scene: Scene) -> None:
     team = await scene.crm_enter("team", name="Harbour sales")
-    ann = await scene.crm_enter("contact", lastname="Ann", emailaddress1="ann@team.example", ownerid=at("team", team))
+    owned = {"ownerid": at("team", team)}
+    ann = await scene.crm_enter("contact", lastname="Ann", emailaddress1="ann@team.example", **owned)
+    lea = await scene.crm_enter("lead", lastname="Lea", emailaddress1="lea@team.example", **owned)
+    firm = await scene.crm_enter("account", name="Quay Works", **owned)
+    deal = await scene.crm_enter("opportunity", name="Quay", **owned)
     await scene.settle()
     row = await sales_person(scene, team)
     scene.check(
@@ -172,6 +181,13 @@ async def team_owner(scene: Scene) -> None:
         (row.get("lastName"), row.get("title")) == ("Harbour sales", "Team"),
     )
     scene.check("the owner is the team, not left blank", await owner_of_person(scene, ann) == team)
+    others = (
+        await scene.person_of(lea),
+        await scene.company_of(firm),
+        await scene.object_of("opportunity", "externalOpportunityId", deal),
+    )
+    named = [str((row or {}).get(SALESPERSON_KEY) or "").lower() for row in others]
+    scene.check("so it is of a lead, a company and an opportunity", named == [team] * 3)
     await scene.crm_edit("team", team, name="River sales")
     user = (await active_users(scene))[0]
     await scene.crm_edit("contact", ann, ownerid=at("systemuser", user))
