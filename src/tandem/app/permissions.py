@@ -155,7 +155,10 @@ _TABLE: Final = (
     ),
     _Line(
         Feature(
-            SHOWN, "Columns of what a lookup leads to are shown (crm = 'lookup.column')", rights("Read", SHOWN_TABLE)
+            SHOWN,
+            "Columns of what a lookup leads to are shown (crm = 'lookup.column')",
+            rights("Read", SHOWN_TABLE),
+            is_required=False,
         ),
         _shows_lookups,
     ),

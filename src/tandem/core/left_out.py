@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from tandem.core.default_mapping import COMPANY_FIELDS, DefaultMapping
+from tandem.core.permissions import rights
 from tandem.core.record import PERSON, Entity, Side
 from tandem.core.schema import FieldInfo
 from tandem.core.wanted_pairs import WantedPair
@@ -26,6 +27,11 @@ def missing_column(entity: Entity, line: WantedPair, crm: FieldInfo | None) -> t
     if crm is None:
         where = "Install Marketo's Sales Insight solution" if name.startswith("mkt_") else "Create the column"
         return f"Dynamics has no column {name!r} on {entity}", f"{where} in Dynamics, or remove the pair."
+    if crm.shows:
+        tables = [str(table) for table, _ in crm.shows]
+        needed = ", ".join(right.name for right in rights("Read", *tables))
+        remedy = f"Grant {needed} at access level Organization, or remove the pair."
+        return f"Tandem's user may not read {' or '.join(tables)}", remedy
     if crm.is_secured:
         profile = f"In Dynamics, add Tandem's user to a column security profile that may read {entity}.{name}"
         return "Tandem's user may not read the secured column", f"{profile}; it is filled with the next pass."

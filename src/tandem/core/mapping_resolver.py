@@ -145,8 +145,8 @@ class _Resolver:
         if crm is None and line.said.create_column_as is not None:
             self._columns.append(_new_column(line.said, line.said.create_column_as))
         if crm is None or not crm.is_readable:
-            is_secured = crm is not None and crm.is_secured
-            self._leave_out(line, *missing_column(self._default.crm_entity, line, crm), is_permission=is_secured)
+            lacks_right = crm is not None and (crm.is_secured or bool(crm.shows))
+            self._leave_out(line, *missing_column(self._default.crm_entity, line, crm), is_permission=lacks_right)
             return
         line = self._with_parent(line, crm)
         found = self._marketing.find(line.pair.marketing, line.pair.label)

@@ -5,7 +5,7 @@ So the rows at the lookups' ends are asked for by their ids, those of a whole pa
 to several tables does not say to which: its tables are asked one after the other for the rows that are still missing.
 """
 
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Container, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final, TypeAlias
@@ -56,30 +56,29 @@ class LookupEnds:
         self._client = client
         self._table_of = table_of
         self._described = described
+        self._readable: dict[Entity, Table] = {}
 
     async def describe(self, table: Table, paths: Iterable[str]) -> dict[str, FieldInfo]:
-        """Those of `paths` that lead to a column: one that can be read, of one type in all tables that have it."""
-        found = {name: await self._describe(table, name, path) for name, path in paths_in(paths).items()}
+        """Those of `paths` that lead to a column of one type in all tables that have it. One that our user may not
+        read in one of them is not readable, so that it is left out by itself."""
+        ends = {name: await self._ends_of(table, path) for name, path in paths_in(paths).items()}
+        closed = await self._closed({there.entity: there for having in ends.values() for there, _ in having}.values())
+        found = {name: _described(name, having, closed) for name, having in ends.items()}
         return {name: info for name, info in found.items() if info is not None}
 
-    async def _describe(self, table: Table, name: str, path: Path) -> FieldInfo | None:
+    async def _ends_of(self, table: Table, path: Path) -> list[tuple[Table, str]]:
+        """The tables that the path may lead to and that have the column, with its name there."""
         ends = [await _end(self._described, target) for target in _targets(table, path.lookup)]
-        infos = [
-            replace(there.columns[column].info(), shows=((there.entity, column),))
-            for there in ends
-            if there and (column := _column_of(there, path.column))
-        ]
-        if len({(info.kind, *sorted(info.choices.items()), *info.targets) for info in infos}) != 1:
-            return None
-        return replace(
-            infos[0],
-            name=name,
-            is_writable=False,
-            is_searchable=False,
-            is_secured=any(info.is_secured for info in infos),
-            max_length=max((info.max_length for info in infos if info.max_length), default=None),
-            shows=tuple(end for info in infos for end in info.shows),
-        )
+        return [(there, column) for there in ends if there and (column := _column_of(there, path.column))]
+
+    async def _closed(self, tables: Iterable[Table]) -> set[Entity]:
+        """Those that our user has no right to, asked in one call, once for each description."""
+        asked = [there for there in tables if self._readable.get(there.entity) is not there]
+        paths = [f"{there.set_name}?$select={there.primary_id}&$top=1" for there in asked]
+        answers = await self._client.get_many("try to read what lookups lead to", paths) if paths else []
+        closed = {there.entity for there, answer in zip(asked, answers, strict=True) if answer.status == 403}
+        self._readable |= {there.entity: there for there in asked if there.entity not in closed}
+        return closed
 
     def finders(self, entity: Entity, paths: Iterable[Path]) -> dict[str, FindFacts]:
         """By lookup: the columns that are wanted of the rows at its ends, by ``id.column``."""
@@ -100,6 +99,22 @@ class LookupEnds:
                 missing.pop(reading.id, None)
                 facts |= {f"{reading.id}.{column}": v for column, v in zip(known, reading.values, strict=True)}
         return facts
+
+
+def _described(name: str, having: Sequence[tuple[Table, str]], closed: Container[Entity]) -> FieldInfo | None:
+    infos = [replace(there.columns[column].info(), shows=((there.entity, column),)) for there, column in having]
+    if len({(info.kind, *sorted(info.choices.items()), *info.targets) for info in infos}) != 1:
+        return None
+    return replace(
+        infos[0],
+        name=name,
+        is_readable=not any(there.entity in closed for there, _ in having),
+        is_writable=False,
+        is_searchable=False,
+        is_secured=any(info.is_secured for info in infos),
+        max_length=max((info.max_length for info in infos if info.max_length), default=None),
+        shows=tuple(end for info in infos for end in info.shows),
+    )
 
 
 def _targets(table: Table, lookup: str) -> tuple[str, ...]:
