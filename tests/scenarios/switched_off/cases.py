@@ -19,9 +19,11 @@ MODULES: Final = (
     "campaigns_to_hooks",
     "deletions_to_qualification",
     "fields",
-    "filters_to_operations",
+    "labels_to_filters",
+    "signing_in",
     "on_premises",
     "operations",
+    "objects_to_order",
     "kinds",
 )
 
