@@ -4,6 +4,7 @@ import asyncio
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from datetime import datetime
 from typing import Final
 from uuid import uuid4
 
@@ -27,9 +28,10 @@ async def serving(scene: Scene) -> AsyncIterator[str]:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     scene.configure(f'[webhooks]\nlisten = "127.0.0.1:{port}"\n[run]\npass_interval_s = 600.0\n')
+    before = scene.status().last_pass_at
     async with scene.running("run", environment={"TANDEM_WEBHOOK_SECRET": _SECRET}):
         await until(lambda: _listens(port))
-        await until(lambda: _has_passed(scene))
+        await until(lambda: _has_passed(scene, before))
         yield f"http://127.0.0.1:{port}/hooks"
     scene.configure()
 
@@ -78,8 +80,9 @@ async def _listens(port: int) -> bool:
     return True
 
 
-async def _has_passed(scene: Scene) -> bool:
-    return scene.status().last_pass_at is not None
+async def _has_passed(scene: Scene, before: datetime | None) -> bool:
+    """Whether there was a pass since, so that the next one comes only when it is called for."""
+    return scene.status().last_pass_at != before
 
 
 async def records_of(scene: Scene, email: str) -> list[tuple[str, Row]]:
