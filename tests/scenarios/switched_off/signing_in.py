@@ -168,7 +168,7 @@ def own_writes_are_not_known_by_their_values(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(merge, "agree", differ)
 
 
-@switched_off("N108", story="target-trims", notices="no later pass writes it again")
+@switched_off("N108", story="target-trims", notices="not apart, although Marketo trims")
 def what_marketo_made_of_a_write_is_an_edit(monkeypatch: pytest.MonkeyPatch) -> None:
     judge = read_back.judge
 
