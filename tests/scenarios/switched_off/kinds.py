@@ -1,16 +1,18 @@
-"""Rows N9, N10, N61, N63 and N132: deletions of every kind of record, and amounts in a second currency."""
+"""Rows N9, N10, N61, N63, N132 and N139: deletions of every kind of record, and amounts in a second currency."""
 
 from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
 
+from tandem.config import policies
 from tandem.connectors.dynamics import opportunities
 from tandem.core import endings, planner
+from tandem.core.default_mapping import DEFAULT_MAPPINGS
 from tandem.core.endings import tombstone
 from tandem.core.plan import LinkPlan, Plan
 from tandem.core.policy import DeleteRule
-from tandem.core.record import Entity, Link, State
+from tandem.core.record import ACCOUNT, Entity, Link, State
 from tandem.core.subject import Case
 from tandem.ports import JournalRow
 from tandem.runtime import sync_pass
@@ -48,6 +50,13 @@ def deletions_do_not_wait_for_those_who_name_them(monkeypatch: pytest.MonkeyPatc
         return list(rows), []
 
     monkeypatch.setattr(sync_pass, "split_deletions", at_once)
+
+
+@switched_off("N139", story="team-owner", notices="so it is of a lead, a company and an opportunity")
+def a_company_names_no_owner(monkeypatch: pytest.MonkeyPatch) -> None:
+    pairs = tuple(pair for pair in DEFAULT_MAPPINGS[ACCOUNT].pairs if pair.crm != "ownerid")
+    without = {**DEFAULT_MAPPINGS, ACCOUNT: replace(DEFAULT_MAPPINGS[ACCOUNT], pairs=pairs)}
+    monkeypatch.setattr(policies, "DEFAULT_MAPPINGS", without)
 
 
 @switched_off("N132", story="opportunity-currencies", notices="one in euros has its own, and that in dollars")

@@ -77,7 +77,8 @@ def _is_merged(world: World, key: str) -> bool:
 
 
 def _companies(world: World) -> Iterator[Finding]:
-    watch = Watch("account", "company", "externalCompanyId", PAIRS["account"], lambda record: not record.get("merged"))
+    pairs = (*PAIRS["account"], OWNER)
+    watch = Watch("account", "company", "externalCompanyId", pairs, lambda record: not record.get("merged"))
     yield from _of_watch(watch, world.crm["account"].values(), world.marketing["company"].values())
 
 
