@@ -286,9 +286,9 @@ async def test_a_deal_that_moves_to_a_company_which_is_gone_in_marketo_waits_wit
     other_stage: Stage,
 ) -> None:
     """Marketo answers as if the deal itself were missing; taken for that, it would be sent again with every pass."""
-    stage = other_stage
+    stage, there = other_stage, account(other_stage)
     gone = stage.enter("account", name="Gone in Marketo")
-    deal = stage.enter("opportunity", name="Stays", customerid={"entity": "account", "id": account(stage)})
+    deal = stage.enter("opportunity", name="Stays", customerid={"entity": "account", "id": there})
     await stage.sync_until_quiet()
     stage.marketing.control("people/delete", {"entity": "company", "id": int(stage.companies()[gone]["id"])})
     stage.crm.edit("opportunity", deal, name="Moves", customerid={"entity": "account", "id": gone})
@@ -299,7 +299,7 @@ async def test_a_deal_that_moves_to_a_company_which_is_gone_in_marketo_waits_wit
     for _ in range(3):
         await stage.sync()
     assert "opportunities.sync" not in stage.counters()[1]["requests"]
-    stage.crm.edit("opportunity", deal, customerid={"entity": "account", "id": account(stage)})
+    stage.crm.edit("opportunity", deal, customerid={"entity": "account", "id": there})
     await stage.sync_until_quiet()
     assert refused not in stage.holds()
 
