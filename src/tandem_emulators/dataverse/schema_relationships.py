@@ -175,7 +175,9 @@ class RelationshipWriter:
         if not relation.get("IsCustomRelationship"):
             raise schema_errors.managed_component(relation["SchemaName"], relation["MetadataId"], "Delete")
         if "IntersectEntityName" in relation:
-            self.writer.changes.remove(self._table(relation["IntersectEntityName"]))
+            pairs = self._table(relation["IntersectEntityName"])
+            self.writer.changes.remove(pairs)
+            self.writer.security.forget(pairs)
             self.writer.changes.deleted("Relationship", relation["MetadataId"])
             return
         child = self._table(relation["ReferencingEntity"])

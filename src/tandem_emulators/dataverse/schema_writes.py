@@ -103,6 +103,7 @@ class SchemaWriter:
         if users or pairs:
             raise schema_errors.component_in_use("Entity", table.metadata["MetadataId"], len(users) + len(pairs))
         self.changes.remove(table)
+        self.security.forget(table)
 
     # Columns.
 

@@ -123,6 +123,12 @@ class Security:
         """Who creates a table may do everything with it."""
         self._granted |= {name for name, _ in table.privileges.values()}
 
+    def forget(self, table: Table) -> None:
+        """A table's privileges go with it."""
+        gone = {name for name, _ in table.privileges.values()}
+        self._granted -= gone
+        self._shallow -= gone
+
     # Steered by the control API.
 
     def as_dict(self) -> dict[str, object]:

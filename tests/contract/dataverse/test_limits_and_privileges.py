@@ -10,7 +10,8 @@ import pytest
 from tandem_emulators.dataverse.limits import Limits
 from tandem_emulators.dataverse.settings import Settings
 from tandem_emulators.kit.clock import Clock
-from tests.contract.dataverse.client import Running
+from tests.contract.dataverse.client import InProcess, Running
+from tests.contract.dataverse.definitions import make_table
 
 
 def test_7_1_more_requests_than_the_window_allows_are_refused_until_it_slides(crm: Running) -> None:
@@ -254,3 +255,12 @@ def test_the_control_api_refuses_what_it_does_not_know(crm: Running, change: dic
     answer = crm.control("POST", "/privileges", change)
     assert answer.status == 400
     assert answer.body["error"].endswith(".")
+
+
+def test_the_privileges_of_a_table_go_with_it(org: InProcess) -> None:
+    before = org.control("GET", "/privileges").body["granted"]
+    table = make_table(org)
+    with_it = org.control("GET", "/privileges").body["granted"]
+    assert len(with_it) > len(before)
+    assert org.api("DELETE", f"EntityDefinitions(LogicalName='{table}')").status == 204
+    assert org.control("GET", "/privileges").body["granted"] == before
