@@ -119,6 +119,10 @@ def test_nothing_passes_under_a_name_that_is_not_known(name: str, value: object)
     assert event[name] == f"<{type(value).__name__}>"
 
 
+def test_a_code_of_dynamics_is_no_phone_number() -> None:
+    assert logged_event(lambda: get_logger().info("action.refused", code="0x80040220"))["code"] == "0x80040220"
+
+
 def test_a_passes_counters_pass_and_a_persons_number_does_not() -> None:
     counts: dict[str, Any] = {"read.crm.contact": 5000, "applied.marketing.create.person": 300, "held by guard": 1}
     counts["applied.crm.create-task"] = 2

@@ -44,6 +44,7 @@ _HARMLESS: Final = re.compile(
     r"\b[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}\b"  # an id
     r"|\b[0-9a-f]{12}4[0-9a-f]{3}[89ab][0-9a-f]{15}\b"  # a random one, as one word
     r"|\b[0-9a-f]{1,6}#[0-9a-f]{8,16}\b"  # Marketo's id of a request
+    r"|\b0x[0-9a-f]{8}\b"  # a code of Dynamics
     r"|\b\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:?\d\d)?)?"  # a time
 )
 _TELLING: Final = re.compile(
