@@ -369,3 +369,16 @@ class TwoPeopleAndABadNetwork(RuleBasedStateMachine):
 
 TwoPeopleAndABadNetwork.TestCase.settings = settings(deadline=None, stateful_step_count=30)
 TestTwoPeopleAndABadNetwork = TwoPeopleAndABadNetwork.TestCase
+
+
+def test_an_edit_that_is_still_to_be_read_is_not_lost_when_the_person_is_deleted() -> None:
+    """Dynamics' feed is read anew, in the slow lane, while Marketo's tells of the deletion at once."""
+    machine = TwoPeopleAndABadNetwork()
+    machine.an_account_exists(creates_leads=False)
+    machine.somebody_is_entered_in_crm(email="ada@example.com", entity=LEAD, with_account=False)
+    machine.everybody_goes_home()
+    machine.a_seller_edits(is_midway=False, name="firstname", place=0)
+    machine.the_cursors_expire()
+    machine.a_marketer_deletes(place=0)
+    machine.everybody_goes_home()
+    machine.teardown()

@@ -97,7 +97,9 @@ def _entity_created_in_crm(engine: Engine, marketing_entity: Entity) -> Entity:
 
 
 async def _read_ends(engine: Engine, works: Sequence[Work]) -> None:
-    wanted: dict[tuple[Side, Entity], dict[RecordId, list[Work]]] = defaultdict(lambda: defaultdict(list))
+    """Both ends of each work. An end of marketing's is no write that the version of the base would guard: what crm
+    edited meanwhile would be lost without a word, so then it is read after all."""
+    wanted: list[tuple[RecordKey, Work]] = []
     marks = read_again_before(engine)
     for work in works:
         for side in Side:
@@ -108,8 +110,19 @@ async def _read_ends(engine: Engine, works: Sequence[Work]) -> None:
             elif side is Side.CRM and (known := _known_crm(engine, work)):
                 work.crm, work.crm_is_base = known, True
             elif work.needs_reading and (key := _key_to_read(engine, work, side)):
-                wanted[side, key.entity][key.id].append(work)
-    for (side, entity), by_id in wanted.items():
+                wanted.append((key, work))
+    await _read(engine, wanted)
+    ended = [work for work in works if work.crm_is_base and work.marketing and not work.marketing.is_present]
+    await _read(engine, [(work.crm.key, work) for work in ended if work.crm is not None])
+    for work in ended:
+        work.crm_is_base = False
+
+
+async def _read(engine: Engine, wanted: Iterable[tuple[RecordKey, Work]]) -> None:
+    by_key: dict[tuple[Side, Entity], dict[RecordId, list[Work]]] = defaultdict(lambda: defaultdict(list))
+    for key, work in wanted:
+        by_key[key.side, key.entity][key.id].append(work)
+    for (side, entity), by_id in by_key.items():
         for state in await read_by_id(engine, side, entity, list(by_id)):
             for work in by_id[state.key.id]:
                 _set_end(work, side, _with_survivor(state, work))
