@@ -73,5 +73,5 @@ async def columns_of(scene: Scene, entity: str) -> set[str]:
     return {column["LogicalName"] for column in (await scene.web_api("GET", path))["value"]}
 
 
-async def column_of(scene: Scene, contact: str, name: str) -> Any:
-    return (await scene.crm_record("contact", contact) or {}).get(name)
+async def column_of(scene: Scene, id_: str, name: str, *, entity: str = "contact") -> Any:
+    return (await scene.crm_record(entity, id_) or {}).get(name)
