@@ -3,15 +3,11 @@
 from typing import Final
 
 from tandem.app.demo.stories.registry import story
-from tandem.app.demo.stories.scene import Row, Scene
+from tandem.app.demo.stories.scene import Row, Scene, at
 from tandem.app.demo.world import CRM, MARKETING, SALESPERSON_KEY
 
 KEPT: Final = '[entities.account]\nedited_in_marketing = "keep"\n'
 ENFORCED: Final = '[entities.account]\nedited_in_marketing = "enforce"\n[run]\ncompare_interval_s = 0.01\n'
-
-
-def at(entity: str, id_: str) -> dict[str, str]:
-    return {"entity": entity, "id": id_}
 
 
 async def company_of_person(scene: Scene, contact: str) -> str:

@@ -4,7 +4,7 @@ from datetime import timedelta
 from typing import Final
 
 from tandem.app.demo.stories.registry import story
-from tandem.app.demo.stories.scene import Row, Scene
+from tandem.app.demo.stories.scene import Row, Scene, at
 from tandem.app.demo.stories.tables import make_lookup, make_pairs, make_table, put_together, take_apart
 from tandem.app.demo.stories.visits import VISITS, VISITS_WATCH, make_table_of_visits
 from tandem.app.demo.stories.watch import Watch
@@ -16,10 +16,6 @@ SWEPT_AT_ONCE: Final = "[run]\nid_sweep_interval_s = 0.01\n"
 
 def custom_watch(table: str, object_: str, *pairs: Pair) -> Watch:
     return Watch(table, object_, "crmId", pairs)
-
-
-def to(entity: str, id_: str) -> dict[str, str]:
-    return {"entity": entity, "id": id_}
 
 
 async def shown(scene: Scene, object_: str, id_: str) -> Row:
@@ -54,7 +50,7 @@ async def _make_visits(scene: Scene) -> tuple[str, str, str]:
     await scene.crm.set_clock(now)
     ann = await scene.crm_enter("contact", lastname="Ann", emailaddress1="ann@visit.example")
     bob = await scene.crm_enter("contact", lastname="Bob", emailaddress1="bob@visit.example")
-    visit = await scene.crm_enter("new_visit", new_name="Fair", new_visitorid=to("contact", ann))
+    visit = await scene.crm_enter("new_visit", new_name="Fair", new_visitorid=at("contact", ann))
     return ann, bob, visit
 
 
@@ -84,7 +80,7 @@ async def custom_entity_live(scene: Scene) -> None:
     scene.check("what was there comes in a full load", titles == {"Open day", "Fair"})
     row, number = await shown(scene, "visit", visit), await person_number(scene, ann)
     scene.check("a visit is tied to its person", links_to(row, "visitor") == number)
-    await scene.crm_edit("new_visit", visit, new_name="Exhibition", new_visitorid=to("contact", bob))
+    await scene.crm_edit("new_visit", visit, new_name="Exhibition", new_visitorid=at("contact", bob))
     await scene.settle()
     row, number = await shown(scene, "visit", visit), await person_number(scene, bob)
     scene.check("an edit arrives", row.get("title") == "Exhibition" and links_to(row, "visitor") == number)
@@ -183,10 +179,10 @@ async def custom_entity_three_levels(scene: Scene) -> None:
     await scene.apply_schema()
     ann = await scene.crm_enter("lead", lastname="Ann", emailaddress1="ann@event.example")
     bob = await scene.crm_enter("lead", lastname="Bob", emailaddress1="bob@event.example")
-    event = await scene.crm_enter("new_event", new_name="Congress", new_guestid=to("lead", ann))
-    session = await scene.crm_enter("new_session", new_name="Morning", new_eventid=to("new_event", event))
+    event = await scene.crm_enter("new_event", new_name="Congress", new_guestid=at("lead", ann))
+    session = await scene.crm_enter("new_session", new_name="Morning", new_eventid=at("new_event", event))
     talk = await scene.crm_enter(
-        "new_talk", new_name="Opening", new_sessionid=to("new_session", session), new_speakerid=to("lead", bob)
+        "new_talk", new_name="Opening", new_sessionid=at("new_session", session), new_speakerid=at("lead", bob)
     )
     await scene.sync()
     scene.check("the first copy brings them along with the people", await shown(scene, "event", event))
@@ -204,7 +200,7 @@ async def custom_entity_three_levels(scene: Scene) -> None:
     scene.check("the third level names its parent by key", str(row.get("eventSession")).lower() == session)
     scene.check("and shows a field of it", row.get("sessionTitle") == "Morning")
 
-    await scene.crm_edit("new_event", event, new_guestid=to("lead", bob))
+    await scene.crm_edit("new_event", event, new_guestid=at("lead", bob))
     await scene.crm_edit("new_session", session, new_name="Afternoon")
     await scene.settle()
     number = await person_number(scene, bob)
@@ -213,10 +209,10 @@ async def custom_entity_three_levels(scene: Scene) -> None:
     scene.check("a changed field of the parent is shown by the child", row.get("sessionTitle") == "Afternoon")
 
     other = await scene.crm_enter("new_event", new_name="Nobody's")
-    await scene.crm_edit("new_session", session, new_eventid=to("new_event", other))
+    await scene.crm_edit("new_session", session, new_eventid=at("new_event", other))
     await scene.settle()
     scene.check("a session of an event without a person has none", await people_shown() == [number, 0, 0])
-    await scene.crm_edit("new_event", other, new_guestid=to("lead", ann))
+    await scene.crm_edit("new_event", other, new_guestid=at("lead", ann))
     await scene.settle()
     first = await person_number(scene, ann)
     scene.check("and gets one with its event", await people_shown() == [number, first, first])
@@ -435,7 +431,7 @@ async def custom_entity_limits(scene: Scene) -> None:
         min(len(LONG_TABLE), len(LONG_OBJECT)) > 33 and await has_object(scene, LONG_OBJECT),
     )
     host = await scene.crm_enter("account", name="Harbour Works")
-    visit = await scene.crm_enter(LONG_TABLE, new_name="Fair", new_hostid=to("account", host))
+    visit = await scene.crm_enter(LONG_TABLE, new_name="Fair", new_hostid=at("account", host))
     await scene.settle()
     row, company = await shown(scene, LONG_OBJECT, visit), await scene.company_of(host) or {}
     scene.check("whose records arrive", row.get("title") == "Fair")

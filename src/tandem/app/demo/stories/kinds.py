@@ -6,9 +6,9 @@ from typing import Final
 
 from tandem.app import commands
 from tandem.app.demo.stories import opportunities
-from tandem.app.demo.stories.accounts import active_users, at, owner_of_person, sales_person
+from tandem.app.demo.stories.accounts import active_users, owner_of_person, sales_person
 from tandem.app.demo.stories.registry import story
-from tandem.app.demo.stories.scene import Row, Scene
+from tandem.app.demo.stories.scene import Row, Scene, at
 from tandem.app.demo.stories.visits import VISITS, VISITS_WATCH, make_table_of_visits
 from tandem.app.demo.stories.watch import Watch
 from tandem.app.demo.world import MARKETING, SALESPERSON_KEY, Pair

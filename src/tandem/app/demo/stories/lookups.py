@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-from tandem.app.demo.stories.accounts import active_users, at
+from tandem.app.demo.stories.accounts import active_users
 from tandem.app.demo.stories.columns import add_column, delete_column, field_of, pairs_of_contacts
 from tandem.app.demo.stories.registry import story
-from tandem.app.demo.stories.scene import Row, Scene
+from tandem.app.demo.stories.scene import Row, Scene, at
 from tandem.app.demo.world import CRM, crm_key
 
 SETTINGS: Final = """

@@ -3,7 +3,7 @@
 from typing import Final
 
 from tandem.app.demo.stories.registry import story
-from tandem.app.demo.stories.scene import Row, Scene
+from tandem.app.demo.stories.scene import Row, Scene, at
 from tandem.app.demo.world import CRM, MARKETING
 
 SETTINGS: Final = "[entities.opportunity]\nenabled = true\n"
@@ -41,10 +41,6 @@ async def connect(scene: Scene, opportunity: str, person: str, role: str = "", e
     return str(answer["id"]).lower()
 
 
-def customer(entity: str, id_: str) -> dict[str, str]:
-    return {"entity": entity, "id": id_}
-
-
 @story(
     "role-added-removed",
     "A stakeholder comes, changes and goes, and so does the role",
@@ -69,7 +65,7 @@ async def role_added_removed(scene: Scene) -> None:
     await scene.crm_delete("connection", second)
     await scene.settle()
     scene.check("who is no longer a stakeholder has no role", await roles_of(scene, deal) == {(one, "Champion")})
-    await scene.crm_edit("connection", first, record2id=customer("contact", bob))
+    await scene.crm_edit("connection", first, record2id=at("contact", bob))
     await scene.settle()
     scene.check("another person takes the role over", await roles_of(scene, deal) == {(other, "Champion")})
 
@@ -84,11 +80,11 @@ async def connection_pairs(scene: Scene) -> None:
     contact = await scene.crm_enter("contact", lastname="Pair", emailaddress1="pair@role.example")
     lead = await scene.crm_enter("lead", lastname="Lead", subject="Cranes", emailaddress1="lead@role.example")
     company = await scene.crm_enter("account", name="Pairs & Co")
-    deal = await scene.crm_enter("opportunity", name="Two ends", customerid=customer("account", company))
+    deal = await scene.crm_enter("opportunity", name="Two ends", customerid=at("account", company))
     await connect(scene, deal, contact, "End User")
-    backwards = {"from": customer("lead", lead) | {"role": (await role_names(scene))["Influencer"]}}
-    await scene.crm_act("connect", **backwards, to=customer("opportunity", deal))
-    await scene.crm_act("connect", **{"from": customer("opportunity", deal)}, to=customer("account", company))
+    backwards = {"from": at("lead", lead) | {"role": (await role_names(scene))["Influencer"]}}
+    await scene.crm_act("connect", **backwards, to=at("opportunity", deal))
+    await scene.crm_act("connect", **{"from": at("opportunity", deal)}, to=at("account", company))
     read = (await scene.sync()).counts.get("read.crm.connection")
     scene.check("of the pairs that lead to a person one row each is taken", read == 2)
     await scene.settle()
@@ -113,7 +109,7 @@ async def opportunity_won_reopened(scene: Scene) -> None:
         name="Win me",
         estimatedvalue=1000.0,
         closeprobability=60,
-        customerid=customer("account", company),
+        customerid=at("account", company),
     )
     await scene.settle()
     found, record = await opportunity_of(scene, deal), await scene.crm_record("opportunity", deal) or {}
@@ -175,7 +171,7 @@ marketing = "expectedRevenue"
 async def opportunity_currencies(scene: Scene) -> None:
     names = {"currencyname": "Euro", "isocurrencycode": "EUR", "currencysymbol": "€", "currencyprecision": 2}
     euro = await scene.crm_enter("transactioncurrency", **names, exchangerate=0.8)
-    in_euro = {"transactioncurrencyid": customer("transactioncurrency", euro)}
+    in_euro = {"transactioncurrencyid": at("transactioncurrency", euro)}
     deal = await scene.crm_enter("opportunity", name="Abroad", estimatedvalue=1000.0, **in_euro)
     home = await scene.crm_enter("opportunity", name="At home", estimatedvalue=1000.0)
     await scene.settle()
@@ -208,18 +204,18 @@ async def opportunity_currencies(scene: Scene) -> None:
 )
 async def opportunity_customer(scene: Scene) -> None:
     company = await scene.crm_enter("account", name="Employer Ltd")
-    at_work = await scene.crm_enter("contact", lastname="Employed", parentcustomerid=customer("account", company))
+    at_work = await scene.crm_enter("contact", lastname="Employed", parentcustomerid=at("account", company))
     freelance = await scene.crm_enter("contact", lastname="Freelance")
-    of_company = await scene.crm_enter("opportunity", name="A company buys", customerid=customer("account", company))
+    of_company = await scene.crm_enter("opportunity", name="A company buys", customerid=at("account", company))
     of_both = await scene.crm_enter(
         "opportunity",
         name="Both on the form",
-        customerid=customer("account", company),
-        parentaccountid=customer("account", company),
-        parentcontactid=customer("contact", at_work),
+        customerid=at("account", company),
+        parentaccountid=at("account", company),
+        parentcontactid=at("contact", at_work),
     )
-    of_contact = await scene.crm_enter("opportunity", name="A contact buys", customerid=customer("contact", at_work))
-    of_nobody = await scene.crm_enter("opportunity", name="Nobody's", customerid=customer("contact", freelance))
+    of_contact = await scene.crm_enter("opportunity", name="A contact buys", customerid=at("contact", at_work))
+    of_nobody = await scene.crm_enter("opportunity", name="Nobody's", customerid=at("contact", freelance))
     await scene.settle()
     for deal, employer, person in (
         (of_company, company, None),
@@ -234,8 +230,8 @@ async def opportunity_customer(scene: Scene) -> None:
         scene.check(f"{name}: its roles", await roles_of(scene, deal) == wanted)
     scene.check("no role waits for a person that an account is not", not scene.held())
     other = await scene.crm_enter("account", name="New employer Ltd")
-    await scene.crm_edit("contact", at_work, parentcustomerid=customer("account", other))
-    await scene.crm_edit("opportunity", of_nobody, customerid=customer("account", other))
+    await scene.crm_edit("contact", at_work, parentcustomerid=at("account", other))
+    await scene.crm_edit("opportunity", of_nobody, customerid=at("account", other))
     await scene.settle()
     moved, sold = await opportunity_of(scene, of_contact), await opportunity_of(scene, of_nobody)
     scene.check("the contact's new employer is the opportunity's", moved and moved["externalCompanyId"] == other)
@@ -251,8 +247,8 @@ async def opportunity_customer(scene: Scene) -> None:
 )
 async def opportunity_deleted(scene: Scene) -> None:
     contact = await scene.crm_enter("contact", lastname="Stays", emailaddress1="stays@role.example")
-    going = await scene.crm_enter("opportunity", name="Going", customerid=customer("contact", contact))
-    staying = await scene.crm_enter("opportunity", name="Staying", customerid=customer("contact", contact))
+    going = await scene.crm_enter("opportunity", name="Going", customerid=at("contact", contact))
+    staying = await scene.crm_enter("opportunity", name="Staying", customerid=at("contact", contact))
     await connect(scene, going, contact, "Champion")
     await scene.settle()
     number = await number_of(scene, contact)
@@ -276,7 +272,7 @@ async def child_before_parent(scene: Scene) -> None:
     outside = await scene.crm_enter(
         "contact", lastname="Not yet", emailaddress1="notyet@role.example", jobtitle="Clerk"
     )
-    deal = await scene.crm_enter("opportunity", name="Waits", customerid=customer("contact", outside))
+    deal = await scene.crm_enter("opportunity", name="Waits", customerid=at("contact", outside))
     await connect(scene, deal, outside, "Influencer")
     await scene.settle()
     scene.check("the opportunity is there", await opportunity_of(scene, deal) is not None)

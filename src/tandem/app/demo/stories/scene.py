@@ -33,6 +33,11 @@ Row = dict[str, Any]
 Record = Mapping[str, Any]
 
 
+def at(entity: str, id_: str) -> dict[str, str]:
+    """What people put into a lookup: the record that it leads to."""
+    return {"entity": entity, "id": id_}
+
+
 @dataclass(frozen=True, slots=True)
 class Check:
     what: str
